@@ -1,0 +1,1 @@
+"""The control plane: what is wanted, what is observed, and the loop that closes the gap."""

@@ -1,0 +1,1 @@
+"""What runs containers, behind one protocol: Docker today, others later."""

@@ -1,0 +1,1 @@
+"""The Docker Engine, spoken to over its API."""

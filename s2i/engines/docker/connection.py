@@ -1,0 +1,86 @@
+"""Which Docker Engine to talk to, and the client that does."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from s2i.errors import E_DOCKER, E_DOCKER_INSECURE, E_DOCKER_PERMISSION
+
+if TYPE_CHECKING:
+    import docker
+
+DEFAULT = "unix:///var/run/docker.sock"
+
+
+def host() -> str:
+    """Return the engine's address, as the docker command would choose it: DOCKER_HOST, its context, the default.
+
+    Raises E_DOCKER_INSECURE for an address that anybody on the network could use.
+    """
+    address = os.environ.get("DOCKER_HOST") or _context_host() or _default_host()
+    if address.startswith(("tcp://", "http://")) and not os.environ.get("DOCKER_TLS_VERIFY"):
+        raise E_DOCKER_INSECURE(socket=address)
+    return address
+
+
+def client(timeout: float = 30) -> docker.DockerClient:
+    """Return a client of an engine that answers; every call of it ends within ``timeout`` seconds.
+
+    Raises E_DOCKER, E_DOCKER_PERMISSION, E_DOCKER_INSECURE.
+    """
+    import docker
+    import docker.errors
+    import requests.exceptions
+
+    address = host()
+    try:
+        connected = docker.DockerClient(base_url=address, timeout=timeout)  # type: ignore[arg-type]
+        connected.ping()
+    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+        raise _explained(address, error) from None
+    return connected
+
+
+def _explained(address: str, error: BaseException) -> Exception:
+    path = Path(address.removeprefix("unix://"))
+    if address.startswith("unix://") and path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        return E_DOCKER_PERMISSION(socket=address)
+    if address.startswith("unix://") and not path.exists():
+        return E_DOCKER(socket=address, why="there is no such socket: no engine runs")
+    text = str(error)
+    if "refused" in text.lower():
+        return E_DOCKER(socket=address, why="connection refused: the socket is there, but no engine behind it")
+    return E_DOCKER(socket=address, why=text)
+
+
+def _context_host() -> str:
+    """Read the endpoint of the docker command's current context, "" for its default one."""
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        name = os.environ.get("DOCKER_CONTEXT") or json.loads((folder / "config.json").read_text()).get(
+            "currentContext"
+        )
+    except (OSError, ValueError):
+        name = os.environ.get("DOCKER_CONTEXT")
+    if not name or name == "default":
+        return ""
+    for meta in folder.glob("contexts/meta/*/meta.json"):
+        try:
+            data = json.loads(meta.read_text())
+        except (OSError, ValueError):
+            continue
+        if data.get("Name") == name:
+            return str(data.get("Endpoints", {}).get("docker", {}).get("Host", ""))
+    return ""
+
+
+@functools.cache
+def _default_host() -> str:
+    rootless = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}") / "docker.sock"
+    if not Path("/var/run/docker.sock").exists() and rootless.exists():
+        return f"unix://{rootless}"
+    return DEFAULT

@@ -1,0 +1,98 @@
+"""The Engine protocol: what the control plane needs of whatever runs containers.
+
+tests/engines/contract.py is run by every implementation and by the fake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, Protocol
+
+import msgspec
+
+from s2i.resources.app import Config
+
+State = Literal["created", "running", "exited"]
+
+
+class EngineInfo(msgspec.Struct, frozen=True):
+    """What answers: its name ("docker"), version, socket, and the versions of runc and containerd."""
+
+    name: str
+    version: str
+    socket: str
+    runc: str = ""
+    containerd: str = ""
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Whose a container is. ``kind`` app: ``number`` is the revision. ``kind`` job: ``run`` names the job run."""
+
+    project: str
+    kind: Literal["app", "job"]
+    name: str
+    number: int = 0
+    run: str = ""
+    instance: str = ""  # unique per replica slot: "r3-0"
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """One container as the engine reports it. ``address`` is "ip:port" of a running sandbox, else ""."""
+
+    id: str
+    role: Literal["sandbox", "instance", "task"]
+    owner: Owner
+    state: State
+    address: str = ""
+    exit: int | None = None
+    oom: bool = False
+    started: float = 0.0
+    finished: float = 0.0
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """One container to run: whose, which image (by id), how."""
+
+    owner: Owner
+    image: str
+    config: Config
+
+
+class Engine(Protocol):
+    """Containers, networks and images of one s2i server; never anything that lacks its label."""
+
+    def info(self) -> EngineInfo:
+        """Return what answers. Raises E_DOCKER."""
+
+    def observe(self) -> tuple[Observed, ...]:
+        """Return every container of this server, in the order of their names. One call whatever their number."""
+
+    def start_instance(self, work: Workload) -> str:
+        """Run an app's instance in its sandbox (made first, with the project's network, when it is not there).
+
+        Idempotent: an instance that runs already is left as it is. Returns the sandbox's "ip:port".
+        """
+
+    def start_task(self, work: Workload) -> None:
+        """Run a job's task once, without a sandbox, in the project's network. Idempotent by ``owner.run``."""
+
+    def stop(self, owner: Owner, grace: float) -> None:
+        """End the instance or task (SIGTERM, ``grace`` seconds, SIGKILL) and remove it with its sandbox."""
+
+    def remove(self, container: str) -> None:
+        """Remove one container of ours by id, running or not. A container that is gone is no error."""
+
+    def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[bytes]:
+        """Yield the output as raw lines, each ending in a newline; with ``follow`` until the container ends."""
+
+    def listening(self, owner: Owner) -> tuple[int, ...]:
+        """Return the TCP ports on which something listens inside the instance's network (any address)."""
+
+    def image_exists(self, image: str) -> bool:
+        """Say whether the image (id or name) is here."""
+
+    def remove_project(self, project: str) -> None:
+        """Remove the project's network and images."""
+
+    def remove_all(self) -> dict[str, int]:
+        """Remove everything that carries this server's label; return counts by "containers", "networks" ..."""

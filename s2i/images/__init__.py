@@ -1,0 +1,1 @@
+"""From a plan to an image: Dockerfile, build context, BuildKit."""

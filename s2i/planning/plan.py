@@ -1,0 +1,99 @@
+"""The build plan: everything about an image as data, with the decision behind each part.
+
+``BuildPlan`` as JSON is a contract (``s2i plan -o json``). Nothing here knows Docker.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from s2i.sources import Notice
+
+Strength = Literal["strong", "likely", "weak"]
+AppKind = Literal["wsgi", "asgi", "http", "job", "static"]
+Stage = Literal["build", "runtime"]
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A value that was considered and lost, and why."""
+
+    value: str
+    why: str
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One choice: ``what`` was chosen, from ``origin`` (``file:line``, or the rule's name), how sure, what lost."""
+
+    what: str
+    value: str
+    origin: str
+    strength: Strength = "strong"
+    rejected: tuple[Rejected, ...] = ()
+
+
+class Base(msgspec.Struct, frozen=True):
+    """A pair of base images with one Python: ``build`` has uv and compilers' room, ``runtime`` is small.
+
+    ``python`` is "3.13"; ``interpreter`` the path of python3 in both.
+    """
+
+    python: str
+    build: str
+    runtime: str
+    interpreter: str = "/usr/local/bin/python3"
+    uv: bool = False  # whether ``build`` carries uv already
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """A BuildKit mount of one step: a ``cache`` by id, a ``secret`` by id, or a ``bind`` of a source path."""
+
+    type: Literal["cache", "secret", "bind"]
+    target: str
+    id: str = ""
+    source: str = ""
+    required: bool = False
+
+
+class Run(msgspec.Struct, frozen=True, tag="run"):
+    """Run ``argv`` in ``stage``; ``env`` holds for this step only. ``why`` is shown beside its progress."""
+
+    stage: Stage
+    why: str
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[Mount, ...] = ()
+
+
+class Copy(msgspec.Struct, frozen=True, tag="copy"):
+    """Copy ``sources`` to ``to``: from the source tree, or from the build stage when ``from_build``."""
+
+    stage: Stage
+    why: str
+    sources: tuple[str, ...]
+    to: str
+    from_build: bool = False
+
+
+Step = Run | Copy
+
+
+class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is needed to build and run one source."""
+
+    version: int = 1
+    buildpack: str
+    kind: AppKind
+    framework: str
+    manager: str  # "requirements.txt" | "uv" | "pyproject" | "none" ...
+    python: str
+    entry: str  # "module:attribute", "module:factory()", or the script's path
+    start: tuple[str, ...]
+    port: int | None = 8080
+    base: Base | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    steps: tuple[Step, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    warnings: tuple[Notice, ...] = ()
+    dockerfile: str = ""  # the user's own Dockerfile (its path), when that is what is built

@@ -1,0 +1,12 @@
+"""The labels on everything that s2i makes. What runs is read from them; what has none is never touched."""
+
+SERVER = "s2i.server"  # which server made it: two servers on one engine do not see each other's
+PROJECT = "s2i.project"
+APP = "s2i.app"
+JOB = "s2i.job"
+REVISION = "s2i.revision"
+RUN = "s2i.run"
+INSTANCE = "s2i.instance"
+ROLE = "s2i.role"  # "sandbox" | "instance" | "task"
+BUILD = "s2i.build"  # an image that `s2i build` made, outside any project
+BASE = "s2i.base"  # a base image that `s2i doctor --fix` made

@@ -1,0 +1,36 @@
+"""Names of projects, apps and jobs, checked in one place."""
+
+from __future__ import annotations
+
+import re
+
+from s2i.errors import E_NAME
+
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+RESERVED = frozenset({"default", "api", "admin", "localhost", "s2i", "www-admin"})
+
+
+def app_name(value: str) -> str:
+    """Return ``value`` when it can name an app or a job. Raises E_NAME."""
+    if value in RESERVED:
+        raise E_NAME(what="app", value=value, why=": it is reserved")
+    return _checked("app", value)
+
+
+def project_name(value: str) -> str:
+    """Return ``value`` when it can name a project. Raises E_NAME."""
+    return _checked("project", value)
+
+
+def suggest(text: str) -> str:
+    """Make an app name out of any text (a folder's or a repository's name): "My Shop.git" gives "my-shop"."""
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower().removesuffix(".git")).strip("-")
+    name = words if words[:1].isalpha() else f"app-{words}".rstrip("-")
+    name = name[:63].rstrip("-")
+    return f"{name}-app" if name in RESERVED else name
+
+
+def _checked(what: str, value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise E_NAME(what=what, value=value, why="" if value else ": it is empty")
+    return value
