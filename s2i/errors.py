@@ -134,6 +134,60 @@ E_DOCKER_INSECURE = Kind(
     "use the unix socket, ssh://, or TLS (DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH)",
 )
 
+# Control: the store, the server, what is deployed ------------------------------------------------------------
+
+E_STORE = Kind(
+    "E_STORE",
+    6,
+    "the database {path} cannot be used: {why}",
+    "move it away and start again (running apps without it are removed), or put a copy of it back",
+)
+E_NOT_FOUND = Kind(
+    "E_NOT_FOUND",
+    2,
+    'there is no {what} "{name}" in the project "{project}"',
+    "`s2i {what} list --project {project}` shows what there is",
+)
+E_TAKEN = Kind(
+    "E_TAKEN",
+    2,
+    'the name "{name}" belongs to {what} of the project "{project}"',
+    "give another one with --name, or delete that first",
+)
+E_BUSY = Kind(
+    "E_BUSY",
+    7,
+    '"{name}" is busy: {holder}',
+    "wait until that has ended, then try again",
+)
+E_CANCELLED = Kind("E_CANCELLED", 130, "the deployment of {name} was cancelled", "nothing was changed")
+E_ROLLOUT = Kind(
+    "E_ROLLOUT",
+    6,
+    "revision {number} of {name} did not come up: {why}",
+    "{serving}; `s2i app logs {name}` shows what the app says",
+)
+E_JOB_FAILED = Kind(
+    "E_JOB_FAILED",
+    6,
+    "the job run {run} failed: {why}",
+    "`s2i jobrun logs {run}` shows what it printed",
+)
+E_SERVER = Kind(
+    "E_SERVER",
+    6,
+    "the server does not answer at {socket}: {why}",
+    "its log is {log}; `s2i server status` says more",
+)
+E_SERVER_VERSION = Kind(
+    "E_SERVER_VERSION",
+    6,
+    "the server runs s2i {server}, this is s2i {client}",
+    "restart it (apps keep running): `s2i server stop`, then the same command again",
+)
+E_REQUEST = Kind("E_REQUEST", 2, "the request cannot be understood: {why}", "")
+E_FORBIDDEN = Kind("E_FORBIDDEN", 3, "{what} is not allowed {where_from}", "name a Git repository")
+
 # Ours ------------------------------------------------------------------------------------------------------
 
 E_INTERNAL = Kind(
