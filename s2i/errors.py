@@ -187,6 +187,48 @@ E_SERVER_VERSION = Kind(
 )
 E_REQUEST = Kind("E_REQUEST", 2, "the request cannot be understood: {why}", "")
 E_FORBIDDEN = Kind("E_FORBIDDEN", 3, "{what} is not allowed {where_from}", "name a Git repository")
+# Containers and routes: exits 2 and 6 ------------------------------------------------------------------------
+
+E_ENV = Kind(
+    "E_ENV", 2, 'cannot use the environment variable "{value:80}": {why}', "write it as KEY=VALUE: --env {example}"
+)
+E_LIMIT = Kind(
+    "E_LIMIT",
+    2,
+    '{what} cannot be "{value}": {why}',
+    "the least is {least}, the most that this machine has is {most}",
+)
+E_PORT = Kind("E_PORT", 2, 'the port cannot be "{value}": {why}', "use a number from 1 to 65535, as in --port 8080")
+E_DISK = Kind(
+    "E_DISK",
+    6,
+    "the disk is full: {why}",
+    "make room (`df -h`, `docker system df`), then run it again; `s2i doctor` shows what is free",
+)
+E_IMAGE_GONE = Kind(
+    "E_IMAGE_GONE",
+    6,
+    "the image {image} is no longer on this machine",
+    "somebody removed it: deploy the source again to build it anew",
+)
+E_CONTAINER = Kind(
+    "E_CONTAINER",
+    6,
+    "the container {name} cannot be run: {why}",
+    "look at the start command of the image (`docker inspect`), and at `s2i doctor`",
+)
+E_SANDBOX_IMAGE = Kind(
+    "E_SANDBOX_IMAGE",
+    6,
+    "there is no small base image to hold the network of an app",
+    "run `s2i doctor --fix`: it makes the base images",
+)
+E_ROUTER = Kind(
+    "E_ROUTER",
+    6,
+    "the proxy Caddy does not work: {why}",
+    "its log is {log}; `s2i doctor` says whether the ports are free",
+)
 
 # Ours ------------------------------------------------------------------------------------------------------
 
