@@ -164,7 +164,7 @@ E_CANCELLED = Kind("E_CANCELLED", 130, "the deployment of {name} was cancelled",
 E_ROLLOUT = Kind(
     "E_ROLLOUT",
     6,
-    "revision {number} of {name} did not come up: {why}",
+    "revision {number} of {name} did not come up: {why}{log:400}",
     "{serving}; `s2i app logs {name}` shows what the app says",
 )
 E_JOB_FAILED = Kind(

@@ -156,16 +156,10 @@ def _keep(serving: _Place, shares: Mapping[str, int], seen: Seen, now: float) ->
 
 
 def _start(place: _Place) -> list[Action]:
-    if place.alive:
-        return []
-    if place.instance and place.instance.state == "running":  # its sandbox is gone: so is its network
-        return [StopInstance(place.work.owner)]
-    return [StartInstance(place.work)]
+    return [] if place.alive else [StartInstance(place.work)]
 
 
-def _deleted(
-    app: App, seen: Seen, slots: Mapping[Slot, tuple[Observed | None, Observed | None]]
-) -> list[Action]:
+def _deleted(app: App, seen: Seen, slots: Mapping[Slot, tuple[Observed | None, Observed | None]]) -> list[Action]:
     """Close the route first; `_unwanted` stops what runs; forget the app when nothing is left."""
     if seen.shares.get((app.project, app.name)):
         return [PointRoute(app.project, app.name, "")]

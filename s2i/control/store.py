@@ -164,9 +164,7 @@ class Store:
 
     def open_runs(self) -> tuple[JobRun, ...]:
         """Return every run that has not ended, oldest first."""
-        return self._all(
-            JobRun, "SELECT doc FROM jobruns WHERE status IN ('pending', 'running') ORDER BY serial"
-        )
+        return self._all(JobRun, "SELECT doc FROM jobruns WHERE status IN ('pending', 'running') ORDER BY serial")
 
     def run(self, project: str, name: str) -> JobRun:
         """Return one job run. Raises E_NOT_FOUND."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -42,9 +42,9 @@ class Seen(msgspec.Struct, frozen=True):
     ready: frozenset[str] = frozenset()  # containers that answered HTTP
 
 
-def remember(notes: Mapping[Slot, Note], seen: Seen, now: float) -> dict[Slot, Note]:
-    """Return the notes after one more look."""
-    found: dict[Slot, Note] = {key: note for key, note in notes.items() if note.error}
+def remember(notes: Mapping[Slot, Note], seen: Seen, wanted: Collection[Slot], now: float) -> dict[Slot, Note]:
+    """Return the notes after one more look: of the slots that are seen, or ``wanted``."""
+    found = {key: _life(note, None, now) for key, note in notes.items() if key in wanted}
     by_slot = group(seen.containers)
     for key, (sandbox, instance) in by_slot.items():
         note = notes.get(key) or Note()

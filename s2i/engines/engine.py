@@ -88,6 +88,12 @@ class Engine(Protocol):
     def listening(self, owner: Owner) -> tuple[int, ...]:
         """Return the TCP ports on which something listens inside the instance's network (any address)."""
 
+    def image_ids(self) -> tuple[str, ...]:
+        """Return the ids of the images that this server built for apps and jobs (bases are not among them)."""
+
+    def remove_image(self, image: str) -> None:
+        """Remove an image of ours by id. One that is gone, or in use by a container, is no error: it stays."""
+
     def image_exists(self, image: str) -> bool:
         """Say whether the image (id or name) is here."""
 

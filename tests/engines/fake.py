@@ -120,6 +120,16 @@ class FakeEngine:
             return ()
         return self.ports.get(owner, (self.works[instance.id].config.port,))
 
+    def image_ids(self) -> tuple[str, ...]:
+        self._fault("image_ids")
+        return tuple(sorted(self.images))
+
+    def remove_image(self, image: str) -> None:
+        self._fault("remove_image")
+        self.calls.append(("remove_image", image))
+        if not any(self.works[one].image == image for one in self.containers if one in self.works):
+            self.images.discard(image)
+
     def image_exists(self, image: str) -> bool:
         self._fault("image_exists")
         return image in self.images
