@@ -225,6 +225,11 @@ class Store:
             return self._all(Deployment, "SELECT doc FROM deployments ORDER BY created DESC")
         return self._all(Deployment, "SELECT doc FROM deployments WHERE project = ? ORDER BY created DESC", project)
 
+    def forget_deployment(self, ident: str) -> None:
+        """Remove the record of an ended deployment."""
+        with self._write() as db:
+            db.execute("DELETE FROM deployments WHERE id = ?", (ident,))
+
     def record(self, event: Event) -> None:
         """Add an event; the oldest of the same app or job beyond KEEP_EVENTS go."""
         key = (event.project, event.name)
@@ -244,6 +249,12 @@ class Store:
         """Return the images that a revision, a job or an unfinished run still needs."""
         kept: list[Revision | Job | JobRun] = [*self._all(Revision, "SELECT doc FROM revisions")]
         return frozenset(one.image for one in [*kept, *self.jobs(), *self.open_runs()])
+
+    def clear(self) -> None:
+        """Forget everything but the server's id and the counters of runs."""
+        with self._write() as db:
+            for table in ("apps", "revisions", "jobs", "jobruns", "deployments", "events"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608
 
     # The database ---------------------------------------------------------------------------------------------
 

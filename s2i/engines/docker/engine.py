@@ -102,6 +102,15 @@ class DockerEngine:
     def image_exists(self, image: str) -> bool:
         return self._image(image) is not None
 
+    def image_ids(self) -> tuple[str, ...]:
+        with explained("images"):
+            rows = self._api.images(filters={"label": [f"{labels.SERVER}={self._server}", labels.PROJECT]}, all=False)
+        return tuple(row["Id"] for row in rows)
+
+    def remove_image(self, image: str) -> None:
+        with explained(image):
+            _each(lambda one: self._api.remove_image(one, force=False), image)
+
     def remove_project(self, project: str) -> None:
         self._sweep(f"{labels.PROJECT}={project}")
 
