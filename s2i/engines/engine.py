@@ -58,6 +58,17 @@ class Workload(msgspec.Struct, frozen=True):
     config: Config
 
 
+def without_network(every: tuple[Observed, ...]) -> tuple[Observed, ...]:
+    """Return ``every`` with each instance whose sandbox does not run marked as exited: nothing can reach it."""
+    alive = {one.owner for one in every if one.role == "sandbox" and one.state == "running"}
+    return tuple(
+        msgspec.structs.replace(one, state="exited")
+        if one.role == "instance" and one.state == "running" and one.owner not in alive
+        else one
+        for one in every
+    )
+
+
 class Engine(Protocol):
     """Containers, networks and images of one s2i server; never anything that lacks its label."""
 

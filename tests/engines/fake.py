@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from s2i.engines.engine import EngineInfo, Observed, Owner, Workload
+from s2i.engines.engine import EngineInfo, Observed, Owner, Workload, without_network
 from s2i.errors import E_IMAGE_GONE
 
 
@@ -73,7 +73,7 @@ class FakeEngine:
 
     def observe(self) -> tuple[Observed, ...]:
         self._fault("observe")
-        return tuple(sorted(self.containers.values(), key=lambda one: (_name(one.owner), one.role)))
+        return without_network(tuple(sorted(self.containers.values(), key=lambda one: (_name(one.owner), one.role))))
 
     def start_instance(self, work: Workload) -> str:
         self._enter("start_instance", work.owner)

@@ -11,7 +11,7 @@ import docker.errors
 from s2i.engines.docker import connection, listing, ports
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Role, container_settings
-from s2i.engines.engine import EngineInfo, Observed, Owner, Workload
+from s2i.engines.engine import EngineInfo, Observed, Owner, Workload, without_network
 from s2i.errors import E_CONTAINER, E_IMAGE_GONE
 from s2i.resources import labels
 
@@ -49,7 +49,7 @@ class DockerEngine:
         gone = self._ended.keys() - {one.id for one in found if one.state == "exited"}
         for container in gone:
             self._ended.pop(container, None)
-        return listing.without_network(tuple(self._with_end(one) for one in found))
+        return without_network(tuple(self._with_end(one) for one in found))
 
     def start_instance(self, work: Workload) -> str:
         volumes = self._volumes(work.image)

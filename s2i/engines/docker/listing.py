@@ -44,17 +44,6 @@ def ended(one: Observed, details: dict[str, Any]) -> Observed:
     )
 
 
-def without_network(every: tuple[Observed, ...]) -> tuple[Observed, ...]:
-    """Return ``every`` with each instance whose sandbox does not run marked as exited: nothing can reach it."""
-    alive = {one.owner for one in every if one.role == "sandbox" and one.state == "running"}
-    return tuple(
-        msgspec.structs.replace(one, state="exited")
-        if one.role == "instance" and one.state == "running" and one.owner not in alive
-        else one
-        for one in every
-    )
-
-
 def address(settings: dict[str, Any], tags: dict[str, str]) -> str:
     """Return "ip:port" of a sandbox by its network settings and labels, "" for any other container."""
     if tags.get(labels.ROLE) != "sandbox":
