@@ -303,8 +303,8 @@ E_DOCKER_INSECURE = Kind(
 E_NOT_PYTHON = Kind(
     "E_NOT_PYTHON",
     4,
-    "no Python here: looked for *.py, requirements.txt, pyproject.toml, setup.py and a Dockerfile; found {found}",
-    "point s2i at the folder that holds the Python code (`--context-dir`, or SRC#subdir)",
+    "no Python here: looked for *.py, requirements.txt, pyproject.toml, setup.py; found {found}",
+    "point s2i at the folder that holds the Python code (`--context-dir`, or SRC#subdir), or write a Dockerfile",
 )
 E_NO_ENTRY = Kind(
     "E_NO_ENTRY",
@@ -373,6 +373,16 @@ E_DOCKERFILE_SYNTAX = Kind(
     3,
     'the Dockerfile asks for another frontend: "{value}" would be downloaded and would run as the builder',
     "remove the `# syntax=` line, or name the Dockerfile in .s2iignore when it is not meant for s2i",
+)
+
+# Doctor: engine and base images, exit 6 ---------------------------------------------------------------------
+
+E_BASE = Kind(
+    "E_BASE",
+    6,
+    "there is no base image with Python {python}, and none can be had: {why}",
+    "let the engine reach a registry, or run `s2i doctor --fix` as root on Debian or Ubuntu; without a network, load"
+    " the images of another machine with `docker load` (docs/engine-and-base-images.md)",
 )
 
 # Ours ------------------------------------------------------------------------------------------------------

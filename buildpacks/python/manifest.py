@@ -46,7 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     dynamic_version: bool = False  # its version comes from Git, which the image has not
     hashed: bool = False
     stale: bool = False
-    utf16: tuple[str, ...] = ()
+    rewrite: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
 
 
@@ -70,7 +70,7 @@ def read(tree: Tree) -> Manifest:
             is_project=is_project,
             dynamic_version=bool(project and "version" in project.dynamic),
             hashed=found.hashed,
-            utf16=found.utf16,
+            rewrite=found.rewrite,
         )
     if project:
         return Manifest(

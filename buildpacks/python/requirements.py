@@ -29,6 +29,7 @@ _REQUIREMENT = re.compile(
 _AT_URL = re.compile(rf"({_NAME})\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*@\s*(\S+)\s*(?:\s;(.*))?", re.ASCII)
 _URL = re.compile(r"(git\+https|git\+ssh|https)://[A-Za-z0-9._~:/?#\[\]@!&'()*+,;=%-]+", re.ASCII)
 _LONG = re.compile(r"(--[A-Za-z][A-Za-z-]*)(?:[\s=]\s*(.*))?")
+_BROKEN_LINE = re.compile(r"^[^#\n]*\\\r?\n(?!\s*--hash)", re.MULTILINE)
 _HASH = re.compile(r"\s--hash[= ]\s*[a-z0-9]+:[0-9a-f]+")
 _QUIET = frozenset({"--pre", "--require-hashes", "--prefer-binary", "--no-binary", "--only-binary"})
 _INDEX = frozenset({"-i", "--index-url", "--extra-index-url"})
@@ -46,20 +47,21 @@ class Requirements(msgspec.Struct, frozen=True):
     """A requirements file with all that it includes.
 
     ``files`` are all of them, in order of reading; ``local``: it installs a folder of the source itself.
+    ``rewrite`` are those that pip reads and uv does not: UTF-16, or a requirement that goes over two lines.
     """
 
     files: tuple[str, ...]
     found: tuple[Requirement, ...]
     local: bool = False
     hashed: bool = False
-    utf16: tuple[str, ...] = ()
+    rewrite: tuple[str, ...] = ()
 
 
 def read(tree: Tree, path: str) -> Requirements:
     """Read a requirements file and its -r and -c closure. Raises E_REQ… and what Tree.read raises (exit 3)."""
     reader = _Reader(tree)
     reader.file(path, ())
-    return Requirements(tuple(reader.files), tuple(reader.found), reader.local, reader.hashed, tuple(reader.utf16))
+    return Requirements(tuple(reader.files), tuple(reader.found), reader.local, reader.hashed, tuple(reader.rewrite))
 
 
 def parse(text: str, where: str) -> Requirement | None:
@@ -86,7 +88,7 @@ class _Reader:
         self.tree = tree
         self.files: list[str] = []
         self.found: list[Requirement] = []
-        self.utf16: list[str] = []
+        self.rewrite: list[str] = []
         self.local = self.hashed = False
 
     def file(self, path: str, chain: tuple[str, ...], constraints: bool = False) -> None:
@@ -102,9 +104,11 @@ class _Reader:
             self._line(line, f"{path}:{number}", (*chain, path), constraints)
 
     def _text(self, path: str) -> str:
-        if self.tree.read(path).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            self.utf16.append(path)
-        return self.tree.text(path)
+        text = self.tree.text(path)
+        is_utf16 = self.tree.read(path).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        if is_utf16 or _BROKEN_LINE.search(text):
+            self.rewrite.append(path)
+        return text
 
     def _line(self, line: str, where: str, chain: tuple[str, ...], constraints: bool) -> None:
         if "${" in line:

@@ -18,8 +18,12 @@ TRUST = Mount("secret", CA, id="ca")
 UV_CACHE = Mount("cache", "/root/.cache/uv", id="s2i-uv")
 PIP_CACHE = Mount("cache", "/root/.cache/pip", id="s2i-pip")
 _COMPILE = 'import compileall; compileall.compile_dir("/app", quiet=2)'
-_TO_UTF8 = (
-    'import pathlib, sys; [p.write_text(p.read_text("utf-16"), "utf-8") for p in map(pathlib.Path, sys.argv[1:])]'
+# Requirements as uv reads them: UTF-8, each on one line. (No backslash may stand in a Dockerfile's words.)
+_REWRITE = (
+    "import pathlib, sys; utf16 = (bytes([255, 254]), bytes([254, 255])); "
+    'read = lambda data: data.decode("utf-16" if data.startswith(utf16) else "utf-8-sig"); '
+    'join = lambda text: text.replace(chr(13), "").replace(chr(92) + chr(10), ""); '
+    "[path.write_text(join(read(path.read_bytes()))) for path in map(pathlib.Path, sys.argv[1:])]"
 )
 
 
@@ -67,8 +71,9 @@ def _copies(files: tuple[str, ...]) -> Iterator[Step]:
 
 
 def _dependencies(manifest: Manifest, extra: tuple[str, ...]) -> Iterator[Step]:
-    if manifest.utf16:
-        yield Run("build", "uv reads no UTF-16", (f"{VENV}/bin/python", "-c", _TO_UTF8, *manifest.utf16))
+    if manifest.rewrite:
+        why = "Rewrite what pip reads and uv does not: UTF-16, a requirement over two lines"
+        yield Run("build", why, (f"{VENV}/bin/python", "-c", _REWRITE, *manifest.rewrite))
     match manifest.manager:
         case "uv":
             yield _uv_sync(manifest.stale)

@@ -64,7 +64,7 @@ def describe(plan: BuildPlan) -> Iterator[str]:
         for number, step in enumerate(plan.steps, 1):
             yield f"  {number:>2}. {step.stage:<9}{escape(step.why)}"
             if isinstance(step, Run):
-                yield f"      {click.style('$ ' + escape(' '.join(step.argv)), dim=True)}"
+                yield f"      {click.style('$ ' + escape(_line(step.argv)), dim=True)}"
     yield from ("", "why")
     for decision in plan.decisions:
         yield from _decision(decision)
@@ -77,7 +77,7 @@ def describe(plan: BuildPlan) -> Iterator[str]:
 
 def _summary(plan: BuildPlan) -> Iterator[str]:
     rows = [("kind", f"{plan.kind} ({plan.framework})" if plan.framework != plan.kind else plan.kind)]
-    rows += [("entry", plan.entry), ("python", plan.python), ("manager", plan.manager), ("start", " ".join(plan.start))]
+    rows += [("entry", plan.entry), ("python", plan.python), ("manager", plan.manager), ("start", _line(plan.start))]
     if plan.port:
         rows.append(("port", f"$PORT, {plan.port} by default"))
     if plan.base:
@@ -85,6 +85,11 @@ def _summary(plan: BuildPlan) -> Iterator[str]:
     for name, value in rows:
         if value:
             yield f"{name:<9}{click.style(escape(value), bold=True)}"
+
+
+def _line(words: tuple[str, ...]) -> str:
+    """Write a command as one would type it: quotes only where a shell needs them."""
+    return " ".join(f"'{word}'" if any(c in " ()<>$&;" for c in word) else word for word in words)
 
 
 def _decision(decision: Decision) -> Iterator[str]:
