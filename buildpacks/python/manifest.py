@@ -49,6 +49,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     rewrite: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
 
+    @property
+    def builds_project(self) -> bool:
+        """Whether the dependencies are only known by building the project, which installs it as well."""
+        return self.manager == "setup.py" or (self.manager == "pyproject" and self.needs_source)
+
 
 def read(tree: Tree) -> Manifest:
     """Return the manifest to install from. Raises E_TOML, E_REQ… (exit 3), E_UNSUPPORTED (exit 4)."""

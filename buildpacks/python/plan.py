@@ -13,7 +13,7 @@ from s2i.planning import candidates, code, toml
 from s2i.planning.candidates import Candidate, Framework
 from s2i.planning.code import Code
 from s2i.planning.detection import Detection
-from s2i.planning.plan import Base, BuildPlan, Decision, Run
+from s2i.planning.plan import AppKind, Base, BuildPlan, Decision, Run
 from s2i.planning.settings import Given
 from s2i.sources import Notice, Tree
 
@@ -46,26 +46,32 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
     wanted = manifest.read(tree)
     fits = version.choose(wished if given.settings.python else (*wished, *wanted.python), offered)
     read = code.read(tree)
-    known = toml.load(Path(__file__).with_name("frameworks.toml"), _Table).framework
     chosen = None
+    kind: AppKind
+    app: Candidate | None
     if given.settings.kind != "job":
-        chosen = entry.choose(tree, read, candidates.find(read, known), given, processes)
-    notices = (*wanted.notices, *fits.notices, *read.notices, *_broken(read), *scripts.shadows(tree, entry.SERVERS))
-    if chosen is None:
+        chosen = entry.choose(tree, read, candidates.find(read, _frameworks()), given, processes)
+    if chosen:
+        app, decision = chosen.candidate, chosen.decision
+        kind, framework, name = app.kind, app.framework, app.entry
+    else:
         _refuse_broken(read, given)
-        script = scripts.choose(tree, read, given, wanted.is_project)
-        return Found(
-            buildpack="python", kind="job", framework="script", entry=script.path, app=None, manifest=wanted,
-            version=fits, decisions=(_kind("job", script.decision), script.decision),
-            notices=(*notices, *procfile.notices(processes, "")),
-        )  # fmt: skip
-    app = chosen.candidate
+        script = scripts.choose(tree, read, given, wanted)
+        app, decision, name = None, script.decision, script.path
+        kind, framework = "job", "script" if script.path else "environment"
     return Found(
-        buildpack="python", kind=app.kind, framework=app.framework, entry=app.entry, app=app, manifest=wanted,
-        version=fits, decisions=(_kind(app.kind, chosen.decision), chosen.decision), root=_root(read, app),
-        collects_static=django.static_root(read) if app.framework == "django" and "manage.py" in tree else "",
-        notices=(*notices, *procfile.notices(processes, chosen.decision.origin)),
-    )  # fmt: skip
+        buildpack="python",
+        kind=kind,
+        framework=framework,
+        entry=name,
+        app=app,
+        manifest=wanted,
+        version=fits,
+        root="src" if any(module.root for module in read.modules.values()) else "",
+        collects_static=django.static_root(read) if framework == "django" and "manage.py" in tree else "",
+        decisions=(Decision("kind", kind, decision.origin, decision.strength), decision),
+        notices=(*_notices(tree, read, wanted, fits), *procfile.notices(processes, decision.origin)),
+    )
 
 
 def plan(tree: Tree, found: Found) -> BuildPlan:
@@ -101,13 +107,13 @@ def passed_over(tree: Tree) -> tuple[Notice, ...]:
     return ()
 
 
-def _kind(kind: str, entry_decision: Decision) -> Decision:
-    return Decision("kind", kind, entry_decision.origin, entry_decision.strength)
+def _frameworks() -> tuple[Framework, ...]:
+    return toml.load(Path(__file__).with_name("frameworks.toml"), _Table).framework
 
 
-def _root(read: Code, app: Candidate) -> str:
-    module = read.modules.get(app.module)
-    return module.root if module else ""
+def _notices(tree: Tree, read: Code, wanted: Manifest, fits: version.Version) -> tuple[Notice, ...]:
+    broken = (Notice("W_PY_SYNTAX", f"was not read: {b.why}", f"{b.path}:{b.line}") for b in read.broken[:10])
+    return (*wanted.notices, *fits.notices, *read.notices, *broken, *scripts.shadows(tree, entry.SERVERS))
 
 
 def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:
@@ -126,8 +132,7 @@ def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:
 
 def _undeclared(found: Found) -> tuple[str, ...]:
     """Return the framework's own distribution when there is no manifest at all to name it."""
-    known = toml.load(Path(__file__).with_name("frameworks.toml"), _Table).framework
-    package = next((f.package for f in known if f.name == found.framework), "")
+    package = next((f.package for f in _frameworks() if f.name == found.framework), "")
     return (package,) if package and found.manifest.manager == "none" else ()
 
 
@@ -135,10 +140,6 @@ def _collectstatic() -> Run:
     argv = ("python", "manage.py", "collectstatic", "--noinput")
     env = (("SECRET_KEY", "only-for-collectstatic"),)
     return Run("runtime", "Gather Django's static files, with a key that is used nowhere else", argv, env)
-
-
-def _broken(read: Code) -> tuple[Notice, ...]:
-    return tuple(Notice("W_PY_SYNTAX", f"was not read: {b.why}", f"{b.path}:{b.line}") for b in read.broken[:10])
 
 
 def _refuse_broken(read: Code, given: Given) -> None:

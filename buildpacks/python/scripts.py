@@ -6,6 +6,7 @@ import sys
 
 import msgspec
 
+from buildpacks.python.manifest import Manifest
 from s2i.errors import E_AMBIGUOUS, E_ENTRYPOINT, E_NO_ENTRY
 from s2i.planning.code import Code, Module
 from s2i.planning.evidence import Evidence, decide
@@ -25,10 +26,10 @@ class Script(msgspec.Struct, frozen=True):
     decision: Decision
 
 
-def choose(tree: Tree, code: Code, given: Given, is_project: bool) -> Script:
-    """Return the script that a job runs. ``is_project``: the source can be installed, so it may be a library.
+def choose(tree: Tree, code: Code, given: Given, manifest: Manifest) -> Script:
+    """Return the script that a job runs. A source that can be installed may be a library.
 
-    Raises E_NO_ENTRY, E_AMBIGUOUS, E_ENTRYPOINT (exit 4).
+    "" when the source is nothing but a list of what to install. Raises E_NO_ENTRY, E_AMBIGUOUS, E_ENTRYPOINT (exit 4).
     """
     if path := given.settings.entry:
         where = given.where(tree, "entry")
@@ -38,8 +39,10 @@ def choose(tree: Tree, code: Code, given: Given, is_project: bool) -> Script:
     runnable = [m for m in code.modules.values() if "/" not in m.path and m.name not in NOT_SCRIPTS and _runs(m)]
     if not runnable:
         runnable = [m for m in code.modules.values() if m.path.endswith("/__main__.py")]
-        if not runnable or is_project:
-            raise E_NO_ENTRY(why=_why_nothing(code, is_project))
+        if not runnable and manifest.asked and {e.path for e in tree.files} <= set(manifest.files):
+            return Script("", Decision("entry", "python", "there is nothing but requirements", "weak"))
+        if not runnable or manifest.is_project:
+            raise E_NO_ENTRY(why=_why_nothing(code, manifest.is_project))
     ranked = sorted(runnable, key=_rank)
     if len(ranked) > 1 and _rank(ranked[0]) == _rank(ranked[1]):
         lines = [_where(m) for m in ranked if _rank(m) == _rank(ranked[0])]
@@ -51,6 +54,8 @@ def choose(tree: Tree, code: Code, given: Given, is_project: bool) -> Script:
 
 def start(path: str) -> tuple[str, ...]:
     """Return the command that runs a script: a package's ``__main__`` by its name, a file by its path."""
+    if not path:
+        return ("python",)
     if path.endswith("/__main__.py"):
         return ("python", "-m", path.removesuffix("/__main__.py").removeprefix("src/").replace("/", "."))
     return ("python", path)

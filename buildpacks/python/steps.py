@@ -9,8 +9,7 @@ from buildpacks.python.manifest import Manifest
 from s2i.planning.plan import Base, Copy, Mount, Run, Step
 
 VENV = "/opt/venv"
-SOURCE = "/src"  # in the build stage
-APP = "/app"  # in the image
+APP = "/app"  # in both stages: what is installed as editable points here
 CA = "/etc/ssl/certs/ca-certificates.crt"
 UV = "uv>=0.8,<1"
 # The machine's own CA bundle, when the build is given one, lies over the base's: no tool has to be told.
@@ -32,13 +31,13 @@ def plan(base: Base, manifest: Manifest, extra: tuple[str, ...], install_project
     installs = manifest.manager != "none" or bool(extra)
     steps: list[Step] = list(_environment(base, installs or install_project))
     if manifest.needs_source:
-        steps.append(Copy("build", "The whole source: its dependencies are among its folders", (".",), f"{SOURCE}/"))
+        steps.append(Copy("build", "The whole source: its dependencies are among its folders", (".",), f"{APP}/"))
     else:
         steps += _copies(manifest.files)
     steps += _dependencies(manifest, extra)
-    if install_project:
+    if install_project and not manifest.builds_project:
         if not manifest.needs_source:
-            steps.append(Copy("build", "The source, to install the project itself", (".",), f"{SOURCE}/"))
+            steps.append(Copy("build", "The source, to install the project itself", (".",), f"{APP}/"))
         steps.append(_uv_pip("Install the project itself: its package stands under src/", ("--no-deps", ".")))
     return (*steps, *_runtime())
 
@@ -64,7 +63,7 @@ def _copies(files: tuple[str, ...]) -> Iterator[Step]:
     for path in files:
         folders.setdefault(posixpath.dirname(path), []).append(path)
     for folder, paths in folders.items():
-        to = f"{SOURCE}/{folder}/" if folder else f"{SOURCE}/"
+        to = f"{APP}/{folder}/" if folder else f"{APP}/"
         yield Copy(
             "build", "What is to be installed, before the source: a changed line keeps what follows", tuple(paths), to
         )
@@ -82,11 +81,11 @@ def _dependencies(manifest: Manifest, extra: tuple[str, ...]) -> Iterator[Step]:
         case "requirements.txt":
             yield _uv_pip("Install the dependencies", ("-r", "requirements.txt", *extra))
             return
-        case "pyproject" if not manifest.needs_source:
-            yield _uv_pip("Install the dependencies", ("-r", "pyproject.toml", *extra))
-            return
-        case "pyproject" | "setup.py":
+        case "pyproject" | "setup.py" if manifest.builds_project:
             yield _uv_pip("Install the project: only its build can say what it depends on", (".", *extra))
+            return
+        case "pyproject":
+            yield _uv_pip("Install the dependencies", ("-r", "pyproject.toml", *extra))
             return
     if extra:
         yield _uv_pip("Install what the source needs and does not declare", extra)

@@ -41,7 +41,7 @@ def planned(src: str, commit: str, context_dir: str, strategy: str) -> BuildPlan
 @click.command()
 @source_options
 @output_option
-def plan(src: str, commit: str, context_dir: str, strategy: str, output: str) -> None:
+def plan(src: str, commit: str, context_dir: str, strategy: str, output: str | None) -> None:
     """Show what would be built from SRC, and the evidence for it. Nothing of it is run.
 
     SRC is a folder, https://host/owner/repo[@ref][#subdir] or git@host:owner/repo.
@@ -50,7 +50,7 @@ def plan(src: str, commit: str, context_dir: str, strategy: str, output: str) ->
     Example:  s2i plan ./src
     """
     made = planned(src, commit, context_dir, strategy)
-    if output != "text":
+    if output:
         emit(made, output)
         return
     click.echo("\n".join(describe(made)))
