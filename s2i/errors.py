@@ -324,12 +324,17 @@ E_BUSY = Kind(
     '"{name}" is busy: {holder}',
     "wait until that has ended, then try again",
 )
-E_CANCELLED = Kind("E_CANCELLED", 130, "the deployment of {name} was cancelled", "nothing was changed")
 E_ROLLOUT = Kind(
     "E_ROLLOUT",
     6,
     "revision {number} of {name} did not come up: {why}{log:400}",
     "{serving}; `s2i app logs {name}` shows what the app says",
+)
+E_INTERRUPTED = Kind(
+    "E_INTERRUPTED",
+    75,
+    "the deployment of {name} was interrupted: the server ended while it went on",
+    "what served before still does; run the same command again",
 )
 E_JOB_FAILED = Kind(
     "E_JOB_FAILED",
@@ -392,6 +397,91 @@ E_ROUTER = Kind(
     6,
     "the proxy Caddy does not work: {why}",
     "its log is {log}; `s2i doctor` says whether the ports are free",
+# Planning: exit 4 when nothing fits or too much does, exit 3 when a file of the source is refused ----------------
+
+E_NOT_PYTHON = Kind(
+    "E_NOT_PYTHON",
+    4,
+    "no Python here: looked for *.py, requirements.txt, pyproject.toml, setup.py; found {found}",
+    "point s2i at the folder that holds the Python code (`--context-dir`, or SRC#subdir), or write a Dockerfile",
+)
+E_NO_ENTRY = Kind(
+    "E_NO_ENTRY",
+    4,
+    "this is Python, but {why}",
+    'say what to run in s2i.toml: entry = "module:app", or entry = "script.py"',
+)
+E_AMBIGUOUS = Kind(
+    "E_AMBIGUOUS",
+    4,
+    "more than one {what} fits equally well:{candidates}",
+    "say which one in s2i.toml: {line}",
+)
+E_ENTRYPOINT = Kind(
+    "E_ENTRYPOINT", 4, 'cannot use the entry "{value}": {why}', 'write entry = "package.module:name" or "script.py"'
+)
+E_UNSUPPORTED = Kind("E_UNSUPPORTED", 4, "{what} is not supported", "{fix}")
+E_PY_SYNTAX = Kind(
+    "E_PY_SYNTAX",
+    4,
+    "Python cannot parse this file: {why}{hint}",
+    "mend the file, or leave it out by naming it in .s2iignore",
+)
+E_PYTHON_VERSION = Kind(
+    "E_PYTHON_VERSION",
+    4,
+    "no Python fits {wanted}; offered are {offered}",
+    "change that line, or make a base image with such a Python (`s2i doctor` lists what there is)",
+)
+E_TOML = Kind("E_TOML", 3, "cannot read this TOML: {why}", "mend the file: `python -m tomllib < FILE` shows the same")
+E_CONFIG = Kind(
+    "E_CONFIG",
+    3,
+    "cannot use this configuration: {why}",
+    's2i.toml knows entry = "module:name", kind = "wsgi" | "asgi" | "job" and python = "3.12"',
+)
+E_PROCFILE = Kind(
+    "E_PROCFILE",
+    3,
+    "cannot read the Procfile: {why}",
+    "write one `type: command` a line; a type is a lower-case letter, then letters, digits and dashes",
+)
+E_REQ = Kind("E_REQ", 3, 'not a requirement: "{value}"{why}', "write one `name==version` a line, as `pip freeze` does")
+E_REQ_CYCLE = Kind("E_REQ_CYCLE", 3, "the requirements include themselves: {chain}", "remove one of the -r lines")
+E_REQ_DEPTH = Kind(
+    "E_REQ_DEPTH", 3, "-r and -c lines lead more than {limit} files deep", "put the requirements into fewer files"
+)
+E_REQ_URL = Kind(
+    "E_REQ_URL", 3, 'the requirements include a file of another machine: "{value}"', "copy that file into the source"
+)
+E_REQ_OPTION = Kind(
+    "E_REQ_OPTION",
+    3,
+    "the option {option} is refused in a requirements file{why}",
+    "remove it; indexes are given as https:// without credentials",
+)
+E_REQ_LOCAL = Kind(
+    "E_REQ_LOCAL",
+    3,
+    'a requirement names a path outside the source: "{value}"',
+    "name it relative to the source: ./libs/thing",
+)
+E_DOCKERFILE = Kind("E_DOCKERFILE", 3, "cannot use this Dockerfile: {why}", "change the line, or leave it to s2i")
+E_DOCKERFILE_SYNTAX = Kind(
+    "E_DOCKERFILE_SYNTAX",
+    3,
+    'the Dockerfile asks for another frontend: "{value}" would be downloaded and would run as the builder',
+    "remove the `# syntax=` line, or name the Dockerfile in .s2iignore when it is not meant for s2i",
+)
+
+# Doctor: engine and base images, exit 6 ---------------------------------------------------------------------
+
+E_BASE = Kind(
+    "E_BASE",
+    6,
+    "there is no base image with Python {python}, and none can be had: {why}",
+    "let the engine reach a registry, or run `s2i doctor --fix` as root on Debian or Ubuntu; without a network, load"
+    " the images of another machine with `docker load` (docs/engine-and-base-images.md)",
 )
 
 # Ours ------------------------------------------------------------------------------------------------------

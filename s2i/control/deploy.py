@@ -15,14 +15,15 @@ import msgspec
 from s2i.control.execute import World
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
-from s2i.errors import E_CANCELLED, E_INTERNAL, E_JOB_FAILED, E_ROLLOUT, S2IError
-from s2i.resources.app import Config, Deployment, Revision
+from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, E_ROLLOUT, Kind, S2IError
+from s2i.resources.app import Config, Deployment, DeploymentStatus, Revision
 from s2i.resources.config import checked_config
 from s2i.resources.job import Job
 from s2i.resources.names import app_name, project_name
 from s2i.sources import Folder, Source
 
 POLL_SECONDS = 0.03
+ENDS: dict[Kind, DeploymentStatus] = {E_CANCELLED: "cancelled", E_INTERRUPTED: "interrupted"}
 KEEP = 200  # deployments that are remembered
 
 log = logging.getLogger("s2i")
@@ -97,8 +98,7 @@ class Deployments:
         """Close what a killed server left: builds are interrupted, roll-outs are watched to their end."""
         for one in self._store.deployments():
             if one.status == "building":
-                Journal(one.id).write({"type": "status", "status": "interrupted"})
-                self._store.change_deployment(one.id, status="interrupted", finished=self._world.now())
+                self._fail(one, E_INTERRUPTED(name=one.name))
             elif one.status == "rolling-out":
                 self._spawn(functools.partial(self._guarded, one, functools.partial(self._wait, one)), one.id)
 
@@ -122,7 +122,7 @@ class Deployments:
             labels = self._labels(new.project, new.name)
             built = self._build(Task(new.project, request, labels, journal.write, cancelled))
             if cancelled.is_set():
-                raise E_CANCELLED(name=new.name)
+                raise E_CANCELLED(doing="it was being built")
             accepted = self._accept(new, request, built)
         finally:
             self._cancels.pop(new.id, None)
@@ -183,7 +183,7 @@ class Deployments:
 
     def _fail(self, one: Deployment, error: S2IError) -> None:
         wire: dict[str, str | int] = {**error.as_dict(), "exit": error.exit}
-        status = "cancelled" if error.kind is E_CANCELLED else "failed"
+        status = ENDS.get(error.kind, "failed")
         Journal(one.id).write({"type": "error", "error": wire})
         self._store.change_deployment(one.id, status=status, error=wire, finished=self._world.now())
 
