@@ -356,6 +356,7 @@ E_SERVER_VERSION = Kind(
 )
 E_REQUEST = Kind("E_REQUEST", 2, "the request cannot be understood: {why}", "")
 E_FORBIDDEN = Kind("E_FORBIDDEN", 3, "{what} is not allowed {where_from}", "name a Git repository")
+
 # Containers and routes: exits 2 and 6 ------------------------------------------------------------------------
 
 E_ENV = Kind(
@@ -397,6 +398,8 @@ E_ROUTER = Kind(
     6,
     "the proxy Caddy does not work: {why}",
     "its log is {log}; `s2i doctor` says whether the ports are free",
+)
+
 # Planning: exit 4 when nothing fits or too much does, exit 3 when a file of the source is refused ----------------
 
 E_NOT_PYTHON = Kind(
