@@ -112,6 +112,170 @@ E_NAME = Kind(
 )
 E_VALUE = Kind("E_VALUE", 2, '{what} cannot be "{value}": {why}', "see `s2i {command} --help`")
 
+# Sources: what SRC may be (exit 2), what it holds (exit 3), nothing in it (exit 4), passing faults (exit 75) ------
+
+E_SOURCE = Kind(
+    "E_SOURCE",
+    2,
+    'cannot use "{path}" as a source: {why}',
+    "name a folder of Python code, or https://host/owner/repo[@ref][#subdir]",
+)
+E_URL = Kind(
+    "E_URL",
+    2,
+    'will not fetch "{url}": {why}',
+    "use https://host/owner/repo[@ref][#subdir] or git@host:owner/repo; put ./ in front of a folder with such a name",
+)
+E_URL_PRIVATE = Kind(
+    "E_URL_PRIVATE",
+    2,
+    "will not fetch from {host}: it leads to {address}, which is not a public address",
+    "if the server should be able to, start it with S2I_GIT_ALLOW={host}",
+)
+E_URL_SSH = Kind(
+    "E_URL_SSH",
+    2,
+    "will not fetch from {host} over ssh for a caller on the network: it would use the server's own keys",
+    "use https, or start the server with S2I_GIT_ALLOW={host}",
+)
+E_REF = Kind(
+    "E_REF",
+    2,
+    '"{ref}" cannot be a {what}: {why}',
+    "a branch or tag is letters, digits and . _ / + -; a commit is given whole, 40 or 64 hexadecimal digits",
+)
+E_NO_SUCH_FILE = Kind("E_NO_SUCH_FILE", 3, "there is no file {path} in the source", "see what `s2i plan` lists")
+E_PATH_ESCAPE = Kind(
+    "E_PATH_ESCAPE",
+    3,
+    "{path} leads out of the source{to}: it is not read",
+    "put a regular file in its place, or name it in .s2iignore",
+)
+E_FILE_TOO_BIG = Kind(
+    "E_FILE_TOO_BIG",
+    3,
+    "{path} has {size} bytes; at most {limit} are read of such a file",
+    "is it the right file? make it smaller, or name it in .s2iignore",
+)
+E_PERMISSION = Kind(
+    "E_PERMISSION",
+    3,
+    "not permitted to read {path}",
+    "change its mode or owner, or name it in .s2iignore if the service does not need it",
+)
+E_TREE_CHANGED = Kind(
+    "E_TREE_CHANGED",
+    3,
+    "{path} changed while the source was read: {why}",
+    "run it again when nothing writes to the folder; name what changes in .s2iignore",
+)
+E_ENCODING = Kind(
+    "E_ENCODING",
+    3,
+    "{path} is not {encoding}: byte {offset} ({byte}) cannot be read",
+    "save the file as UTF-8",
+)
+E_TOO_MANY_FILES = Kind(
+    "E_TOO_MANY_FILES",
+    3,
+    "the source has {count} files; the limit is {limit}{most}",
+    "name what the service does not need in .s2iignore, or give a smaller folder",
+)
+E_TREE_TOO_BIG = Kind(
+    "E_TREE_TOO_BIG",
+    3,
+    "the source has {size} bytes; the limit is {limit}{most}",
+    "name what the service does not need in .s2iignore; keep data in an object store or a volume",
+)
+E_BARE = Kind(
+    "E_BARE",
+    3,
+    "{path} is a bare Git repository: it holds the history and no files",
+    "clone it and give the clone, or give the repository's Git URL",
+)
+E_EMPTY = Kind("E_EMPTY", 4, "nothing to build in {path}: it has no files", "is it the right folder?")
+E_IGNORED_ALL = Kind(
+    "E_IGNORED_ALL",
+    4,
+    "nothing to build in {path}: {by} leaves out every file",
+    "write a .s2iignore (the same rules as .gitignore): it is used in place of .dockerignore and .gitignore",
+)
+E_SUBDIR = Kind(
+    "E_SUBDIR",
+    3,
+    "there is no folder {subdir} in {place}{folders}",
+    "name one that is there, after # or with --context-dir",
+)
+E_GIT_MISSING = Kind(
+    "E_GIT_MISSING",
+    3,
+    "there is no git program on PATH",
+    "install it (Debian, Ubuntu: `apt-get install git`), or give a folder",
+)
+E_GIT_OLD = Kind(
+    "E_GIT_OLD",
+    3,
+    "git {version} cannot be held to one address, which a server needs for callers on the network",
+    "install git 2.37 or newer on the server",
+)
+E_GIT_UNREACHABLE = Kind(
+    "E_GIT_UNREACHABLE",
+    75,
+    "cannot reach {host}: {why}",
+    "check the name and the network (a proxy? set HTTPS_PROXY), and try again",
+)
+E_GIT_TIMEOUT = Kind(
+    "E_GIT_TIMEOUT",
+    75,
+    "{host} took too long: {why}",
+    "try again; if the repository is very large, give a smaller one",
+)
+E_GIT_TLS = Kind(
+    "E_GIT_TLS",
+    3,
+    "{host} has no certificate that is trusted here: {why}",
+    "give the CA bundle of your company in SSL_CERT_FILE or GIT_SSL_CAINFO",
+)
+E_GIT_AUTH = Kind(
+    "E_GIT_AUTH",
+    3,
+    "{url} is private, or there is no such repository: {why}",
+    "check the address; a private one is read over ssh with your key: git@{host}:owner/repo",
+)
+E_GIT_HOST_KEY = Kind(
+    "E_GIT_HOST_KEY",
+    3,
+    "the ssh key of {host} is not known here",
+    "connect once by hand (`ssh -T git@{host}`), compare the key's fingerprint with the published one, and accept it",
+)
+E_GIT_REDIRECT = Kind(
+    "E_GIT_REDIRECT",
+    3,
+    "{url} redirects to another address, which is not followed: {why}",
+    "give the repository's present address",
+)
+E_GIT_EMPTY = Kind("E_GIT_EMPTY", 3, "the repository {url} has no commits", "push something to it first")
+E_REF_MISSING = Kind(
+    "E_REF_MISSING",
+    3,
+    'there is no branch or tag "{ref}" in {url}{near}',
+    "name one that is there, after @; a commit goes with --commit",
+)
+E_COMMIT_MISSING = Kind(
+    "E_COMMIT_MISSING",
+    3,
+    "{url} does not give the commit {commit}: {why}",
+    "is it pushed? some servers give only what a branch or tag points at: make a tag and name that",
+)
+E_GIT_FSCK = Kind(
+    "E_GIT_FSCK",
+    3,
+    "the repository {url} has malformed objects: {why}",
+    "`git fsck --full` names them; they are dangerous to check out and nothing was",
+)
+E_GIT = Kind("E_GIT", 3, "git failed on {url}: {why}", "try the same with `git clone`")
+E_CANCELLED = Kind("E_CANCELLED", 130, "cancelled while {doing}", "")
+
 # The engine: exit 6 ------------------------------------------------------------------------------------------
 
 E_DOCKER = Kind(
