@@ -298,6 +298,16 @@ E_DOCKER_INSECURE = Kind(
     "use the unix socket, ssh://, or TLS (DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH)",
 )
 
+# Doctor: engine and base images, exit 6 ---------------------------------------------------------------------
+
+E_BASE = Kind(
+    "E_BASE",
+    6,
+    "there is no base image with Python {python}, and none can be had: {why}",
+    "let the engine reach a registry, or run `s2i doctor --fix` as root on Debian or Ubuntu; without a network, load"
+    " the images of another machine with `docker load` (docs/engine-and-base-images.md)",
+)
+
 # Ours ------------------------------------------------------------------------------------------------------
 
 E_INTERNAL = Kind(
