@@ -487,6 +487,41 @@ E_BASE = Kind(
     " the images of another machine with `docker load` (docs/engine-and-base-images.md)",
 )
 
+# Building: exits 5, 6 and 75 ---------------------------------------------------------------------------------
+
+E_BUILD = Kind(
+    "E_BUILD",
+    5,
+    'the build failed at "{step}": {why}{log}',
+    "mend the source and build again; `s2i dockerfile SRC` shows the whole recipe",
+)
+E_BUILD_NETWORK = Kind(
+    "E_BUILD_NETWORK",
+    75,
+    'the build failed at "{step}": {why}{log}',
+    "try again; behind a proxy set HTTPS_PROXY, and S2I_CA_BUNDLE to a file with its certificate authority",
+)
+E_BUILD_DISK = Kind(
+    "E_BUILD_DISK",
+    6,
+    'the build failed at "{step}": {why}{log}',
+    "make room (`docker builder prune` drops the build cache, `docker system df` shows what is used), then build again",
+)
+E_BASE_MISSING = Kind(
+    "E_BASE_MISSING",
+    6,
+    'the build failed at "{step}": {why}{log}',
+    "`s2i doctor --fix` makes the base images; with a registry, check that this machine can reach it",
+)
+E_BUILD_TIMEOUT = Kind(
+    "E_BUILD_TIMEOUT",
+    5,
+    "the build took longer than {seconds} s and was ended; its last lines:{log}",
+    "give it more time (--timeout), or look at what hangs in the last step",
+)
+E_BUILD_CANCELLED = Kind("E_BUILD_CANCELLED", 130, "the build was cancelled", "nothing was left behind; build again")
+E_TAG = Kind("E_TAG", 2, 'the tag "{value}" cannot be used', "write it as name:version, in lower case: shop:1.2")
+
 # Ours ------------------------------------------------------------------------------------------------------
 
 E_INTERNAL = Kind(
