@@ -26,7 +26,7 @@ def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
 
     @post("/v1/projects/{project:str}/deployments", sync_to_thread=True)
     def begin(project: str, body: bytes) -> Deployment:
-        return platform.deployments.begin(project, _request(body, local=local))
+        return platform.deployments.begin(project, _request(body, local=local), network=not local)
 
     @get("/v1/projects/{project:str}/deployments", sync_to_thread=True)
     def every(project: str) -> list[Deployment]:

@@ -9,7 +9,6 @@ import click
 from s2i import sources
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
-from s2i.errors import E_LIMIT
 
 
 @click.command()
@@ -26,7 +25,7 @@ def build(
     tags: tuple[str, ...],
     no_cache: bool,
     timeout: str,
-    output: str,
+    output: str | None,
 ) -> None:
     """Build an image from SRC and print its id. Progress goes to standard error.
 
@@ -41,9 +40,10 @@ def build(
     from s2i.images import build as images
     from s2i.planning.compile import compile as compile_plan
     from s2i.resources import labels, names
+    from s2i.resources.config import parse_seconds
     from s2i.sources.commit import with_commit
 
-    seconds = _seconds(timeout)
+    seconds = parse_seconds(timeout)
     checked = [images.check_tag(tag) for tag in tags]
     source = sources.parse(src, commit=commit, context_dir=context_dir)
     connection.client()  # says so at once when there is no engine, not after a clone
@@ -51,7 +51,7 @@ def build(
         tree = with_commit(tree)
         plan = compile_plan(tree, bases.refresh(), strategy)
         progress.plan(plan)
-        name = names.suggest(_title(source))
+        name = names.suggest(title(source))
         image = images.build(
             tree,
             plan,
@@ -63,7 +63,7 @@ def build(
             cache=not no_cache,
         )
         progress.built(image)
-    if output == "text":
+    if output is None:
         click.echo(image.id)
     else:
         warnings = [{"code": one.code, "message": one.message, "where": one.where} for one in plan.warnings]
@@ -71,13 +71,7 @@ def build(
               "tags": image.tags, "steps": image.steps, "warnings": warnings}, output)  # fmt: skip
 
 
-def _title(source: sources.Source) -> str:
+def title(source: sources.Source) -> str:
     """Return what a person calls the source: the last part of its path or URL."""
     place = os.path.realpath(source.path) if isinstance(source, sources.Folder) else source.url
     return (source.subdir or place).rstrip("/").rpartition("/")[2].rpartition(":")[2]
-
-
-def _seconds(text: str) -> float:
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= 86400 or len(text) > 5:
-        raise E_LIMIT(what="timeout", value=text, why="it is not a number of seconds", least="1", most="86400")
-    return float(text)
