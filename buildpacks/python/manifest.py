@@ -105,7 +105,8 @@ def _without(tree: Tree, table: dict[str, Any], is_project: bool) -> Manifest:
         raise E_UNSUPPORTED(what="Poetry's own table", fix=_write_requirements("poetry"), where="pyproject.toml")
     if "Pipfile" in tree:
         raise E_UNSUPPORTED(what="a Pipfile", fix=_write_requirements("pipenv"), where="Pipfile")
-    return Manifest(manager="none", decision=Decision("manager", "none", "no manifest found", "likely"))
+    decision = Decision("manager", "none", "no manifest found", "likely")
+    return Manifest(manager="none", decision=decision, is_project=is_project)
 
 
 def _write_requirements(tool: str) -> str:
