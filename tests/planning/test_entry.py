@@ -149,6 +149,17 @@ def test_django_prefers_what_its_settings_name(plan_of):
     assert (plan_of(channels).kind, plan_of(channels).entry) == ("asgi", "site1.asgi:application")
 
 
+def test_django_settings_are_found_when_manage_py_computes_their_name(plan_of):
+    files = {
+        "requirements.txt": "django\n",
+        "manage.py": "import os\nname = pick()\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', name)\n",
+        "site1/settings.py": "ROOT_URLCONF = 'site1.urls'\nWSGI_APPLICATION = 'site1.wsgi.application'\n",
+        "site1/wsgi.py": "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
+        "site1/asgi.py": "from django.core.asgi import get_asgi_application\napplication = get_asgi_application()\n",
+    }
+    assert "site1.wsgi:application" == plan_of(files).entry
+
+
 def test_settings_that_cannot_be_a_module_are_refused(plan_of):
     source = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', '..%2fetc.settings')\n"
     with pytest.raises(S2IError) as refused:
