@@ -80,11 +80,10 @@ def test_two_equal_scripts_stop_the_plan(plan_of):
     assert (refused.value.kind, refused.value.advice) == (E_AMBIGUOUS, 'say which one in s2i.toml: entry = "one.py"')
 
 
-def test_a_library_is_refused(plan_of):
+@pytest.mark.parametrize("table", ["[build-system]\nrequires = []\n", "[tool.uv]\npackage = true\n"])
+def test_a_library_is_refused(plan_of, table):
     with pytest.raises(S2IError) as refused:
-        plan_of(
-            {"pyproject.toml": "[build-system]\nrequires = []\n", "pkg/__init__.py": "", "pkg/__main__.py": "x()\n"}
-        )
+        plan_of({"pyproject.toml": table, "pkg/__main__.py": "x()\n", "__main__.py": "x()\n"})
     assert E_NO_ENTRY is refused.value.kind
 
 
