@@ -298,6 +298,107 @@ E_DOCKER_INSECURE = Kind(
     "use the unix socket, ssh://, or TLS (DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH)",
 )
 
+# Control: the store, the server, what is deployed ------------------------------------------------------------
+
+E_STORE = Kind(
+    "E_STORE",
+    6,
+    "the database {path} cannot be used: {why}",
+    "move it away and start again (running apps without it are removed), or put a copy of it back",
+)
+E_NOT_FOUND = Kind(
+    "E_NOT_FOUND",
+    2,
+    'there is no {what} "{name}" in the project "{project}"',
+    "`s2i {what} list --project {project}` shows what there is",
+)
+E_TAKEN = Kind(
+    "E_TAKEN",
+    2,
+    'the name "{name}" belongs to {what} of the project "{project}"',
+    "give another one with --name, or delete that first",
+)
+E_BUSY = Kind(
+    "E_BUSY",
+    7,
+    '"{name}" is busy: {holder}',
+    "wait until that has ended, then try again",
+)
+E_ROLLOUT = Kind(
+    "E_ROLLOUT",
+    6,
+    "revision {number} of {name} did not come up: {why}{log:400}",
+    "{serving}; `s2i app logs {name}` shows what the app says",
+)
+E_INTERRUPTED = Kind(
+    "E_INTERRUPTED",
+    75,
+    "the deployment of {name} was interrupted: the server ended while it went on",
+    "what served before still does; run the same command again",
+)
+E_JOB_FAILED = Kind(
+    "E_JOB_FAILED",
+    6,
+    "the job run {run} failed: {why}",
+    "`s2i jobrun logs {run}` shows what it printed",
+)
+E_SERVER = Kind(
+    "E_SERVER",
+    6,
+    "the server does not answer at {socket}: {why}",
+    "its log is {log}; `s2i server status` says more",
+)
+E_SERVER_VERSION = Kind(
+    "E_SERVER_VERSION",
+    6,
+    "the server runs s2i {server}, this is s2i {client}",
+    "restart it (apps keep running): `s2i server stop`, then the same command again",
+)
+E_REQUEST = Kind("E_REQUEST", 2, "the request cannot be understood: {why}", "")
+E_FORBIDDEN = Kind("E_FORBIDDEN", 3, "{what} is not allowed {where_from}", "name a Git repository")
+# Containers and routes: exits 2 and 6 ------------------------------------------------------------------------
+
+E_ENV = Kind(
+    "E_ENV", 2, 'cannot use the environment variable "{value:80}": {why}', "write it as KEY=VALUE: --env {example}"
+)
+E_LIMIT = Kind(
+    "E_LIMIT",
+    2,
+    '{what} cannot be "{value}": {why}',
+    "the least is {least}, the most that this machine has is {most}",
+)
+E_PORT = Kind("E_PORT", 2, 'the port cannot be "{value}": {why}', "use a number from 1 to 65535, as in --port 8080")
+E_DISK = Kind(
+    "E_DISK",
+    6,
+    "the disk is full: {why}",
+    "make room (`df -h`, `docker system df`), then run it again; `s2i doctor` shows what is free",
+)
+E_IMAGE_GONE = Kind(
+    "E_IMAGE_GONE",
+    6,
+    "the image {image} is no longer on this machine",
+    "somebody removed it: deploy the source again to build it anew",
+)
+E_CONTAINER = Kind(
+    "E_CONTAINER",
+    6,
+    "the container {name} cannot be run: {why}",
+    "look at the start command of the image (`docker inspect`), and at `s2i doctor`",
+)
+E_SANDBOX_IMAGE = Kind(
+    "E_SANDBOX_IMAGE",
+    6,
+    "there is no small base image to hold the network of an app",
+    "run `s2i doctor --fix`: it makes the base images",
+)
+E_ROUTER = Kind(
+    "E_ROUTER",
+    6,
+    "the proxy Caddy does not work: {why}",
+    "its log is {log}; `s2i doctor` says whether the ports are free",
+)
+
 # Planning: exit 4 when nothing fits or too much does, exit 3 when a file of the source is refused ----------------
 
 E_NOT_PYTHON = Kind(
@@ -384,6 +485,41 @@ E_BASE = Kind(
     "let the engine reach a registry, or run `s2i doctor --fix` as root on Debian or Ubuntu; without a network, load"
     " the images of another machine with `docker load` (docs/engine-and-base-images.md)",
 )
+
+# Building: exits 5, 6 and 75 ---------------------------------------------------------------------------------
+
+E_BUILD = Kind(
+    "E_BUILD",
+    5,
+    'the build failed at "{step}": {why}{log}',
+    "mend the source and build again; `s2i dockerfile SRC` shows the whole recipe",
+)
+E_BUILD_NETWORK = Kind(
+    "E_BUILD_NETWORK",
+    75,
+    'the build failed at "{step}": {why}{log}',
+    "try again; behind a proxy set HTTPS_PROXY, and S2I_CA_BUNDLE to a file with its certificate authority",
+)
+E_BUILD_DISK = Kind(
+    "E_BUILD_DISK",
+    6,
+    'the build failed at "{step}": {why}{log}',
+    "make room (`docker builder prune` drops the build cache, `docker system df` shows what is used), then build again",
+)
+E_BASE_MISSING = Kind(
+    "E_BASE_MISSING",
+    6,
+    'the build failed at "{step}": {why}{log}',
+    "`s2i doctor --fix` makes the base images; with a registry, check that this machine can reach it",
+)
+E_BUILD_TIMEOUT = Kind(
+    "E_BUILD_TIMEOUT",
+    5,
+    "the build took longer than {seconds} s and was ended; its last lines:{log}",
+    "give it more time (--timeout), or look at what hangs in the last step",
+)
+E_BUILD_CANCELLED = Kind("E_BUILD_CANCELLED", 130, "the build was cancelled", "nothing was left behind; build again")
+E_TAG = Kind("E_TAG", 2, 'the tag "{value}" cannot be used', "write it as name:version, in lower case: shop:1.2")
 
 # Ours ------------------------------------------------------------------------------------------------------
 

@@ -21,9 +21,7 @@ _STEP = re.compile(r"Step (\d+)/\d+ : (.*)")
 
 def without_mounts(plan: BuildPlan) -> BuildPlan:
     """Return ``plan`` as the classic builder can carry it out."""
-    steps = tuple(
-        msgspec.structs.replace(step, mounts=()) if isinstance(step, Run) else step for step in plan.steps
-    )
+    steps = tuple(msgspec.structs.replace(step, mounts=()) if isinstance(step, Run) else step for step in plan.steps)
     return msgspec.structs.replace(plan, steps=steps)
 
 

@@ -19,7 +19,15 @@ CA_FILES = (
     "/etc/ssl/cert.pem",
 )
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
-_INHERITED = ("PATH", "HOME", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK")
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "DOCKER_CONFIG",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS_VERIFY",
+    "XDG_RUNTIME_DIR",
+    "SSH_AUTH_SOCK",
+)
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +45,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
     """Return the command that builds ``order`` with ``client``."""
+    head: tuple[str, ...]
     match client.kind:
         case "buildx":
             # The default builder is the engine itself: another one would keep the image to itself.

@@ -6,7 +6,6 @@ import base64
 import datetime
 import re
 from collections import deque
-from typing import Protocol
 
 import msgspec
 
@@ -21,21 +20,13 @@ _DONE = re.compile(r"DONE (\d+\.\d+)s")
 _TRANSFER = re.compile(r"(transferring|exporting|writing|naming|resolve|extracting|sha256:)\b.*")
 
 
-class Reader(Protocol):
-    """Reads one client's output. ``steps`` and ``tail`` are what is left of it at its end."""
-
-    log: BuildLog
-
-    def feed(self, line: bytes) -> list[StepEvent]:
-        """Take one line, return the events that it completes."""
-
-
 class BuildLog:
     """What is kept of a build: its finished steps, the failed one, and the last lines that it printed."""
 
     def __init__(self) -> None:
         self.steps: list[StepResult] = []
         self.failed = ""
+        self._failed_name = ""
         self.tail: deque[tuple[str, str]] = deque(maxlen=TAIL_LINES)  # (step, line)
 
     def note(self, events: list[StepEvent]) -> list[StepEvent]:
@@ -47,11 +38,15 @@ class BuildLog:
                 case "done" | "cached":
                     self.steps.append(StepResult(event.name, event.status == "cached", event.seconds))
                 case "failed":
-                    self.failed = event.step
+                    self.failed, self._failed_name = event.step, event.name
                     self.tail.append((event.step, event.line))
                 case _:
                     pass
         return events
+
+    def step_name(self) -> str:
+        """Return the name of the step that failed."""
+        return self._failed_name or "prepare"
 
     def lines(self) -> list[str]:
         """Return the last lines: the failed step's, or all when none failed."""

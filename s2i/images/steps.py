@@ -7,7 +7,7 @@ import re
 _STEP = re.compile(r"\[(?:(?P<stage>[\w.-]+) )?(?P<number>\d+)/(?P<total>\d+)\] (?P<text>.*)", re.DOTALL)
 _MAKES_A_LAYER = re.compile(r"(FROM|RUN|COPY|ADD|WORKDIR)\s", re.IGNORECASE)
 QUIET = ("[internal]", "[auth]", "resolve image config")
-_FIXED = {"FROM": "start from {}", "WORKDIR": "work in {}"}
+_TRIVIAL = "WORKDIR"
 
 
 class StepNames:
@@ -35,7 +35,8 @@ class StepNames:
             return vertex
         steps = self._stage(found["stage"] or "")
         number = int(found["number"]) - 1
-        return steps[number] if number < len(steps) else found["text"]
+        name = steps[number] if number < len(steps) else found["text"]
+        return None if name.startswith(_TRIVIAL) else name
 
     def _add(self, line: str, comment: str) -> None:
         word, _, rest = line.partition(" ")
@@ -46,9 +47,8 @@ class StepNames:
             self._aliases.append(alias[1] if alias else f"stage-{len(self._stages) - 1}")
         if not self._stages:
             return
-        first = rest.split(" ")[0]
-        known = _FIXED.get(word)
-        self._stages[-1].append(known.format(first) if known else comment or line)
+        start = f"start from {rest.split(' ')[0]}" if word == "FROM" else ""
+        self._stages[-1].append(start or (line if word == _TRIVIAL else comment or line))
 
     def _stage(self, alias: str) -> list[str]:
         if alias in self._aliases:
