@@ -507,20 +507,39 @@ E_BUILD_DISK = Kind(
     'the build failed at "{step}": {why}{log}',
     "make room (`docker builder prune` drops the build cache, `docker system df` shows what is used), then build again",
 )
-E_BASE_MISSING = Kind(
-    "E_BASE_MISSING",
-    6,
+E_BUILD_TLS = Kind(
+    "E_BUILD_TLS",
+    5,
     'the build failed at "{step}": {why}{log}',
-    "`s2i doctor --fix` makes the base images; with a registry, check that this machine can reach it",
+    "name a file with your company's certificate authority in S2I_CA_BUNDLE: builds are given it",
+)
+E_BUILD_DOCKERFILE = Kind(
+    "E_BUILD_DOCKERFILE",
+    5,
+    "the Dockerfile cannot be built: {why}{log}",
+    "mend that line, or leave the Dockerfile to s2i (--strategy python)",
 )
 E_BUILD_TIMEOUT = Kind(
     "E_BUILD_TIMEOUT",
     5,
-    "the build took longer than {seconds} s and was ended; its last lines:{log}",
-    "give it more time (--timeout), or look at what hangs in the last step",
+    'the build took longer than {seconds} s and was ended in "{step}"; its last lines:{log}',
+    "give it more time (--timeout), or look at what hangs in that step",
 )
 E_BUILD_CANCELLED = Kind("E_BUILD_CANCELLED", 130, "the build was cancelled", "nothing was left behind; build again")
-E_TAG = Kind("E_TAG", 2, 'the tag "{value}" cannot be used', "write it as name:version, in lower case: shop:1.2")
+E_BASE_MISSING = Kind(
+    "E_BASE_MISSING",
+    6,
+    "{why}{log}",
+    "`s2i doctor --fix` makes the base images of s2i; for another one, see that the engine reaches its registry, or"
+    " bring it with `docker load`",
+)
+E_BASE_ONBUILD = Kind(
+    "E_BASE_ONBUILD",
+    3,
+    "the base image {image} brings instructions of its own into the build (ONBUILD): {triggers}",
+    "start from an image without ONBUILD: what it would run is in no file of the source",
+)
+E_TAG = Kind("E_TAG", 2, 'the tag "{value}" cannot be used: {why}', "write it as name:version, in lower case: shop:1.2")
 
 # Ours ------------------------------------------------------------------------------------------------------
 

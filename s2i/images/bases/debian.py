@@ -49,9 +49,9 @@ def runtime_base(row: table.Row, client: docker.DockerClient) -> str:
 
     Raises E_BASE.
     """
-    hook = ("--variant=extract", "--skip=cleanup/apt,cleanup/mmdebstrap", '--extract-hook=sh "$S2I_HOOK" "$1"')
-    if row.suite in ("bullseye", "bookworm"):  # later ones ship the links /bin -> usr/bin as files
-        hook += (f"--hook-dir={MERGED}",)
+    # Later releases ship the links /bin -> usr/bin in a package.
+    merged = (f"--hook-dir={MERGED}",) if row.suite in ("bullseye", "bookworm") else ()
+    hook = ("--variant=extract", "--skip=cleanup/apt,cleanup/mmdebstrap", '--extract-hook=sh "$S2I_HOOK" "$1"', *merged)
     return _made(row, "runtime", hook, {"S2I_HOOK": str(HERE / "runtime.sh")}, table.local(row.python).runtime, client)
 
 

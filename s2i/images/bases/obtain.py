@@ -74,7 +74,7 @@ def registry_answers() -> bool:
 
     image = table.official(table.rows()[-1]).runtime
     try:
-        connection.client(timeout=REGISTRY_SECONDS).api.inspect_distribution(image)
+        connection.client(timeout=REGISTRY_SECONDS).api.inspect_distribution(image)  # type: ignore[no-untyped-call]
     except (docker.errors.APIError, requests.exceptions.RequestException):
         return False
     return True
