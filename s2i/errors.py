@@ -112,6 +112,170 @@ E_NAME = Kind(
 )
 E_VALUE = Kind("E_VALUE", 2, '{what} cannot be "{value}": {why}', "see `s2i {command} --help`")
 
+# Sources: what SRC may be (exit 2), what it holds (exit 3), nothing in it (exit 4), passing faults (exit 75) ------
+
+E_SOURCE = Kind(
+    "E_SOURCE",
+    2,
+    'cannot use "{path}" as a source: {why}',
+    "name a folder of Python code, or https://host/owner/repo[@ref][#subdir]",
+)
+E_URL = Kind(
+    "E_URL",
+    2,
+    'will not fetch "{url}": {why}',
+    "use https://host/owner/repo[@ref][#subdir] or git@host:owner/repo; put ./ in front of a folder with such a name",
+)
+E_URL_PRIVATE = Kind(
+    "E_URL_PRIVATE",
+    2,
+    "will not fetch from {host}: it leads to {address}, which is not a public address",
+    "if the server should be able to, start it with S2I_GIT_ALLOW={host}",
+)
+E_URL_SSH = Kind(
+    "E_URL_SSH",
+    2,
+    "will not fetch from {host} over ssh for a caller on the network: it would use the server's own keys",
+    "use https, or start the server with S2I_GIT_ALLOW={host}",
+)
+E_REF = Kind(
+    "E_REF",
+    2,
+    '"{ref}" cannot be a {what}: {why}',
+    "a branch or tag is letters, digits and . _ / + -; a commit is given whole, 40 or 64 hexadecimal digits",
+)
+E_NO_SUCH_FILE = Kind("E_NO_SUCH_FILE", 3, "there is no file {path} in the source", "see what `s2i plan` lists")
+E_PATH_ESCAPE = Kind(
+    "E_PATH_ESCAPE",
+    3,
+    "{path} leads out of the source{to}: it is not read",
+    "put a regular file in its place, or name it in .s2iignore",
+)
+E_FILE_TOO_BIG = Kind(
+    "E_FILE_TOO_BIG",
+    3,
+    "{path} has {size} bytes; at most {limit} are read of such a file",
+    "is it the right file? make it smaller, or name it in .s2iignore",
+)
+E_PERMISSION = Kind(
+    "E_PERMISSION",
+    3,
+    "not permitted to read {path}",
+    "change its mode or owner, or name it in .s2iignore if the service does not need it",
+)
+E_TREE_CHANGED = Kind(
+    "E_TREE_CHANGED",
+    3,
+    "{path} changed while the source was read: {why}",
+    "run it again when nothing writes to the folder; name what changes in .s2iignore",
+)
+E_ENCODING = Kind(
+    "E_ENCODING",
+    3,
+    "{path} is not {encoding}: byte {offset} ({byte}) cannot be read",
+    "save the file as UTF-8",
+)
+E_TOO_MANY_FILES = Kind(
+    "E_TOO_MANY_FILES",
+    3,
+    "the source has {count} files; the limit is {limit}{most}",
+    "name what the service does not need in .s2iignore, or give a smaller folder",
+)
+E_TREE_TOO_BIG = Kind(
+    "E_TREE_TOO_BIG",
+    3,
+    "the source has {size} bytes; the limit is {limit}{most}",
+    "name what the service does not need in .s2iignore; keep data in an object store or a volume",
+)
+E_BARE = Kind(
+    "E_BARE",
+    3,
+    "{path} is a bare Git repository: it holds the history and no files",
+    "clone it and give the clone, or give the repository's Git URL",
+)
+E_EMPTY = Kind("E_EMPTY", 4, "nothing to build in {path}: it has no files", "is it the right folder?")
+E_IGNORED_ALL = Kind(
+    "E_IGNORED_ALL",
+    4,
+    "nothing to build in {path}: {by} leaves out every file",
+    "write a .s2iignore (the same rules as .gitignore): it is used in place of .dockerignore and .gitignore",
+)
+E_SUBDIR = Kind(
+    "E_SUBDIR",
+    3,
+    "there is no folder {subdir} in {place}{folders}",
+    "name one that is there, after # or with --context-dir",
+)
+E_GIT_MISSING = Kind(
+    "E_GIT_MISSING",
+    3,
+    "there is no git program on PATH",
+    "install it (Debian, Ubuntu: `apt-get install git`), or give a folder",
+)
+E_GIT_OLD = Kind(
+    "E_GIT_OLD",
+    3,
+    "git {version} cannot be held to one address, which a server needs for callers on the network",
+    "install git 2.37 or newer on the server",
+)
+E_GIT_UNREACHABLE = Kind(
+    "E_GIT_UNREACHABLE",
+    75,
+    "cannot reach {host}: {why}",
+    "check the name and the network (a proxy? set HTTPS_PROXY), and try again",
+)
+E_GIT_TIMEOUT = Kind(
+    "E_GIT_TIMEOUT",
+    75,
+    "{host} took too long: {why}",
+    "try again; if the repository is very large, give a smaller one",
+)
+E_GIT_TLS = Kind(
+    "E_GIT_TLS",
+    3,
+    "{host} has no certificate that is trusted here: {why}",
+    "give the CA bundle of your company in SSL_CERT_FILE or GIT_SSL_CAINFO",
+)
+E_GIT_AUTH = Kind(
+    "E_GIT_AUTH",
+    3,
+    "{url} is private, or there is no such repository: {why}",
+    "check the address; a private one is read over ssh with your key: git@{host}:owner/repo",
+)
+E_GIT_HOST_KEY = Kind(
+    "E_GIT_HOST_KEY",
+    3,
+    "the ssh key of {host} is not known here",
+    "connect once by hand (`ssh -T git@{host}`), compare the key's fingerprint with the published one, and accept it",
+)
+E_GIT_REDIRECT = Kind(
+    "E_GIT_REDIRECT",
+    3,
+    "{url} redirects to another address, which is not followed: {why}",
+    "give the repository's present address",
+)
+E_GIT_EMPTY = Kind("E_GIT_EMPTY", 3, "the repository {url} has no commits", "push something to it first")
+E_REF_MISSING = Kind(
+    "E_REF_MISSING",
+    3,
+    'there is no branch or tag "{ref}" in {url}{near}',
+    "name one that is there, after @; a commit goes with --commit",
+)
+E_COMMIT_MISSING = Kind(
+    "E_COMMIT_MISSING",
+    3,
+    "{url} does not give the commit {commit}: {why}",
+    "is it pushed? some servers give only what a branch or tag points at: make a tag and name that",
+)
+E_GIT_FSCK = Kind(
+    "E_GIT_FSCK",
+    3,
+    "the repository {url} has malformed objects: {why}",
+    "`git fsck --full` names them; they are dangerous to check out and nothing was",
+)
+E_GIT = Kind("E_GIT", 3, "git failed on {url}: {why}", "try the same with `git clone`")
+E_CANCELLED = Kind("E_CANCELLED", 130, "cancelled while {doing}", "")
+
 # The engine: exit 6 ------------------------------------------------------------------------------------------
 
 E_DOCKER = Kind(
@@ -132,6 +296,184 @@ E_DOCKER_INSECURE = Kind(
     6,
     "will not use Docker at {socket}: without TLS anybody on the network can use it",
     "use the unix socket, ssh://, or TLS (DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH)",
+)
+
+# Control: the store, the server, what is deployed ------------------------------------------------------------
+
+E_STORE = Kind(
+    "E_STORE",
+    6,
+    "the database {path} cannot be used: {why}",
+    "move it away and start again (running apps without it are removed), or put a copy of it back",
+)
+E_NOT_FOUND = Kind(
+    "E_NOT_FOUND",
+    2,
+    'there is no {what} "{name}" in the project "{project}"',
+    "`s2i {what} list --project {project}` shows what there is",
+)
+E_TAKEN = Kind(
+    "E_TAKEN",
+    2,
+    'the name "{name}" belongs to {what} of the project "{project}"',
+    "give another one with --name, or delete that first",
+)
+E_BUSY = Kind(
+    "E_BUSY",
+    7,
+    '"{name}" is busy: {holder}',
+    "wait until that has ended, then try again",
+)
+E_ROLLOUT = Kind(
+    "E_ROLLOUT",
+    6,
+    "revision {number} of {name} did not come up: {why}{log:400}",
+    "{serving}; `s2i app logs {name}` shows what the app says",
+)
+E_INTERRUPTED = Kind(
+    "E_INTERRUPTED",
+    75,
+    "the deployment of {name} was interrupted: the server ended while it went on",
+    "what served before still does; run the same command again",
+)
+E_JOB_FAILED = Kind(
+    "E_JOB_FAILED",
+    6,
+    "the job run {run} failed: {why}",
+    "`s2i jobrun logs {run}` shows what it printed",
+)
+E_SERVER = Kind(
+    "E_SERVER",
+    6,
+    "the server does not answer at {socket}: {why}",
+    "its log is {log}; `s2i server status` says more",
+)
+E_SERVER_VERSION = Kind(
+    "E_SERVER_VERSION",
+    6,
+    "the server runs s2i {server}, this is s2i {client}",
+    "restart it (apps keep running): `s2i server stop`, then the same command again",
+)
+E_REQUEST = Kind("E_REQUEST", 2, "the request cannot be understood: {why}", "")
+E_FORBIDDEN = Kind("E_FORBIDDEN", 3, "{what} is not allowed {where_from}", "name a Git repository")
+# Containers and routes: exits 2 and 6 ------------------------------------------------------------------------
+
+E_ENV = Kind(
+    "E_ENV", 2, 'cannot use the environment variable "{value:80}": {why}', "write it as KEY=VALUE: --env {example}"
+)
+E_LIMIT = Kind(
+    "E_LIMIT",
+    2,
+    '{what} cannot be "{value}": {why}',
+    "the least is {least}, the most that this machine has is {most}",
+)
+E_PORT = Kind("E_PORT", 2, 'the port cannot be "{value}": {why}', "use a number from 1 to 65535, as in --port 8080")
+E_DISK = Kind(
+    "E_DISK",
+    6,
+    "the disk is full: {why}",
+    "make room (`df -h`, `docker system df`), then run it again; `s2i doctor` shows what is free",
+)
+E_IMAGE_GONE = Kind(
+    "E_IMAGE_GONE",
+    6,
+    "the image {image} is no longer on this machine",
+    "somebody removed it: deploy the source again to build it anew",
+)
+E_CONTAINER = Kind(
+    "E_CONTAINER",
+    6,
+    "the container {name} cannot be run: {why}",
+    "look at the start command of the image (`docker inspect`), and at `s2i doctor`",
+)
+E_SANDBOX_IMAGE = Kind(
+    "E_SANDBOX_IMAGE",
+    6,
+    "there is no small base image to hold the network of an app",
+    "run `s2i doctor --fix`: it makes the base images",
+)
+E_ROUTER = Kind(
+    "E_ROUTER",
+    6,
+    "the proxy Caddy does not work: {why}",
+    "its log is {log}; `s2i doctor` says whether the ports are free",
+)
+
+# Planning: exit 4 when nothing fits or too much does, exit 3 when a file of the source is refused ----------------
+
+E_NOT_PYTHON = Kind(
+    "E_NOT_PYTHON",
+    4,
+    "no Python here: looked for *.py, requirements.txt, pyproject.toml, setup.py; found {found}",
+    "point s2i at the folder that holds the Python code (`--context-dir`, or SRC#subdir), or write a Dockerfile",
+)
+E_NO_ENTRY = Kind(
+    "E_NO_ENTRY",
+    4,
+    "this is Python, but {why}",
+    'say what to run in s2i.toml: entry = "module:app", or entry = "script.py"',
+)
+E_AMBIGUOUS = Kind(
+    "E_AMBIGUOUS",
+    4,
+    "more than one {what} fits equally well:{candidates}",
+    "say which one in s2i.toml: {line}",
+)
+E_ENTRYPOINT = Kind(
+    "E_ENTRYPOINT", 4, 'cannot use the entry "{value}": {why}', 'write entry = "package.module:name" or "script.py"'
+)
+E_UNSUPPORTED = Kind("E_UNSUPPORTED", 4, "{what} is not supported", "{fix}")
+E_PY_SYNTAX = Kind(
+    "E_PY_SYNTAX",
+    4,
+    "Python cannot parse this file: {why}{hint}",
+    "mend the file, or leave it out by naming it in .s2iignore",
+)
+E_PYTHON_VERSION = Kind(
+    "E_PYTHON_VERSION",
+    4,
+    "no Python fits {wanted}; offered are {offered}",
+    "change that line, or make a base image with such a Python (`s2i doctor` lists what there is)",
+)
+E_TOML = Kind("E_TOML", 3, "cannot read this TOML: {why}", "mend the file: `python -m tomllib < FILE` shows the same")
+E_CONFIG = Kind(
+    "E_CONFIG",
+    3,
+    "cannot use this configuration: {why}",
+    's2i.toml knows entry = "module:name", kind = "wsgi" | "asgi" | "job" and python = "3.12"',
+)
+E_PROCFILE = Kind(
+    "E_PROCFILE",
+    3,
+    "cannot read the Procfile: {why}",
+    "write one `type: command` a line; a type is a lower-case letter, then letters, digits and dashes",
+)
+E_REQ = Kind("E_REQ", 3, 'not a requirement: "{value}"{why}', "write one `name==version` a line, as `pip freeze` does")
+E_REQ_CYCLE = Kind("E_REQ_CYCLE", 3, "the requirements include themselves: {chain}", "remove one of the -r lines")
+E_REQ_DEPTH = Kind(
+    "E_REQ_DEPTH", 3, "-r and -c lines lead more than {limit} files deep", "put the requirements into fewer files"
+)
+E_REQ_URL = Kind(
+    "E_REQ_URL", 3, 'the requirements include a file of another machine: "{value}"', "copy that file into the source"
+)
+E_REQ_OPTION = Kind(
+    "E_REQ_OPTION",
+    3,
+    "the option {option} is refused in a requirements file{why}",
+    "remove it; indexes are given as https:// without credentials",
+)
+E_REQ_LOCAL = Kind(
+    "E_REQ_LOCAL",
+    3,
+    'a requirement names a path outside the source: "{value}"',
+    "name it relative to the source: ./libs/thing",
+)
+E_DOCKERFILE = Kind("E_DOCKERFILE", 3, "cannot use this Dockerfile: {why}", "change the line, or leave it to s2i")
+E_DOCKERFILE_SYNTAX = Kind(
+    "E_DOCKERFILE_SYNTAX",
+    3,
+    'the Dockerfile asks for another frontend: "{value}" would be downloaded and would run as the builder',
+    "remove the `# syntax=` line, or name the Dockerfile in .s2iignore when it is not meant for s2i",
 )
 
 # Doctor: engine and base images, exit 6 ---------------------------------------------------------------------
@@ -161,6 +503,41 @@ E_CANNOT_FIX = Kind(
     "cannot install a Docker Engine here: {why}",
     "install one as https://docs.docker.com/engine/install says for your system, then run `s2i doctor` again",
 )
+
+# Building: exits 5, 6 and 75 ---------------------------------------------------------------------------------
+
+E_BUILD = Kind(
+    "E_BUILD",
+    5,
+    'the build failed at "{step}": {why}{log}',
+    "mend the source and build again; `s2i dockerfile SRC` shows the whole recipe",
+)
+E_BUILD_NETWORK = Kind(
+    "E_BUILD_NETWORK",
+    75,
+    'the build failed at "{step}": {why}{log}',
+    "try again; behind a proxy set HTTPS_PROXY, and S2I_CA_BUNDLE to a file with its certificate authority",
+)
+E_BUILD_DISK = Kind(
+    "E_BUILD_DISK",
+    6,
+    'the build failed at "{step}": {why}{log}',
+    "make room (`docker builder prune` drops the build cache, `docker system df` shows what is used), then build again",
+)
+E_BASE_MISSING = Kind(
+    "E_BASE_MISSING",
+    6,
+    'the build failed at "{step}": {why}{log}',
+    "`s2i doctor --fix` makes the base images; with a registry, check that this machine can reach it",
+)
+E_BUILD_TIMEOUT = Kind(
+    "E_BUILD_TIMEOUT",
+    5,
+    "the build took longer than {seconds} s and was ended; its last lines:{log}",
+    "give it more time (--timeout), or look at what hangs in the last step",
+)
+E_BUILD_CANCELLED = Kind("E_BUILD_CANCELLED", 130, "the build was cancelled", "nothing was left behind; build again")
+E_TAG = Kind("E_TAG", 2, 'the tag "{value}" cannot be used', "write it as name:version, in lower case: shop:1.2")
 
 # Ours ------------------------------------------------------------------------------------------------------
 

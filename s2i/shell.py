@@ -1,35 +1,49 @@
 """Run other programs: the only import of subprocess.
 
 A command is a value, a tuple of strings; no shell ever reads it. Every process gets a process group of its own,
-so that its children end with it: on a time-out, on Ctrl-C, or when the caller gives up.
+so that its children end with it: on a time-out, on Ctrl-C, when the caller gives up, and when it ends itself.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
 GRACE_SECONDS = 3.0
 OUTPUT_LIMIT = 64 << 20
+LINE_LIMIT = 64 << 10
+# A child that a process leaves behind may hold the pipes open for ever: it gets this long to say what it has to say.
+STRAGGLE_SECONDS = 0.5
+TICK_SECONDS = 0.1
 
 
 class Completed(NamedTuple):
-    """The end of a process: exit status (negative: the signal that ended it), and what it printed."""
+    """The end of a process: exit status (negative: the signal that ended it), and what it printed.
+
+    ``cut`` says that it was ended because its output went past the limit.
+    """
 
     code: int
     out: bytes
     err: bytes
+    cut: bool = False
 
 
 class TimedOut(Exception):
     """The process ran past its limit and was ended, with all its children."""
+
+
+class Cancelled(Exception):
+    """The caller's event was set; the process was ended, with all its children."""
 
 
 class Missing(Exception):
@@ -49,28 +63,27 @@ def run(
     cwd: Path | None = None,
     stdin: bytes = b"",
     limit: int = OUTPUT_LIMIT,
+    end_at_limit: bool = False,
+    cancelled: threading.Event | None = None,
 ) -> Completed:
     """Run ``argv`` to its end and return what it printed, at most ``limit`` bytes of each stream.
 
-    ``env`` replaces the environment (None: inherit it). Raises TimedOut after ``timeout`` seconds, Missing.
+    ``env`` replaces the environment (None: inherit it). Output past ``limit`` is dropped, or ends the process with
+    ``end_at_limit``. Raises TimedOut after ``timeout`` seconds, Cancelled, Missing.
     """
-    process = _start(argv, env, cwd, subprocess.PIPE, subprocess.PIPE)
     out, err = bytearray(), bytearray()
-    readers = [
-        threading.Thread(target=_drain, args=(process.stdout, out, limit), daemon=True),
-        threading.Thread(target=_drain, args=(process.stderr, err, limit), daemon=True),
-    ]
+
+    def take(into: bytearray, chunk: bytes) -> bool:
+        into += chunk[: limit - len(into)]
+        return end_at_limit and len(into) >= limit
+
+    process = _start(argv, env, cwd, subprocess.PIPE, subprocess.PIPE, feed=bool(stdin))
     with _ended(process):
-        for reader in readers:
-            reader.start()
-        _feed(process, stdin)
-        try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise TimedOut(f"{argv[0]} ran longer than {timeout:g} s") from None
-        for reader in readers:
-            reader.join(GRACE_SECONDS)
-    return Completed(code, bytes(out), bytes(err))
+        assert process.stdout is not None
+        assert process.stderr is not None
+        takers = {process.stdout: lambda chunk: take(out, chunk), process.stderr: lambda chunk: take(err, chunk)}
+        cut = _pump(process, takers, stdin, timeout, cancelled)
+    return Completed(process.returncode, bytes(out), bytes(err), cut)
 
 
 def stream(
@@ -85,32 +98,34 @@ def stream(
     """Run ``argv`` and hand each line of its output (both streams, merged) to ``on_line`` as it comes.
 
     Returns the exit status. ``cancelled`` ends the process early (SIGTERM, then SIGKILL after GRACE_SECONDS).
-    Raises TimedOut, Missing.
+    A line longer than LINE_LIMIT comes in pieces. Raises TimedOut, Missing, and what ``on_line`` raises.
     """
+    held = bytearray()
+
+    def take(chunk: bytes) -> bool:
+        held.extend(chunk)
+        *lines, rest = bytes(held).split(b"\n")
+        while len(rest) >= LINE_LIMIT:
+            lines.append(rest[: LINE_LIMIT - 1])
+            rest = rest[LINE_LIMIT - 1 :]
+        held[:] = rest
+        for line in lines:
+            on_line(line + b"\n")
+        return False
+
     process = _start(argv, env, cwd, subprocess.PIPE, subprocess.STDOUT)
-    late = threading.Event()
-    ended = threading.Event()
-    watch = threading.Thread(target=_watch, args=(process, timeout, cancelled, late, ended), daemon=True)
-    with _ended(process):
-        watch.start()
-        _feed(process, b"")
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                on_line(line)
-            code = process.wait()
-        finally:
-            ended.set()
-    if late.is_set():
-        raise TimedOut(f"{argv[0]} ran longer than {timeout:g} s")
-    return code
+    with _ended(process), contextlib.suppress(Cancelled):
+        assert process.stdout is not None
+        _pump(process, {process.stdout: take}, b"", timeout, cancelled)
+    if held:
+        on_line(bytes(held))
+    return process.returncode
 
 
 def spawn(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> int:
     """Start ``argv`` as a process that outlives this one (own session, output appended to ``log``); return its id."""
     with log.open("ab") as sink:
         process = _start(argv, env, cwd, sink, sink)
-    _feed(process, b"")
     # A child that was never waited for would stay as a zombie while this process lives.
     threading.Thread(target=process.wait, daemon=True).start()
     return process.pid
@@ -135,47 +150,114 @@ def _start(
     cwd: Path | None,
     out: int | IO[bytes],
     err: int | IO[bytes],
+    *,
+    feed: bool = False,
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             list(argv),
             env=env,
             cwd=cwd,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
             stdout=out,
             stderr=err,
+            bufsize=0,
             start_new_session=True,
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError) as error:
+        if cwd is not None and error.filename == str(cwd):
+            raise
         raise Missing(argv[0]) from None
 
 
-def _feed(process: subprocess.Popen[bytes], data: bytes) -> None:
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError), process.stdin:
-        process.stdin.write(data)
-
-
-def _drain(pipe: IO[bytes], into: bytearray, limit: int) -> None:
-    while chunk := pipe.read(65536):
-        into += chunk[: limit - len(into)]
-
-
-def _watch(
+def _pump(
     process: subprocess.Popen[bytes],
+    takers: Mapping[IO[bytes], Callable[[bytes], bool]],
+    stdin: bytes,
     timeout: float,
     cancelled: threading.Event | None,
-    late: threading.Event,
-    ended: threading.Event,
-) -> None:
-    waited = 0.0
-    while not ended.wait(0.1):
-        waited += 0.1
-        if waited >= timeout:
-            late.set()
-        if late.is_set() or (cancelled is not None and cancelled.is_set()):
-            _end(process)
+) -> bool:
+    """Move bytes until the process has ended and its pipes are closed. A taker that returns True ends it: True.
+
+    Raises TimedOut, Cancelled.
+    """
+    deadline = time.monotonic() + timeout
+    gone = 0.0
+    with _Pipes(process, takers, stdin) as pipes:
+        while True:
+            if cancelled is not None and cancelled.is_set():
+                raise Cancelled(_program(process))
+            now = time.monotonic()
+            if now >= deadline:
+                raise TimedOut(f"{_program(process)} ran longer than {timeout:g} s")
+            ended = process.poll() is not None
+            if ended and (not pipes.open() or (gone and now - gone > STRAGGLE_SECONDS)):
+                return False
+            gone = gone or (now if ended else 0.0)
+            if pipes.open():
+                if pipes.move(min(TICK_SECONDS, deadline - now)):
+                    return True
+            else:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(min(TICK_SECONDS, deadline - now))
+
+
+class _Pipes:
+    """The pipes of one process, watched together, so that a full one never blocks the others."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        takers: Mapping[IO[bytes], Callable[[bytes], bool]],
+        stdin: bytes,
+    ) -> None:
+        self._ready = selectors.DefaultSelector()
+        self._takers = dict(takers)
+        self._stdin, self._left = process.stdin, memoryview(stdin)
+        for pipe in takers:
+            self._ready.register(pipe, selectors.EVENT_READ)
+        if self._stdin is not None:
+            os.set_blocking(self._stdin.fileno(), False)
+            self._ready.register(self._stdin, selectors.EVENT_WRITE)
+
+    def __enter__(self) -> _Pipes:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for pipe in [*self._takers, self._stdin]:
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self._ready.close()
+
+    def open(self) -> bool:
+        """Say whether there is something to read from still, or to write to."""
+        return bool(self._ready.get_map())
+
+    def move(self, seconds: float) -> bool:
+        """Wait at most ``seconds`` for what can be moved, and move it. Returns True when a taker has enough."""
+        enough = False
+        for key, _ in self._ready.select(seconds):
+            pipe = key.fileobj
+            if pipe is self._stdin:
+                self._write()
+            elif chunk := os.read(key.fd, 65536):
+                enough = self._takers[pipe](chunk) or enough  # type: ignore[index]
+            else:
+                self._ready.unregister(pipe)
+        return enough
+
+    def _write(self) -> None:
+        assert self._stdin is not None
+        try:
+            self._left = self._left[os.write(self._stdin.fileno(), self._left[:65536]) :]
+        except BlockingIOError:
             return
+        except BrokenPipeError:
+            self._left = memoryview(b"")
+        if not self._left:
+            self._ready.unregister(self._stdin)
+            self._stdin.close()
 
 
 @contextlib.contextmanager
@@ -186,14 +268,27 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
     finally:
         if process.poll() is None:
             _end(process)
+        # The process itself is gone; what it left behind in its group goes too.
+        _signal(process, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+    """Ask the group to end, and make it, even when a second Ctrl-C comes while it is given its time."""
     try:
-        process.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _signal(process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_SECONDS)
+    finally:
+        _signal(process, signal.SIGKILL)
         process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    # A group of which nobody is left cannot be signalled: ProcessLookupError, on some systems PermissionError.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _program(process: subprocess.Popen[bytes]) -> str:
+    argv = process.args
+    return str(argv[0]) if isinstance(argv, list) else str(argv)

@@ -1,6 +1,23 @@
 """Where code comes from: a folder or a Git repository, read once into a Tree that cannot leave its root."""
 
+from s2i.sources.fetch import fetch
+from s2i.sources.limits import Limits
+from s2i.sources.policy import Policy
 from s2i.sources.source import Folder, Git, Source, parse
 from s2i.sources.tree import Entry, Notice, Origin, Tree
+from s2i.sources.workspace import workspace
 
-__all__ = ["Entry", "Folder", "Git", "Notice", "Origin", "Source", "Tree", "parse"]
+__all__ = [
+    "Entry",
+    "Folder",
+    "Git",
+    "Limits",
+    "Notice",
+    "Origin",
+    "Policy",
+    "Source",
+    "Tree",
+    "fetch",
+    "parse",
+    "workspace",
+]

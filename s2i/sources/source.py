@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import NoReturn
+
 import msgspec
+
+from s2i.errors import E_REF, E_URL, E_VALUE
 
 
 class Folder(msgspec.Struct, frozen=True, tag="folder"):
@@ -23,10 +28,157 @@ class Git(msgspec.Struct, frozen=True, tag="git"):
 
 Source = Folder | Git
 
+# The grammar of a URL. A host is ASCII, without a trailing dot; no part of a path starts with a dash.
+_HOST = (
+    r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)*|\[[0-9A-Fa-f:.]+\])"
+)
+_PORT = r"(?::(?P<port>[0-9]{1,5}))?"
+_USER = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+_PATH = r"(?!-)[A-Za-z0-9._~%+-]+(?:/(?!-)[A-Za-z0-9._~%+-]+)*/?"
+_HTTP_URL = re.compile(rf"(?P<scheme>https?)://(?P<host>{_HOST}){_PORT}/{_PATH}")
+_SSH_URL = re.compile(rf"(?P<scheme>ssh)://(?:{_USER}@)?(?P<host>{_HOST}){_PORT}/{_PATH}")
+_SCP_URL = re.compile(rf"{_USER}@(?P<host>{_HOST}):(?P<path>/?{_PATH})")
+
+_SCP_START = re.compile(r"[^/@:]*@(?:\[[^\]/]*\]|[^/:]*):.*", re.DOTALL)
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>.*)", re.DOTALL)
+_ENCODED_CONTROL = re.compile(r"%(?:[01][0-9A-Fa-f]|7[Ff])")
+_REF = re.compile(r"(?!-)[A-Za-z0-9._/+-]{1,200}")
+_COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
+
 
 def parse(text: str, *, commit: str = "", context_dir: str = "") -> Source:
-    """Parse SRC: a folder, ``https://host/owner/repo[@ref][#subdir]`` or ``git@host:owner/repo``.
+    """Parse SRC: a folder, ``https://host/owner/repo[@ref][#subdir]``, ``ssh://…`` or ``git@host:owner/repo``.
 
+    ``http://`` is parsed too; only a Policy whose allow-list names the host lets it be fetched.
     Raises E_URL, E_REF, E_VALUE (exit 2). Touches neither disk nor network.
     """
-    raise NotImplementedError
+    if not text:
+        raise E_VALUE(what="SRC", value="", why="it is empty", command="plan")
+    if not _is_url(text):
+        if commit:
+            raise E_VALUE(what="--commit", value=commit, why="it goes with a Git URL, not a folder", command="plan")
+        return checked(Folder(text, _relative(context_dir)))
+    text, _, fragment = text.partition("#")
+    url, ref = _split_ref(text)
+    inside, asked = _relative(fragment), _relative(context_dir)
+    if inside and asked and inside != asked:
+        raise E_VALUE(what="--context-dir", value=context_dir, why=f"the URL says #{fragment}", command="plan")
+    if _COMMIT.fullmatch(ref) and not commit:
+        ref, commit = "", ref
+    return checked(Git(url, ref, commit.lower(), inside or asked))
+
+
+def checked(source: Source) -> Source:
+    """Return ``source`` if its parts are well formed, wherever it came from (a request, a database).
+
+    Raises E_URL, E_REF, E_VALUE.
+    """
+    _relative(source.subdir)
+    match source:
+        case Folder(path=path):
+            if "\0" in path:
+                raise E_VALUE(what="SRC", value=path, why="a path has no NUL byte", command="plan")
+        case Git(url=url, ref=ref, commit=commit):
+            endpoint(url)
+            if ref:
+                _check_ref(ref)
+            if commit and not _COMMIT.fullmatch(commit):
+                raise E_REF(ref=commit, what="commit", why="it is not a whole commit id")
+    return source
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """Where a Git URL leads: ``scheme`` https, http or ssh; ``host`` in lower case, an IPv6 address without []."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def endpoint(url: str) -> Endpoint:
+    """Return where ``url`` leads. Raises E_URL for whatever is not a plain https, http or ssh URL."""
+    if any(ord(c) < 0x21 or ord(c) == 0x7F for c in url) or _ENCODED_CONTROL.search(url):
+        _refuse(url, "it has a control character or a space")
+    if not url.isascii():
+        _refuse(url, "it has a character that is not ASCII (write a host in its xn-- form, a path with %)")
+    if match := _SCP_URL.fullmatch(url):
+        return Endpoint("ssh", match["host"].strip("[]").lower(), 22)
+    if not (match := _HTTP_URL.fullmatch(url) or _SSH_URL.fullmatch(url)):
+        _refuse(url, _why(url))
+    default = {"https": 443, "http": 80, "ssh": 22}[match["scheme"]]
+    port = int(match["port"] or default)
+    if not 0 < port < 65536:
+        _refuse(url, f"there is no port {port}")
+    return Endpoint(match["scheme"], match["host"].strip("[]").lower(), port)
+
+
+def hide(url: str) -> str:
+    """Return ``url`` without what stands before an @ in its host part: it may be a password or a token."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://***@{host.rpartition('@')[2]}{slash}{path}" if mark and "@" in host else url
+
+
+def _is_url(text: str) -> bool:
+    if text.startswith("-"):
+        _refuse(text, "it starts with a dash")
+    if text.startswith(("/", "./", "../")):
+        return False
+    if _SCP_START.fullmatch(text):
+        return True
+    match = _SCHEME.fullmatch(text)
+    if not match:
+        return False
+    if match["scheme"] not in ("https", "http", "ssh") or not match["rest"].startswith("//"):
+        _refuse(text, f"{match['scheme']}: is no scheme that s2i fetches")
+    return True
+
+
+def _split_ref(text: str) -> tuple[str, str]:
+    """Split at the first @ of the path: what stands before it may have one for the user."""
+    start = text.find("://")
+    start = text.find("/", start + 3) if start >= 0 else text.find(":", text.find("@"))
+    at = text.find("@", start) if start >= 0 else -1
+    if at < 0:
+        return text, ""
+    if not text[at + 1 :]:
+        raise E_REF(ref="", what="branch or tag", why="nothing stands after the @")
+    return text[:at], text[at + 1 :]
+
+
+def _check_ref(ref: str) -> None:
+    parts = ref.split("/")
+    if not _REF.fullmatch(ref):
+        why = (
+            "it starts with a dash" if ref.startswith("-") else "it has a character that is not allowed, or is too long"
+        )
+    elif ".." in ref or any(not part or part.startswith(".") for part in parts):
+        why = "it has .., // or a part that starts with a dot"
+    elif ref.endswith((".", "/")) or any(part.endswith(".lock") for part in parts):
+        why = "Git allows no name that ends in a dot, a slash or .lock"
+    else:
+        return
+    raise E_REF(ref=ref, what="branch or tag", why=why)
+
+
+def _relative(subdir: str) -> str:
+    """Return ``subdir`` in its shortest form, "" for the root. Raises E_VALUE for a way out of it."""
+    if subdir.startswith("/"):
+        raise E_VALUE(what="the folder in the source", value=subdir, why="it is not relative", command="plan")
+    parts = [part for part in subdir.split("/") if part not in ("", ".")]
+    if ".." in parts or any(ord(c) < 0x20 or ord(c) == 0x7F for c in subdir):
+        raise E_VALUE(what="the folder in the source", value=subdir, why="it leads out of the source", command="plan")
+    return "/".join(parts)
+
+
+def _why(url: str) -> str:
+    host = url.partition("://")[2].partition("/")[0]
+    if "@" in host and (":" in host.rpartition("@")[0] or not url.startswith("ssh:")):
+        return "a password or token in a URL ends up in logs; for a private repository use ssh: git@host:owner/repo"
+    if not url.partition("://")[2].partition("/")[2]:
+        return "it names no repository"
+    return "it is not a plain Git URL"
+
+
+def _refuse(url: str, why: str) -> NoReturn:
+    raise E_URL(url=hide(url), why=why)

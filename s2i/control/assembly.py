@@ -1,0 +1,15 @@
+"""The real parts of a server: Docker, Caddy, and the stages from source to image."""
+
+from __future__ import annotations
+
+from s2i.control.pipeline import build
+from s2i.control.platform import Platform, late, open_store
+from s2i.engines.docker.engine import DockerEngine
+from s2i.router.caddy import CaddyRouter
+
+
+def assemble() -> Platform:
+    """Return the platform of this machine. Raises E_STORE; a missing engine is waited for."""
+    store = open_store()
+    server = store.server
+    return Platform(store, late(lambda: DockerEngine(server)), CaddyRouter(), build)

@@ -1,0 +1,36 @@
+"""Fetch a source: from what a person named to a Tree, for as long as a block lasts."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import assert_never
+
+from s2i.sources import local
+from s2i.sources.limits import Limits
+from s2i.sources.policy import Policy
+from s2i.sources.source import Folder, Git, Source, checked
+from s2i.sources.tree import Tree
+
+
+@contextlib.contextmanager
+def fetch(
+    source: Source, *, policy: Policy, cancelled: threading.Event | None = None, limits: Limits | None = None
+) -> Iterator[Tree]:
+    """Yield the Tree of ``source``. A clone is gone after the block, whichever way it ends.
+
+    ``cancelled`` stops a clone (E_CANCELLED). Raises what local.listing and clone.checkout raise.
+    """
+    limits = limits or Limits()
+    source = checked(source)
+    match source:
+        case Folder(path=path, subdir=subdir):
+            yield local.listing(path, subdir, limits)
+        case Git():
+            from s2i.sources import clone  # with it come processes; a folder needs none
+
+            with clone.checkout(source, policy, limits, cancelled) as tree:
+                yield tree
+        case _:
+            assert_never(source)
