@@ -114,7 +114,9 @@ def _start(client: Client) -> dict[str, Any] | None:
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_suffix(".log.1"))
     size = log.stat().st_size if log.exists() else 0
-    pid = shell.spawn((sys.executable, "-m", "s2i", "server", "run", "-o", "json"), log=log, env=_environment(), cwd=Path("/"))
+    pid = shell.spawn(
+        (sys.executable, "-m", "s2i", "server", "run", "-o", "json"), log=log, env=_environment(), cwd=Path("/")
+    )
     until = time.monotonic() + START_SECONDS
     ended = False
     while time.monotonic() < until:
