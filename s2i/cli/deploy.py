@@ -84,7 +84,7 @@ def _deploy(project: str, body: dict[str, Any], wait: bool, output: str | None) 
     ended = _follow(client, path, begun)
     if output:
         emit(ended, output)
-    elif ended["kind"] == "app":
+    elif ended["kind"] == "app" and ended["result"]:
         click.echo(ended["result"])
     if ended["kind"] == "job":
         _job_ended(client, project, ended, show=not output)
