@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -148,6 +147,8 @@ class Tree:
 
     def digest(self) -> str:
         """Return the SHA-256, in hexadecimal, of all paths, modes and bytes. Reads every file."""
+        import hashlib
+
         sha = hashlib.sha256()
         for entry in self.files:
             with self._open(entry.path) as (file, info):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from s2i.sources import beneath
 @contextlib.contextmanager
 def workspace(purpose: str) -> Iterator[Path]:
     """Make a folder (mode 0700) under the cache for the block, and remove it with all that is in it."""
+    import tempfile  # with it come four compression libraries, which `s2i plan` of a folder has no use for
+
     parent = dirs.make_private(dirs.cache() / "work")
     folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=parent))
     try:
