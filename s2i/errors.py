@@ -328,7 +328,7 @@ E_ROLLOUT = Kind(
     "E_ROLLOUT",
     6,
     "revision {number} of {name} did not come up: {why}{log:400}",
-    "{serving}; `s2i app logs {name}` shows what the app says",
+    "{serving}; mend the source and deploy it again",
 )
 E_INTERRUPTED = Kind(
     "E_INTERRUPTED",

@@ -13,13 +13,17 @@ from s2i import sources
 from s2i.cli.build import title
 from s2i.cli.output import emit, output_option, safe
 from s2i.cli.plan import source_options
+from s2i.errors import E_SERVER, S2IError
 from s2i.resources import config, names
 from s2i.resources.app import Config
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from s2i.cli.client import Client
 
 CANCEL_SECONDS = 15.0
+RECONNECTS = 3
 
 
 @click.command()
@@ -84,7 +88,7 @@ def _deploy(project: str, body: dict[str, Any], wait: bool, output: str | None) 
     ended = _follow(client, path, begun)
     if output:
         emit(ended, output)
-    elif ended["kind"] == "app":
+    elif ended["kind"] == "app" and ended["result"]:
         click.echo(ended["result"])
     if ended["kind"] == "job":
         _job_ended(client, project, ended, show=not output)
@@ -112,11 +116,24 @@ def _follow(client: Client, path: str, begun: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _events(client: Client, path: str) -> Any:
+def _events(client: Client, path: str) -> Iterator[dict[str, Any]]:
+    """Yield the events of a deployment to its end, from one server and then the next when one is killed."""
     import json
 
-    for line in client.lines(f"{path}/events"):
-        yield json.loads(line)
+    from s2i.cli.client import connect
+
+    seen = 0
+    for attempt in range(RECONNECTS + 1):
+        try:
+            for line in client.lines(f"{path}/events", start=seen):
+                seen += 1
+                yield json.loads(line)
+        except S2IError as error:
+            if error.kind is not E_SERVER or attempt == RECONNECTS:
+                raise
+            connect()  # starts the next server; `client` talks to whoever has the socket
+        else:
+            return
 
 
 def _cancel(client: Client, path: str) -> None:

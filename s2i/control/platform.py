@@ -20,8 +20,10 @@ from s2i.resources.app import App
 from s2i.resources.job import JobRun
 from s2i.router.gate import Gate
 from s2i.router.router import Router
+from s2i.sources.workspace import sweep
 
 DELETE_SECONDS = 60.0
+SWEEP_SECONDS = 1.5  # after the start: the last work of a killed server is older than a moment then
 
 
 class Platform:
@@ -40,6 +42,9 @@ class Platform:
 
     def start(self) -> None:
         """Take up what a server before this one left, and begin."""
+        later = threading.Timer(SWEEP_SECONDS, lambda: sweep(time.time()))
+        later.daemon = True
+        later.start()
         self.deployments.recover()
         if self.gate:
             self.gate.start()
