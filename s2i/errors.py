@@ -485,6 +485,24 @@ E_BASE = Kind(
     "let the engine reach a registry, or run `s2i doctor --fix` as root on Debian or Ubuntu; without a network, load"
     " the images of another machine with `docker load` (docs/engine-and-base-images.md)",
 )
+E_ENGINE_START = Kind(
+    "E_ENGINE_START",
+    6,
+    "the Docker Engine does not start: {why}{log:400}",
+    "its log is {place}; when that does not help, `dockerd --debug` in a terminal says more",
+)
+E_PACKAGES = Kind(
+    "E_PACKAGES",
+    6,
+    "the packages {packages} cannot be installed: {why}{log:400}",
+    "see that apt works (`apt-get update`), install them by hand, then run `s2i doctor --fix` again",
+)
+E_CANNOT_FIX = Kind(
+    "E_CANNOT_FIX",
+    6,
+    "cannot install a Docker Engine here: {why}",
+    "install one as https://docs.docker.com/engine/install says for your system, then run `s2i doctor` again",
+)
 
 # Building: exits 5, 6 and 75 ---------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 EPOCH = "1735689600"  # every file is at most this old: the same packages give the same layer
 MERGED = "/usr/share/mmdebstrap/hooks/merged-usr"
 TIMEOUT = 900.0
+TOOLS = ("mmdebstrap", "debian-archive-keyring")
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -32,6 +33,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     packages: tuple[str, ...]
     exclude: tuple[str, ...]
+
+
+def ready() -> bool:
+    """Say whether this machine has what makes the images: mmdebstrap, and Debian's keys."""
+    return shell.find("mmdebstrap") is not None and mirror.KEYRING.exists()
 
 
 def build_base(row: table.Row, client: docker.DockerClient) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from s2i.errors import E_BASE
+from s2i.errors import E_BASE, S2IError
 from s2i.images.bases import debian, offer, table
 from s2i.planning.plan import Base
 
@@ -52,6 +52,7 @@ def make(python: str, say: Say = lambda line: None, client: docker.DockerClient 
     if not row.suite:
         raise E_BASE(python=python, why="no registry answers, and no Debian release carries this Python")
     client = client or connection.client(timeout=120)
+    _tools(python, say)
     base = table.local(python)
     for name, verb in ((base.runtime, debian.runtime_base), (base.build, debian.build_base)):
         say(f"making {name} from Debian {row.suite}'s packages")
@@ -60,6 +61,18 @@ def make(python: str, say: Say = lambda line: None, client: docker.DockerClient 
         say(f"made {name}: {size:.0f} MB, {time.monotonic() - start:.0f} s")
     offer.refresh(client)
     return base
+
+
+def _tools(python: str, say: Say) -> None:
+    """Install what makes images out of packages, where it is missing. Raises E_BASE when that cannot be done."""
+    from s2i.engines.docker import install
+
+    try:
+        if not debian.ready():
+            install.refuse_unless_possible()
+            install.install(debian.TOOLS, say)
+    except S2IError as error:
+        raise E_BASE(python=python, why=f"no registry answers, and mmdebstrap is not here: {error.message}") from None
 
 
 def registry_answers() -> bool:
