@@ -512,44 +512,44 @@ E_CANNOT_FIX = Kind(
 E_BUILD = Kind(
     "E_BUILD",
     5,
-    'the build failed at "{step}": {why}{log}',
+    'the build failed at "{step}": {why}{log:400}',
     "mend the source and build again; `s2i dockerfile SRC` shows the whole recipe",
 )
 E_BUILD_NETWORK = Kind(
     "E_BUILD_NETWORK",
     75,
-    'the build failed at "{step}": {why}{log}',
+    'the build failed at "{step}": {why}{log:400}',
     "try again; behind a proxy set HTTPS_PROXY, and S2I_CA_BUNDLE to a file with its certificate authority",
 )
 E_BUILD_DISK = Kind(
     "E_BUILD_DISK",
     6,
-    'the build failed at "{step}": {why}{log}',
+    'the build failed at "{step}": {why}{log:400}',
     "make room (`docker builder prune` drops the build cache, `docker system df` shows what is used), then build again",
 )
 E_BUILD_TLS = Kind(
     "E_BUILD_TLS",
     5,
-    'the build failed at "{step}": {why}{log}',
+    'the build failed at "{step}": {why}{log:400}',
     "name a file with your company's certificate authority in S2I_CA_BUNDLE: builds are given it",
 )
 E_BUILD_DOCKERFILE = Kind(
     "E_BUILD_DOCKERFILE",
     5,
-    "the Dockerfile cannot be built: {why}{log}",
+    "the Dockerfile cannot be built: {why}{log:400}",
     "mend that line, or leave the Dockerfile to s2i (--strategy python)",
 )
 E_BUILD_TIMEOUT = Kind(
     "E_BUILD_TIMEOUT",
     5,
-    'the build took longer than {seconds} s and was ended in "{step}"; its last lines:{log}',
+    'the build took longer than {seconds} s and was ended in "{step}"; its last lines:{log:400}',
     "give it more time (--timeout), or look at what hangs in that step",
 )
 E_BUILD_CANCELLED = Kind("E_BUILD_CANCELLED", 130, "the build was cancelled", "nothing was left behind; build again")
 E_BASE_MISSING = Kind(
     "E_BASE_MISSING",
     6,
-    "{why}{log}",
+    "{why}{log:400}",
     "`s2i doctor --fix` makes the base images of s2i; for another one, see that the engine reaches its registry, or"
     " bring it with `docker load`",
 )

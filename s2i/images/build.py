@@ -75,7 +75,7 @@ def build(
         code = _follow(client, order, reader, on_event, cancelled, timeout, tree.origin.time or STAGED_TIME)
         if cancelled is not None and cancelled.is_set():
             raise E_BUILD_CANCELLED()
-        if code != 0:
+        if code != 0 or not order.iidfile.exists():
             step = reader.log.failed.name if reader.log.failed else "the build"
             raise diagnose(step, reader.log.lines(), lambda package: requirement(tree, package))
         identity = order.iidfile.read_text().strip()

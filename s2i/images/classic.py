@@ -58,6 +58,7 @@ class ClassicReader:
         self.log = BuildLog()
         self._names = names
         self._step, self._name, self._began, self._cached = "", "", time.monotonic(), False
+        self._rest = ""
 
     def feed(self, line: bytes) -> Iterator[StepEvent]:
         """Take one line, yield the events that it completes."""
@@ -69,10 +70,17 @@ class ClassicReader:
         yield from self.log.note(self._events(row))
 
     def _events(self, row: _Row) -> Iterator[StepEvent]:
-        text = row.stream.rstrip("\n")
+        # What a step prints comes as it was written, in pieces.
+        *lines, self._rest = (self._rest + row.stream).split("\n")
+        if row.error:
+            lines.append(self._rest)
+        for line in lines:
+            yield from self._line(readable(line))
         if row.error:
             yield StepEvent("failed", self._step, self._name or "the build", self._seconds(), readable(row.error))
-        elif found := _STEP.fullmatch(text):
+
+    def _line(self, text: str) -> Iterator[StepEvent]:
+        if found := _STEP.fullmatch(text):
             yield from self._end()
             self._step, self._name = found[1], self._names.numbered(int(found[1]), found[2])
             self._began, self._cached = time.monotonic(), False
@@ -80,11 +88,10 @@ class ClassicReader:
                 yield StepEvent("started", self._step, self._name)
         elif text == " ---> Using cache":
             self._cached = True
-        elif text.startswith(("Successfully built ", "Successfully tagged ")):
+        elif text.startswith("Successfully built "):
             yield from self._end()
         elif self._name and text.strip() and not text.startswith((" ---> ", "Removing intermediate container ")):
-            for line in text.split("\n"):
-                yield StepEvent("log", self._step, self._name, self._seconds(), readable(line))
+            yield StepEvent("log", self._step, self._name, self._seconds(), text)
 
     def _end(self) -> Iterator[StepEvent]:
         if self._name:

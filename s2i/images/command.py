@@ -11,6 +11,7 @@ from typing import assert_never
 
 import msgspec
 
+import s2i
 from s2i.images.clients import BuildClient
 
 CA_FILES = (
@@ -72,9 +73,10 @@ def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
 
 def environment(inherited: Mapping[str, str], client: BuildClient, host: str, epoch: int) -> dict[str, str]:
     """Return the variables that the client gets: few, the engine's address, and the source's time (epoch seconds)."""
-    names = (*_INHERITED, *proxies(inherited), *(("PYTHONPATH", "S2I_HOME") if client.kind == "classic" else ()))
-    found = {name: inherited[name] for name in names if name in inherited}
+    found = {name: inherited[name] for name in (*_INHERITED, *proxies(inherited)) if name in inherited}
     found |= {"DOCKER_HOST": host, "DOCKER_CLI_HINTS": "false", "LC_ALL": "C.UTF-8"}
+    if client.kind == "classic":
+        found["PYTHONPATH"] = str(Path(s2i.__file__).parent.parent)
     if client.kind == "docker":
         found["DOCKER_BUILDKIT"] = "1"
     if client.kind == "buildx":

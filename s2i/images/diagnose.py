@@ -15,6 +15,11 @@ from s2i.sources import Tree
 
 SHOWN_LINES = 12
 MATCHED = 1000  # characters of a line that are looked at: a pattern costs time with their square
+# How builders repeat the command that failed: long, and shown already as the step's name.
+_SUMMARY = re.compile(
+    r"executor failed running \[|process \".*did not complete successfully|The command '.*' returned a non-zero code"
+    r"|(?:ERROR: )?failed to (?:build|solve)"
+)
 _MANIFESTS = ("requirements*.txt", "requirements/*.txt", "pyproject.toml", "setup.cfg", "setup.py", "uv.lock")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -48,7 +53,8 @@ def diagnose(step: str, lines: Sequence[str], find: Callable[[str], str] = lambd
     ``find`` returns the ``file:line`` that asks for a package, "" when none does.
     """
     text = "\n".join((step, *(line[:MATCHED] for line in lines)))
-    shown = tuple(line for line in lines if line.strip())[-SHOWN_LINES:]
+    said = tuple(line for line in lines if line.strip() and not _SUMMARY.match(line))
+    shown = (said or tuple(lines))[-SHOWN_LINES:]
     for fault in faults():
         if found := re.search(fault.pattern, text):
             facts = {name: " ".join((value or "").split()) for name, value in found.groupdict().items()}

@@ -11,7 +11,7 @@ _VERTEX = re.compile(r"\[(?:(?P<stage>[\w.-]+) )?(?P<number>\d+)/\d+\] (?P<text>
 _INSTRUCTION = re.compile(r"([A-Za-z]+)\s+(.*)", re.DOTALL)
 _ALIAS = re.compile(r".*\sAS\s+(\S+)", re.IGNORECASE | re.DOTALL)
 LAYERS = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")  # what BuildKit counts; the classic builder counts all
-_QUIET = ("[internal]", "[auth]", "resolve image config")
+_QUIET = ("[internal]", "[auth]", "resolve image config", "building with ")
 _LIMIT = 200
 
 
@@ -62,7 +62,8 @@ class StepNames:
     def _add(self, word: str, rest: str, line: str, comment: str) -> None:
         match word:
             case "FROM":
-                name = f"start from {rest.split()[0]}"
+                image = next((word for word in rest.split() if not word.startswith("--")), rest)
+                name = f"start from {image}"
                 alias = _ALIAS.fullmatch(rest)
                 self._aliases.append(alias[1] if alias else f"stage-{len(self._stages)}")
                 self._stages.append([])
