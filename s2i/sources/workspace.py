@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from s2i import dirs
 from s2i.sources import beneath
+
+# A workspace is locked as soon as it is made; this much longer than that moment takes.
+STALE_SECONDS = 600.0
 
 
 @contextlib.contextmanager
@@ -17,10 +22,14 @@ def workspace(purpose: str) -> Iterator[Path]:
     import tempfile  # with it come four compression libraries, which `s2i plan` of a folder has no use for
 
     parent = dirs.make_private(dirs.cache() / "work")
+    _sweep(parent)
     folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=parent))
+    held = beneath.open_root(folder)
     try:
+        fcntl.flock(held, fcntl.LOCK_SH)
         yield folder
     finally:
+        os.close(held)
         remove(folder)
 
 
@@ -44,6 +53,20 @@ def remove(folder: Path) -> None:
     finally:
         os.close(here)
     folder.rmdir()
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the workspaces of processes that were killed: old ones, which nobody holds a lock on."""
+    for folder in parent.iterdir():
+        with contextlib.suppress(OSError):  # somebody else's sweep, or the owner, was first
+            if time.time() - folder.stat().st_mtime < STALE_SECONDS:
+                continue
+            here = beneath.open_root(folder)
+            try:
+                fcntl.flock(here, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove(folder)
+            finally:
+                os.close(here)
 
 
 def _clear(folder: int) -> str:

@@ -57,3 +57,15 @@ def test_removing_goes_as_deep_as_it_must() -> None:
             here = below
         os.close(here)
     assert not folder.exists()
+
+
+def test_what_a_killed_process_left_goes_with_the_next_workspace() -> None:
+    with workspace("test") as held:
+        left = held.parent / "git-left"
+        (left / "a").mkdir(parents=True)
+        young = held.parent / "git-young"
+        young.mkdir()
+        for folder in (held, left):
+            os.utime(folder, (1_000_000_000, 1_000_000_000))
+        with workspace("test"):
+            assert [held.exists(), left.exists(), young.exists()] == [True, False, True]
