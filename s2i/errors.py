@@ -274,7 +274,7 @@ E_GIT_FSCK = Kind(
     "`git fsck --full` names them; they are dangerous to check out and nothing was",
 )
 E_GIT = Kind("E_GIT", 3, "git failed on {url}: {why}", "try the same with `git clone`")
-E_CANCELLED = Kind("E_CANCELLED", 130, "cancelled while {doing}", "")
+E_CANCELLED = Kind("E_CANCELLED", 130, "cancelled while {doing}", "nothing was changed; run it again")
 
 # The engine: exit 6 ------------------------------------------------------------------------------------------
 
@@ -297,6 +297,269 @@ E_DOCKER_INSECURE = Kind(
     "will not use Docker at {socket}: without TLS anybody on the network can use it",
     "use the unix socket, ssh://, or TLS (DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH)",
 )
+
+# Control: the store, the server, what is deployed ------------------------------------------------------------
+
+E_STORE = Kind(
+    "E_STORE",
+    6,
+    "the database {path} cannot be used: {why}",
+    "move it away and start again (running apps without it are removed), or put a copy of it back",
+)
+E_NOT_FOUND = Kind(
+    "E_NOT_FOUND",
+    2,
+    'there is no {what} "{name}" in the project "{project}"',
+    "`s2i {what} list --project {project}` shows what there is",
+)
+E_TAKEN = Kind(
+    "E_TAKEN",
+    2,
+    'the name "{name}" belongs to {what} of the project "{project}"',
+    "give another one with --name, or delete that first",
+)
+E_BUSY = Kind(
+    "E_BUSY",
+    7,
+    '"{name}" is busy: {holder}',
+    "wait until that has ended, then try again",
+)
+E_ROLLOUT = Kind(
+    "E_ROLLOUT",
+    6,
+    "revision {number} of {name} did not come up: {why}{log:400}",
+    "{serving}; mend the source and deploy it again",
+)
+E_INTERRUPTED = Kind(
+    "E_INTERRUPTED",
+    75,
+    "the deployment of {name} was interrupted: the server ended while it went on",
+    "what served before still does; run the same command again",
+)
+E_JOB_FAILED = Kind(
+    "E_JOB_FAILED",
+    6,
+    "the job run {run} failed: {why}",
+    "`s2i jobrun logs {run}` shows what it printed",
+)
+E_SERVER = Kind(
+    "E_SERVER",
+    6,
+    "the server does not answer at {socket}: {why}",
+    "its log is {log}; `s2i server status` says more",
+)
+E_SERVER_VERSION = Kind(
+    "E_SERVER_VERSION",
+    6,
+    "the server runs s2i {server}, this is s2i {client}",
+    "restart it (apps keep running): `s2i server stop`, then the same command again",
+)
+E_REQUEST = Kind(
+    "E_REQUEST", 2, "the request cannot be understood: {why}", "use a command line of the same version as the server"
+)
+E_FORBIDDEN = Kind("E_FORBIDDEN", 3, "{what} is not allowed {where_from}", "name a Git repository")
+
+# Containers and routes: exits 2 and 6 ------------------------------------------------------------------------
+
+E_ENV = Kind(
+    "E_ENV", 2, 'cannot use the environment variable "{value:80}": {why}', "write it as KEY=VALUE: --env {example}"
+)
+E_LIMIT = Kind(
+    "E_LIMIT",
+    2,
+    '{what} cannot be "{value}": {why}',
+    "the least is {least}, the most that this machine has is {most}",
+)
+E_PORT = Kind("E_PORT", 2, 'the port cannot be "{value}": {why}', "use a number from 1 to 65535, as in --port 8080")
+E_DISK = Kind(
+    "E_DISK",
+    6,
+    "the disk is full: {why}",
+    "make room (`df -h`, `docker system df`), then run it again; `s2i doctor` shows what is free",
+)
+E_IMAGE_GONE = Kind(
+    "E_IMAGE_GONE",
+    6,
+    "the image {image} is no longer on this machine",
+    "somebody removed it: deploy the source again to build it anew",
+)
+E_CONTAINER = Kind(
+    "E_CONTAINER",
+    6,
+    "the container {name} cannot be run: {why}",
+    "look at the start command of the image (`docker inspect`), and at `s2i doctor`",
+)
+E_SANDBOX_IMAGE = Kind(
+    "E_SANDBOX_IMAGE",
+    6,
+    "there is no small base image to hold the network of an app",
+    "run `s2i doctor --fix`: it makes the base images",
+)
+E_ROUTER = Kind(
+    "E_ROUTER",
+    6,
+    "the proxy Caddy does not work: {why}",
+    "its log is {log}; `s2i doctor` says whether the ports are free",
+)
+
+# Planning: exit 4 when nothing fits or too much does, exit 3 when a file of the source is refused ----------------
+
+E_NOT_PYTHON = Kind(
+    "E_NOT_PYTHON",
+    4,
+    "no Python here: looked for *.py, requirements.txt, pyproject.toml, setup.py; found {found}",
+    "point s2i at the folder that holds the Python code (`--context-dir`, or SRC#subdir), or write a Dockerfile",
+)
+E_NO_ENTRY = Kind(
+    "E_NO_ENTRY",
+    4,
+    "this is Python, but {why}",
+    'say what to run in s2i.toml: entry = "module:app", or entry = "script.py"',
+)
+E_AMBIGUOUS = Kind(
+    "E_AMBIGUOUS",
+    4,
+    "more than one {what} fits equally well:{candidates}",
+    "say which one in s2i.toml: {line}",
+)
+E_ENTRYPOINT = Kind(
+    "E_ENTRYPOINT", 4, 'cannot use the entry "{value}": {why}', 'write entry = "package.module:name" or "script.py"'
+)
+E_UNSUPPORTED = Kind("E_UNSUPPORTED", 4, "{what} is not supported", "{fix}")
+E_PY_SYNTAX = Kind(
+    "E_PY_SYNTAX",
+    4,
+    "Python cannot parse this file: {why}{hint}",
+    "mend the file, or leave it out by naming it in .s2iignore",
+)
+E_PYTHON_VERSION = Kind(
+    "E_PYTHON_VERSION",
+    4,
+    "no Python fits {wanted}; offered are {offered}",
+    "change that line, or make a base image with such a Python (`s2i doctor` lists what there is)",
+)
+E_TOML = Kind("E_TOML", 3, "cannot read this TOML: {why}", "mend the file: `python -m tomllib < FILE` shows the same")
+E_CONFIG = Kind(
+    "E_CONFIG",
+    3,
+    "cannot use this configuration: {why}",
+    's2i.toml knows entry = "module:name", kind = "wsgi" | "asgi" | "job" and python = "3.12"',
+)
+E_PROCFILE = Kind(
+    "E_PROCFILE",
+    3,
+    "cannot read the Procfile: {why}",
+    "write one `type: command` a line; a type is a lower-case letter, then letters, digits and dashes",
+)
+E_REQ = Kind("E_REQ", 3, 'not a requirement: "{value}"{why}', "write one `name==version` a line, as `pip freeze` does")
+E_REQ_CYCLE = Kind("E_REQ_CYCLE", 3, "the requirements include themselves: {chain}", "remove one of the -r lines")
+E_REQ_DEPTH = Kind(
+    "E_REQ_DEPTH", 3, "-r and -c lines lead more than {limit} files deep", "put the requirements into fewer files"
+)
+E_REQ_URL = Kind(
+    "E_REQ_URL", 3, 'the requirements include a file of another machine: "{value}"', "copy that file into the source"
+)
+E_REQ_OPTION = Kind(
+    "E_REQ_OPTION",
+    3,
+    "the option {option} is refused in a requirements file{why}",
+    "remove it; indexes are given as https:// without credentials",
+)
+E_REQ_LOCAL = Kind(
+    "E_REQ_LOCAL",
+    3,
+    'a requirement names a path outside the source: "{value}"',
+    "name it relative to the source: ./libs/thing",
+)
+E_DOCKERFILE = Kind("E_DOCKERFILE", 3, "cannot use this Dockerfile: {why}", "change the line, or leave it to s2i")
+E_DOCKERFILE_SYNTAX = Kind(
+    "E_DOCKERFILE_SYNTAX",
+    3,
+    'the Dockerfile asks for another frontend: "{value}" would be downloaded and would run as the builder',
+    "remove the `# syntax=` line, or name the Dockerfile in .s2iignore when it is not meant for s2i",
+)
+
+# Doctor: engine and base images, exit 6 ---------------------------------------------------------------------
+
+E_BASE = Kind(
+    "E_BASE",
+    6,
+    "there is no base image with Python {python}, and none can be had: {why}",
+    "let the engine reach a registry, or run `s2i doctor --fix` as root on Debian or Ubuntu; without a network, load"
+    " the images of another machine with `docker load` (docs/engine-and-base-images.md)",
+)
+E_ENGINE_START = Kind(
+    "E_ENGINE_START",
+    6,
+    "the Docker Engine does not start: {why}{log:400}",
+    "its log is {place}; when that does not help, `dockerd --debug` in a terminal says more",
+)
+E_PACKAGES = Kind(
+    "E_PACKAGES",
+    6,
+    "the packages {packages} cannot be installed: {why}{log:400}",
+    "see that apt works (`apt-get update`), install them by hand, then run `s2i doctor --fix` again",
+)
+E_CANNOT_FIX = Kind(
+    "E_CANNOT_FIX",
+    6,
+    "cannot install a Docker Engine here: {why}",
+    "install one as https://docs.docker.com/engine/install says for your system, then run `s2i doctor` again",
+)
+
+# Building: exits 5, 6 and 75 ---------------------------------------------------------------------------------
+
+E_BUILD = Kind(
+    "E_BUILD",
+    5,
+    'the build failed at "{step}": {why}{log:400}',
+    "mend the source and build again; `s2i dockerfile SRC` shows the whole recipe",
+)
+E_BUILD_NETWORK = Kind(
+    "E_BUILD_NETWORK",
+    75,
+    'the build failed at "{step}": {why}{log:400}',
+    "try again; behind a proxy set HTTPS_PROXY, and S2I_CA_BUNDLE to a file with its certificate authority",
+)
+E_BUILD_DISK = Kind(
+    "E_BUILD_DISK",
+    6,
+    'the build failed at "{step}": {why}{log:400}',
+    "make room (`docker builder prune` drops the build cache, `docker system df` shows what is used), then build again",
+)
+E_BUILD_TLS = Kind(
+    "E_BUILD_TLS",
+    5,
+    'the build failed at "{step}": {why}{log:400}',
+    "name a file with your company's certificate authority in S2I_CA_BUNDLE: builds are given it",
+)
+E_BUILD_DOCKERFILE = Kind(
+    "E_BUILD_DOCKERFILE",
+    5,
+    "the Dockerfile cannot be built: {why}{log:400}",
+    "mend that line, or leave the Dockerfile to s2i (--strategy python)",
+)
+E_BUILD_TIMEOUT = Kind(
+    "E_BUILD_TIMEOUT",
+    5,
+    'the build took longer than {seconds} s and was ended in "{step}"; its last lines:{log:400}',
+    "give it more time (--timeout), or look at what hangs in that step",
+)
+E_BUILD_CANCELLED = Kind("E_BUILD_CANCELLED", 130, "the build was cancelled", "nothing was left behind; build again")
+E_BASE_MISSING = Kind(
+    "E_BASE_MISSING",
+    6,
+    "{why}{log:400}",
+    "`s2i doctor --fix` makes the base images of s2i; for another one, see that the engine reaches its registry, or"
+    " bring it with `docker load`",
+)
+E_BASE_ONBUILD = Kind(
+    "E_BASE_ONBUILD",
+    3,
+    "the base image {image} brings instructions of its own into the build (ONBUILD): {triggers}",
+    "start from an image without ONBUILD: what it would run is in no file of the source",
+)
+E_TAG = Kind("E_TAG", 2, 'the tag "{value}" cannot be used: {why}', "write it as name:version, in lower case: shop:1.2")
 
 # Ours ------------------------------------------------------------------------------------------------------
 

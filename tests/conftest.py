@@ -12,6 +12,11 @@ import pytest
 LIVE = Path(__file__).parent / "live"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --update-golden: write plan.json and Dockerfile of each fixture anew; the diff is the review."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files of fixtures/")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is under tests/live, so that `-m "not live"` and `-m live` select by folder."""
     for item in items:

@@ -58,6 +58,17 @@ class Workload(msgspec.Struct, frozen=True):
     config: Config
 
 
+def without_network(every: tuple[Observed, ...]) -> tuple[Observed, ...]:
+    """Return ``every`` with each instance whose sandbox does not run marked as exited: nothing can reach it."""
+    alive = {one.owner for one in every if one.role == "sandbox" and one.state == "running"}
+    return tuple(
+        msgspec.structs.replace(one, state="exited")
+        if one.role == "instance" and one.state == "running" and one.owner not in alive
+        else one
+        for one in every
+    )
+
+
 class Engine(Protocol):
     """Containers, networks and images of one s2i server; never anything that lacks its label."""
 
@@ -88,11 +99,17 @@ class Engine(Protocol):
     def listening(self, owner: Owner) -> tuple[int, ...]:
         """Return the TCP ports on which something listens inside the instance's network (any address)."""
 
+    def image_ids(self) -> tuple[str, ...]:
+        """Return the ids of the images that this server built for apps and jobs (bases are not among them)."""
+
+    def remove_image(self, image: str) -> None:
+        """Remove an image of ours by id. One that is gone, or in use by a container, is no error: it stays."""
+
     def image_exists(self, image: str) -> bool:
         """Say whether the image (id or name) is here."""
 
     def remove_project(self, project: str) -> None:
-        """Remove the project's network and images."""
+        """Remove the project's containers, network and images."""
 
     def remove_all(self) -> dict[str, int]:
         """Remove everything that carries this server's label; return counts by "containers", "networks" ..."""

@@ -21,7 +21,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Revision(msgspec.Struct, frozen=True):
-    """One immutable version of an app: an image by id (``sha256:...``), and a config."""
+    """One immutable version of an app: an image by id (``sha256:...``), and a config.
+
+    ``status`` and ``reason`` say what became of it; they are all that ever changes.
+    """
 
     project: str
     app: str
@@ -31,6 +34,8 @@ class Revision(msgspec.Struct, frozen=True):
     source: str = ""  # for people: the folder or URL
     commit: str = ""
     created: float = 0.0  # epoch seconds
+    status: RevisionStatus = "starting"
+    reason: str = ""  # why it failed
 
 
 class App(msgspec.Struct, frozen=True):
@@ -41,6 +46,8 @@ class App(msgspec.Struct, frozen=True):
     target: int
     serving: int = 0
     reason: str = ""  # why the newest revision does not serve, when it does not
+    created: float = 0.0
+    deleting: bool = False  # to be forgotten as soon as its route and containers are gone
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -52,5 +59,18 @@ class Deployment(msgspec.Struct, frozen=True):
     source: str
     status: DeploymentStatus
     created: float
+    kind: Literal["", "app", "job"] = ""  # known once the plan is
+    revision: int = 0
     result: str = ""
-    error: dict[str, str] | None = None
+    finished: float = 0.0
+    error: dict[str, str | int] | None = None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened to an app or a job: ``at`` in epoch seconds, ``what`` one word, ``text`` for people."""
+
+    at: float
+    project: str
+    name: str
+    what: str
+    text: str = ""

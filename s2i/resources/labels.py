@@ -8,5 +8,6 @@ REVISION = "s2i.revision"
 RUN = "s2i.run"
 INSTANCE = "s2i.instance"
 ROLE = "s2i.role"  # "sandbox" | "instance" | "task"
+PORT = "s2i.port"  # on a sandbox: the port that its instance is to listen on
 BUILD = "s2i.build"  # an image that `s2i build` made, outside any project
 BASE = "s2i.base"  # a base image that `s2i doctor --fix` made

@@ -5,15 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from s2i import dirs
 from s2i.sources import beneath
-
-# A workspace is locked as soon as it is made; this much longer than that moment takes.
-STALE_SECONDS = 600.0
 
 
 @contextlib.contextmanager
@@ -22,15 +18,26 @@ def workspace(purpose: str) -> Iterator[Path]:
     import tempfile  # with it come four compression libraries, which `s2i plan` of a folder has no use for
 
     parent = dirs.make_private(dirs.cache() / "work")
-    _sweep(parent)
     folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=parent))
-    held = beneath.open_root(folder)
-    try:
-        fcntl.flock(held, fcntl.LOCK_SH)
-        yield folder
-    finally:
-        os.close(held)
-        remove(folder)
+    with _held(folder):
+        try:
+            yield folder
+        finally:
+            remove(folder)
+
+
+def sweep(now: float) -> int:
+    """Remove the work folders whose process was killed; ``now`` in epoch seconds. Returns how many there were."""
+    count = 0
+    for folder in (dirs.cache() / "work").glob("*"):
+        with contextlib.suppress(OSError):
+            # A folder is held as soon as it is made, but not at the same instant.
+            if now - folder.lstat().st_mtime < 1.0:
+                continue
+            with _held(folder):
+                remove(folder)
+            count += 1
+    return count
 
 
 def remove(folder: Path) -> None:
@@ -55,18 +62,15 @@ def remove(folder: Path) -> None:
     folder.rmdir()
 
 
-def _sweep(parent: Path) -> None:
-    """Remove the workspaces of processes that were killed: old ones, which nobody holds a lock on."""
-    for folder in parent.iterdir():
-        with contextlib.suppress(OSError):  # somebody else's sweep, or the owner, was first
-            if time.time() - folder.stat().st_mtime < STALE_SECONDS:
-                continue
-            here = beneath.open_root(folder)
-            try:
-                fcntl.flock(here, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                remove(folder)
-            finally:
-                os.close(here)
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Lock ``folder`` for the block: the system lets go when the process dies. Raises OSError when it is held."""
+    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(here, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(here)
 
 
 def _clear(folder: int) -> str:

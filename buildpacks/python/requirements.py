@@ -1,0 +1,207 @@
+"""Read requirements files and what they include, without running pip. Nothing outside the tree is ever opened."""
+
+from __future__ import annotations
+
+import codecs
+import posixpath
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from s2i.errors import (
+    E_PATH_ESCAPE,
+    E_REQ,
+    E_REQ_CYCLE,
+    E_REQ_DEPTH,
+    E_REQ_LOCAL,
+    E_REQ_OPTION,
+    E_REQ_URL,
+)
+from s2i.sources import Tree
+
+DEEPEST = 20
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_CLAUSE = r"\s*(?:===|~=|==|!=|<=|>=|<|>)\s*[A-Za-z0-9._*+!-]+\s*"
+_REQUIREMENT = re.compile(
+    rf"({_NAME})\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*\(?((?:{_CLAUSE})(?:,{_CLAUSE})*,?)?\)?\s*(?:;(.*))?", re.ASCII
+)
+_AT_URL = re.compile(rf"({_NAME})\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*@\s*(\S+)\s*(?:\s;(.*))?", re.ASCII)
+_URL = re.compile(r"(git\+https|git\+ssh|https)://[A-Za-z0-9._~:/?#\[\]@!&'()*+,;=%-]+", re.ASCII)
+_LONG = re.compile(r"(--[A-Za-z][A-Za-z-]*)(?:[\s=]\s*(.*))?")
+_BROKEN_LINE = re.compile(r"^[^#\n]*\\\r?\n(?!\s*--hash)", re.MULTILINE)
+_HASH = re.compile(r"\s--hash[= ]\s*[a-z0-9]+:[0-9a-f]+")
+_QUIET = frozenset({"--pre", "--require-hashes", "--prefer-binary", "--no-binary", "--only-binary"})
+_INDEX = frozenset({"-i", "--index-url", "--extra-index-url"})
+
+
+class Requirement(msgspec.Struct, frozen=True):
+    """One distribution that is asked for: the normalised ``name``, ``spec`` (">=3,<4"; "" for any), ``file:line``."""
+
+    name: str
+    spec: str
+    where: str
+
+
+class Requirements(msgspec.Struct, frozen=True):
+    """A requirements file with all that it includes.
+
+    ``files`` are all of them, in order of reading; ``local``: it installs a folder of the source itself.
+    ``rewrite`` are those that pip reads and uv does not: UTF-16, or a requirement that goes over two lines.
+    """
+
+    files: tuple[str, ...]
+    found: tuple[Requirement, ...]
+    local: bool = False
+    hashed: bool = False
+    rewrite: tuple[str, ...] = ()
+
+
+def read(tree: Tree, path: str) -> Requirements:
+    """Read a requirements file and its -r and -c closure. Raises E_REQ… and what Tree.read raises (exit 3)."""
+    reader = _Reader(tree)
+    reader.file(path, ())
+    return Requirements(tuple(reader.files), tuple(reader.found), reader.local, reader.hashed, tuple(reader.rewrite))
+
+
+def parse(text: str, where: str) -> Requirement | None:
+    """Parse one PEP 508 requirement; None when it is a URL. Raises E_REQ, E_REQ_LOCAL."""
+    if match := _REQUIREMENT.fullmatch(text):
+        name, spec, marker = match.groups()
+        _check_marker(marker, text, where)
+        return Requirement(normalise(name), re.sub(r"\s+", "", spec or "").rstrip(","), where)
+    if match := _AT_URL.fullmatch(text):
+        name, url, marker = match.groups()
+        _check_marker(marker, text, where)
+        _check_url(url, where)
+        return Requirement(normalise(name), "", where)
+    raise E_REQ(value=_shown(text), why="", where=where)
+
+
+def normalise(name: str) -> str:
+    """Return the one spelling of a distribution's name: "Flask_SQLAlchemy" gives "flask-sqlalchemy"."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+class _Reader:
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.files: list[str] = []
+        self.found: list[Requirement] = []
+        self.rewrite: list[str] = []
+        self.local = self.hashed = False
+
+    def file(self, path: str, chain: tuple[str, ...], constraints: bool = False) -> None:
+        if path in chain:
+            raise E_REQ_CYCLE(chain=" -> ".join((*chain, path)), where=chain[-1])
+        if len(chain) > DEEPEST:
+            raise E_REQ_DEPTH(limit=DEEPEST, where=path)
+        if path in self.files:
+            return
+        text = self._text(path)
+        self.files.append(path)
+        for number, line in _logical_lines(text):
+            self._line(line, f"{path}:{number}", (*chain, path), constraints)
+
+    def _text(self, path: str) -> str:
+        text = self.tree.text(path)
+        is_utf16 = self.tree.read(path).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        if is_utf16 or _BROKEN_LINE.search(text):
+            self.rewrite.append(path)
+        return text
+
+    def _line(self, line: str, where: str, chain: tuple[str, ...], constraints: bool) -> None:
+        if "${" in line:
+            raise E_REQ(value=_shown(line), why=": variables are not expanded", where=where)
+        if line.startswith("-"):
+            self._option(line, where, chain)
+            return
+        bare = _HASH.sub("", line).strip()
+        self.hashed = self.hashed or bare != line.strip()
+        if bare.startswith((".", "/")) or bare.startswith("file:"):
+            self._local(bare, where)
+        elif _URL.fullmatch(bare):
+            _check_url(bare, where)
+        elif (found := parse(bare, where)) and not constraints:
+            self.found.append(found)
+
+    def _option(self, line: str, where: str, chain: tuple[str, ...]) -> None:
+        long = _LONG.fullmatch(line)
+        option, value = (long[1], long[2] or "") if long else (line[:2], line[2:].lstrip(" \t="))
+        if option in ("-r", "--requirement", "-c", "--constraint"):
+            self.file(_inside(self.tree, value, chain[-1], where), chain, option in ("-c", "--constraint"))
+        elif option in ("-e", "--editable"):
+            if not _URL.fullmatch(value):
+                self._local(value, where)
+        elif option in _INDEX:
+            if not _URL.fullmatch(value) or not value.startswith("https://") or "@" in value:
+                raise E_REQ_OPTION(option=option, why=": this index is not a plain https:// address", where=where)
+        elif option == "--require-hashes":
+            self.hashed = True
+        elif option not in _QUIET:
+            raise E_REQ_OPTION(option=_shown(option), why="", where=where)
+
+    def _local(self, value: str, where: str) -> None:
+        """Accept a folder or a wheel of the source: its files are then needed for the installation."""
+        path = re.sub(r"\[[A-Za-z0-9._,\s-]*\]", "", value).removeprefix("file:")
+        if path.startswith("/"):
+            raise E_REQ_LOCAL(value=_shown(value), where=where)
+        inner = posixpath.normpath(path)
+        if inner.startswith(".."):
+            raise E_PATH_ESCAPE(path=value, to="", where=where)
+        if inner != "." and inner not in self.tree and not any(e.path.startswith(f"{inner}/") for e in self.tree.files):
+            raise E_REQ(value=_shown(value), why=": no such file or folder in the source", where=where)
+        self.local = True
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each line with its number: continuations joined, comments and blank lines left out, as pip does."""
+    waiting, started = "", 0
+    for number, raw in enumerate(text.splitlines(), 1):
+        started = started or number
+        is_comment = raw.lstrip().startswith("#")
+        if raw.endswith("\\") and not is_comment:
+            waiting += raw.rstrip("\\")
+            continue
+        line = re.sub(r"(^|\s+)#.*$", "", waiting + ("" if is_comment else raw)).strip()
+        if line:
+            yield started, line
+        waiting, started = "", 0
+    if waiting.strip():
+        yield started, waiting.strip()
+
+
+def _inside(tree: Tree, value: str, including: str, where: str) -> str:
+    """Return the path in the tree of an included file. Raises E_REQ_URL, E_PATH_ESCAPE, E_REQ."""
+    value = value.strip("\"'")
+    if "://" in value:
+        raise E_REQ_URL(value=_shown(value), where=where)
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(including), value))
+    if value.startswith("/") or path.startswith(".."):
+        raise E_PATH_ESCAPE(path=value, to="", where=where)
+    if path not in tree:
+        raise E_REQ(value=_shown(value), why=": no such file in the source", where=where)
+    return path
+
+
+def _check_url(url: str, where: str) -> None:
+    if url.startswith("file:") or url.startswith(("/", ".")):
+        raise E_REQ_LOCAL(value=_shown(url), where=where)
+    if not _URL.fullmatch(url):
+        raise E_REQ(value=_shown(url), why=": only https:// and git+https:// addresses are taken", where=where)
+
+
+def _check_marker(marker: str | None, text: str, where: str) -> None:
+    if marker is None:
+        return
+    from packaging.markers import InvalidMarker, Marker  # here: most files have no marker
+
+    try:
+        Marker(marker)
+    except InvalidMarker:
+        raise E_REQ(value=_shown(text), why=": what follows the ; is no environment marker", where=where) from None
+
+
+def _shown(value: str) -> str:
+    r"""Return a value for an error: \u escapes unmask letters that only look like ASCII."""
+    return value[:120].encode("unicode_escape").decode() + ("…" if len(value) > 120 else "")

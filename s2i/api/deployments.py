@@ -1,0 +1,73 @@
+"""Deployments over HTTP: begin, look, follow, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+from litestar import get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
+
+from s2i.control.deploy import Request
+from s2i.control.journal import Journal
+from s2i.control.platform import Platform
+from s2i.errors import E_FORBIDDEN, E_REQUEST
+from s2i.resources.app import Deployment
+from s2i.sources import Folder
+
+POLL_SECONDS = 0.05
+NDJSON = "application/x-ndjson"
+
+
+def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
+    """Return the handlers under /v1/projects/P/deployments."""
+
+    @post("/v1/projects/{project:str}/deployments", sync_to_thread=True)
+    def begin(project: str, body: bytes) -> Deployment:
+        return platform.deployments.begin(project, _request(body, local=local), network=not local)
+
+    @get("/v1/projects/{project:str}/deployments", sync_to_thread=True)
+    def every(project: str) -> list[Deployment]:
+        return list(platform.store.deployments(project))
+
+    @get("/v1/projects/{project:str}/deployments/{ident:str}", sync_to_thread=True)
+    def one(project: str, ident: str) -> Deployment:
+        return platform.store.deployment(project, ident)
+
+    @get("/v1/projects/{project:str}/deployments/{ident:str}/events", sync_to_thread=True)
+    def events(project: str, ident: str, start: int = 0) -> Stream:
+        platform.store.deployment(project, ident)
+        return Stream(_follow(platform, project, ident, start), media_type=NDJSON)
+
+    @post("/v1/projects/{project:str}/deployments/{ident:str}/cancel", sync_to_thread=True)
+    def cancel(project: str, ident: str) -> Deployment:
+        return platform.deployments.cancel(project, ident)
+
+    return [begin, every, one, events, cancel]
+
+
+def _request(body: bytes, *, local: bool) -> Request:
+    try:
+        request = msgspec.json.decode(body, type=Request)
+    except msgspec.MsgspecError as error:
+        raise E_REQUEST(why=error) from None
+    if isinstance(request.source, Folder) and not local:
+        raise E_FORBIDDEN(what="a folder of the server", where_from="from the network")
+    return request
+
+
+async def _follow(platform: Platform, project: str, ident: str, start: int) -> AsyncIterator[bytes]:
+    journal, offset = Journal(ident), 0
+    while not platform.stopping.is_set():
+        # The status first: what is written before the end is in the file when the status says so.
+        ended = platform.store.deployment(project, ident).status not in ("building", "rolling-out")
+        lines, offset = journal.read(start, offset)
+        if lines:
+            start = 0
+            yield b"".join(lines)
+        elif ended:
+            return
+        else:
+            await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,41 @@
+"""Lines that come from a blocking source, for an asynchronous answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+AHEAD = 256  # lines that are read before the caller has taken them
+
+
+async def in_thread(lines: Iterator[bytes], stopping: threading.Event) -> AsyncIterator[bytes]:
+    """Yield ``lines``, read in a thread of their own, until they end, the caller goes, or ``stopping`` is set."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[bytes | None] = asyncio.Queue(AHEAD)
+    gone = threading.Event()
+
+    def pump() -> None:
+        with contextlib.suppress(Exception):
+            for line in lines:
+                asyncio.run_coroutine_threadsafe(queue.put(line), loop).result()
+                if gone.is_set():
+                    break
+        with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+            asyncio.run_coroutine_threadsafe(queue.put(None), loop)
+
+    threading.Thread(target=pump, name="lines", daemon=True).start()
+    try:
+        while not stopping.is_set():
+            try:
+                line = await asyncio.wait_for(queue.get(), 0.5)
+            except TimeoutError:
+                continue
+            if line is None:
+                return
+            yield line
+    finally:
+        gone.set()
+        while not queue.empty():  # a pump that waits for room sees that nobody listens
+            queue.get_nowait()

@@ -1,0 +1,130 @@
+"""Apps, jobs and job runs over HTTP: list, get, logs, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from litestar import delete, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Stream
+
+from s2i.api.lines import in_thread
+from s2i.control.platform import Platform
+from s2i.resources.app import App, Event, Revision
+from s2i.resources.job import Job, JobRun
+
+TEXT = "text/plain; charset=utf-8"
+
+
+class AppView(msgspec.Struct, frozen=True):
+    """An app as callers see it: ``status`` is "ready", "deploying", "failed" or "deleting"."""
+
+    project: str
+    name: str
+    url: str
+    status: str
+    revision: int
+    image: str = ""
+    source: str = ""
+    commit: str = ""
+    created: float = 0.0
+    reason: str = ""
+    revisions: list[Revision] = []
+    events: list[Event] = []
+
+
+def routes(platform: Platform) -> list[HTTPRouteHandler]:
+    """Return the handlers under /v1/projects/P/apps, jobs and jobruns."""
+    return [*_apps(platform), *_jobs(platform), *_runs(platform)]
+
+
+def _apps(platform: Platform) -> list[HTTPRouteHandler]:
+    store = platform.store
+
+    @get("/v1/projects/{project:str}/apps", sync_to_thread=True)
+    def every(project: str) -> list[AppView]:
+        return [_view(platform, app) for app in store.apps(project)]
+
+    @get("/v1/projects/{project:str}/apps/{name:str}", sync_to_thread=True)
+    def one(project: str, name: str) -> AppView:
+        view = _view(platform, store.app(project, name))
+        revisions, events = list(store.revisions(project, name)), list(store.events(project, name))
+        return msgspec.structs.replace(view, revisions=revisions, events=events)
+
+    @get("/v1/projects/{project:str}/apps/{name:str}/logs", sync_to_thread=True)
+    def logs(project: str, name: str, follow: bool = False, tail: int | None = None) -> Stream:
+        lines = platform.app_logs(store.app(project, name), follow=follow, tail=tail)
+        return _stream(lines, platform)
+
+    @delete("/v1/projects/{project:str}/apps/{name:str}", status_code=200, sync_to_thread=True)
+    def remove(project: str, name: str) -> dict[str, str]:
+        platform.delete_app(project, name)
+        return {"deleted": name}
+
+    return [every, one, logs, remove]
+
+
+def _jobs(platform: Platform) -> list[HTTPRouteHandler]:
+    @get("/v1/projects/{project:str}/jobs", sync_to_thread=True)
+    def every(project: str) -> list[Job]:
+        return list(platform.store.jobs(project))
+
+    @get("/v1/projects/{project:str}/jobs/{name:str}", sync_to_thread=True)
+    def one(project: str, name: str) -> Job:
+        return platform.store.job(project, name)
+
+    @delete("/v1/projects/{project:str}/jobs/{name:str}", status_code=200, sync_to_thread=True)
+    def remove(project: str, name: str) -> dict[str, str]:
+        platform.delete_job(project, name)
+        return {"deleted": name}
+
+    return [every, one, remove]
+
+
+def _runs(platform: Platform) -> list[HTTPRouteHandler]:
+    store = platform.store
+
+    @get("/v1/projects/{project:str}/jobruns", sync_to_thread=True)
+    def every(project: str) -> list[JobRun]:
+        return list(store.runs(project))
+
+    @get("/v1/projects/{project:str}/jobruns/{name:str}", sync_to_thread=True)
+    def one(project: str, name: str) -> JobRun:
+        return store.run(project, name)
+
+    @get("/v1/projects/{project:str}/jobruns/{name:str}/logs", sync_to_thread=True)
+    def logs(project: str, name: str, follow: bool = False, tail: int | None = None) -> Stream:
+        return _stream(platform.run_logs(store.run(project, name), follow=follow, tail=tail), platform)
+
+    @delete("/v1/projects/{project:str}/jobruns/{name:str}", status_code=200, sync_to_thread=True)
+    def remove(project: str, name: str) -> dict[str, str]:
+        platform.delete_run(project, name)
+        return {"deleted": name}
+
+    return [every, one, logs, remove]
+
+
+def _stream(lines: Iterator[bytes], platform: Platform) -> Stream:
+    return Stream(in_thread(lines, platform.stopping), media_type=TEXT)
+
+
+def _view(platform: Platform, app: App) -> AppView:
+    status = "deleting" if app.deleting else "deploying" if app.target != app.serving else "ready"
+    if not app.target:
+        status = "failed"
+    shown = app.serving or app.target
+    found = next((one for one in platform.store.revisions(app.project, app.name) if one.number == shown), None)
+    url = platform.router.url(app.project, app.name)
+    return AppView(
+        project=app.project,
+        name=app.name,
+        url=url,
+        status=status,
+        revision=app.serving,
+        image=found.image if found else "",
+        source=found.source if found else "",
+        commit=found.commit if found else "",
+        created=app.created,
+        reason=app.reason,
+    )

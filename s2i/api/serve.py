@@ -1,0 +1,82 @@
+"""Run the server: one for each state folder, on a unix socket that only its user can open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO, Any
+
+import s2i
+from s2i import dirs
+from s2i.errors import E_BUSY
+
+LOCK_ATTEMPTS = 10
+
+log = logging.getLogger("s2i")
+
+
+def lock() -> IO[str]:
+    """Take the lock that the server of this state folder holds while it lives. Raises E_BUSY."""
+    file = (dirs.make_private(dirs.state()) / "server.lock").open("a+")
+    for _ in range(LOCK_ATTEMPTS):  # a client that looks whether a server lives holds it for a moment
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        time.sleep(0.05)
+    file.close()
+    raise E_BUSY(name="the server", holder="another one runs on the same state folder")
+
+
+def serve() -> None:
+    """Serve until SIGTERM, SIGINT, or a caller's stop. Raises E_BUSY, E_STORE."""
+    with lock():
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+        # What follows takes a third of a second to import: a second server should have ended before.
+        from s2i.api.app import make_app
+        from s2i.control.assembly import assemble
+
+        platform = assemble()
+        log.info("s2i %s, pid %d, server %s", s2i.__version__, os.getpid(), platform.store.server)
+        platform.start()
+        try:
+            asyncio.run(_listen(make_app(platform, local=True), platform.stopping))
+        finally:
+            platform.stopping.set()
+            platform.stop()
+            socket().unlink(missing_ok=True)
+            log.info("ended")
+
+
+def socket() -> Path:
+    """Return the path of the server's unix socket."""
+    return dirs.runtime() / "s2i.sock"
+
+
+async def _listen(app: Any, stopping: threading.Event) -> None:
+    from hypercorn.asyncio import serve as listen
+    from hypercorn.config import Config
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    dirs.make_private(dirs.runtime())
+    config = Config()
+    config.bind = [f"unix:{socket()}"]
+    config.umask = 0o177
+    config.graceful_timeout = 3.0
+    config.errorlog = log
+    config.keep_alive_timeout = 600.0
+
+    async def stopped() -> None:
+        while not stopping.is_set():
+            await asyncio.sleep(0.05)
+
+    await listen(app, config, shutdown_trigger=stopped)

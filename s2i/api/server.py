@@ -1,0 +1,61 @@
+"""The server itself over HTTP: what it is, and its end."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+from litestar import get, post
+from litestar.handlers import HTTPRouteHandler
+
+import s2i
+from s2i.control.platform import Platform
+from s2i.engines.engine import EngineInfo
+from s2i.errors import E_REQUEST, S2IError
+
+
+class ServerView(msgspec.Struct, frozen=True):
+    """A server as callers see it. ``engine`` (when asked for) is None when none answers; ``problem`` says why."""
+
+    version: str
+    pid: int
+    id: str
+    started: float
+    port: int
+    apps: int
+    engine: EngineInfo | None = None
+    problem: str = ""
+
+
+class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to stop: with ``all``, everything that the server made goes too."""
+
+    all: bool = False
+
+
+def routes(platform: Platform) -> list[HTTPRouteHandler]:
+    """Return the handlers under /v1/server."""
+
+    @get("/v1/server", sync_to_thread=True)
+    def view(full: bool = False) -> ServerView:
+        engine, problem = None, ""
+        if full:
+            try:
+                engine = platform.engine.info()
+            except S2IError as error:
+                problem = str(error)
+        store = platform.store
+        port, count = platform.router.port, len(store.apps())
+        return ServerView(s2i.__version__, os.getpid(), store.server, platform.started, port, count, engine, problem)
+
+    @post("/v1/server/stop", status_code=200, sync_to_thread=True)
+    def stop(body: bytes) -> dict[str, int]:
+        try:
+            wish = msgspec.json.decode(body or b"{}", type=Stop)
+        except msgspec.MsgspecError as error:
+            raise E_REQUEST(why=error) from None
+        removed = platform.remove_all() if wish.all else {}
+        platform.stopping.set()
+        return removed
+
+    return [view, stop]

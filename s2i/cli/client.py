@@ -1,0 +1,186 @@
+"""The server as the command line sees it: started when it does not run, asked over its unix socket."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import s2i
+from s2i import dirs, errors, shell
+from s2i.errors import E_INTERNAL, E_SERVER, E_SERVER_VERSION, S2IError
+
+if TYPE_CHECKING:
+    import httpx
+
+START_SECONDS = 20.0
+CALL_SECONDS = 120.0  # deleting waits for requests under way
+LOG_LIMIT = 10 << 20
+
+
+class RemoteError(S2IError):
+    """An error as the server told it."""
+
+    def __init__(self, wire: dict[str, Any]) -> None:
+        kind = errors.KINDS.get(str(wire.get("code")), E_INTERNAL)
+        Exception.__init__(self, wire.get("message", ""))
+        self.kind, self.facts = kind, {}
+        self.where, self.message = str(wire.get("found", "")), str(wire.get("message", ""))
+        self.advice = str(wire.get("advice", ""))
+
+
+class Client:
+    """Calls of one server's API. Every method raises what the server refused, or E_SERVER."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    def call(self, method: str, path: str, body: object = None, timeout: float = CALL_SECONDS) -> Any:
+        """Send a request and return the decoded answer."""
+        import httpx
+        import msgspec
+
+        content = None if body is None else msgspec.json.encode(body)
+        try:
+            answer = self._http.request(method, path, content=content, timeout=timeout)
+        except httpx.TransportError as error:
+            raise _silent(str(error) or type(error).__name__) from None
+        if answer.is_error:
+            raise _refusal(answer.content)
+        return json.loads(answer.content)
+
+    def lines(self, path: str, **query: object) -> Iterator[str]:
+        """Yield the lines of a streamed answer as they come."""
+        import httpx
+
+        params = {key: str(value).lower() for key, value in query.items() if value is not None}
+        try:
+            with self._http.stream("GET", path, params=params, timeout=None) as answer:
+                if answer.is_error:
+                    raise _refusal(answer.read())
+                yield from _split(answer.iter_bytes())
+        except httpx.TransportError as error:
+            raise _silent(str(error) or type(error).__name__) from None
+
+
+def connect(*, start: bool = True) -> Client:
+    """Return a client of this user's server, started first when it does not run and ``start``.
+
+    Raises E_SERVER, E_SERVER_VERSION.
+    """
+    client = _client()
+    about = _about(client)
+    if about is None and start:
+        about = _start(client)
+    if about is None:
+        raise _silent("it does not run")
+    if about["version"] != s2i.__version__:
+        raise E_SERVER_VERSION(server=about["version"], client=s2i.__version__)
+    return client
+
+
+def running() -> tuple[Client, dict[str, Any]] | None:
+    """Return a client of the server that runs, whatever its version, and what it says of itself; None: none runs."""
+    client = _client()
+    about = _about(client)
+    return None if about is None else (client, about)
+
+
+def _client() -> Client:
+    import httpx
+
+    transport = httpx.HTTPTransport(uds=str(_socket()))
+    return Client(httpx.Client(transport=transport, base_url="http://s2i"))
+
+
+def _about(client: Client) -> dict[str, Any] | None:
+    if not _socket().exists():
+        return None
+    with contextlib.suppress(S2IError):
+        found: dict[str, Any] = client.call("GET", "/v1/server", timeout=35.0)
+        return found
+    return None
+
+
+def _start(client: Client) -> dict[str, Any] | None:
+    """Start a server and wait until it answers. Of two that start at once, one gets the lock and serves both."""
+    log = _log()
+    dirs.make_private(log.parent)
+    if log.exists() and log.stat().st_size > LOG_LIMIT:
+        log.replace(log.with_suffix(".log.1"))
+    size = log.stat().st_size if log.exists() else 0
+    pid = shell.spawn(
+        (sys.executable, "-m", "s2i", "server", "run", "-o", "json"), log=log, env=_environment(), cwd=Path("/")
+    )
+    until = time.monotonic() + START_SECONDS
+    ended = False
+    while time.monotonic() < until:
+        if (about := _about(client)) is not None:
+            return about
+        if ended and not _locked():
+            raise _last_error(log, size)
+        ended = not shell.alive(pid)
+        time.sleep(0.02)
+    raise _silent(f"it did not answer within {START_SECONDS:g} s")
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment for a server, whose working directory is another one."""
+    environment = dict(os.environ)
+    if paths := environment.get("PYTHONPATH"):
+        environment["PYTHONPATH"] = os.pathsep.join(str(Path(path).absolute()) for path in paths.split(os.pathsep))
+    return environment
+
+
+def _locked() -> bool:
+    """Say whether some server, this one's or a faster one, lives."""
+    import fcntl
+
+    with (dirs.state() / "server.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def _last_error(log: Path, offset: int) -> S2IError:
+    """Return why a server ended as soon as it was started: `server run -o json` says it in its last line."""
+    with log.open("rb") as file:
+        file.seek(offset)
+        lines = file.read().splitlines()
+    return _refusal(lines[-1]) if lines else _silent("it ended at once")
+
+
+def _split(chunks: Iterator[bytes]) -> Iterator[str]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace")
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
+def _refusal(content: bytes) -> S2IError:
+    try:
+        return RemoteError(json.loads(content)["error"])
+    except (ValueError, KeyError, TypeError):
+        return _silent(f"it answered {content[:80]!r}")
+
+
+def _silent(why: str) -> S2IError:
+    return E_SERVER(socket=_socket(), why=why, log=_log())
+
+
+def _socket() -> Path:
+    return dirs.runtime() / "s2i.sock"
+
+
+def _log() -> Path:
+    return dirs.state() / "logs" / "server.log"

@@ -1,0 +1,90 @@
+"""What commands print: tables for people, JSON or YAML for programs, foreign lines made safe for a terminal."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from s2i.errors import escape
+
+LINE_LIMIT = 16 << 10  # characters of a log line that are shown
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def output_option(command: F) -> F:
+    """Add ``-o json|yaml`` to a command, as the parameter ``output``."""
+    choice = click.Choice(["json", "yaml"])
+    return click.option("-o", "--output", type=choice, help="Print data instead of text.")(command)
+
+
+def emit(data: object, output: str) -> None:
+    """Print ``data`` (structs, dicts, lists) as "json" or "yaml"."""
+    import msgspec
+
+    if output == "yaml":
+        plain = msgspec.to_builtins(data)
+        click.echo("\n".join(_yaml(plain)))
+    else:
+        click.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print aligned columns under upper-case heads."""
+    cells = [[name.upper() for name in head], *([safe(str(cell)) or "-" for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    for row in cells:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def safe(line: str) -> str:
+    """Return a line of foreign text that cannot steer a terminal (THREATS T37); tabs are kept."""
+    return "\t".join(escape(part, LINE_LIMIT) for part in line.split("\t"))
+
+
+def when(epoch: float) -> str:
+    """Return a time for people, in their time zone; "" for 0."""
+    if not epoch:
+        return ""
+    return datetime.datetime.fromtimestamp(epoch).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _yaml(value: object) -> Iterable[str]:
+    """Yield YAML lines: block style for containers, JSON (which YAML includes) for scalars."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _entry(f"{_scalar(key)}:", inner)
+    elif isinstance(value, list) and value:
+        for inner in value:
+            yield from _entry("-", inner)
+    else:
+        yield _scalar(value)
+
+
+def _entry(lead: str, inner: object) -> Iterable[str]:
+    lines = list(_yaml(inner))
+    if isinstance(inner, dict | list) and inner:
+        if lead == "-":
+            yield f"- {lines[0]}"
+            yield from (f"  {line}" for line in lines[1:])
+        else:
+            yield lead
+            yield from (f"  {line}" for line in lines)
+    else:
+        yield f"{lead} {lines[0]}"
+
+
+def _scalar(value: object) -> str:
+    import json
+    import re
+
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", value) and value.lower() not in _WORDS:
+        return value
+    return json.dumps(value)
+
+
+_WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")

@@ -1,0 +1,99 @@
+"""`s2i plan SRC`: what would be built, and the evidence for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import click
+
+from s2i import sources
+from s2i.cli.output import emit, output_option
+from s2i.errors import escape
+from s2i.planning.compile import compile as compile_plan
+from s2i.planning.plan import BuildPlan, Decision, Run
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def source_options(command: _F) -> _F:
+    """Add SRC and what narrows it down: the command gets ``src``, ``commit``, ``context_dir``, ``strategy``."""
+    for option in (
+        click.option("--strategy", default="auto", show_default=True, help="auto, or a buildpack: python, dockerfile."),
+        click.option("--context-dir", default="", metavar="DIR", help="The folder of SRC that holds the code."),
+        click.option("--commit", default="", metavar="SHA", help="A full commit id, when SRC is a Git URL."),
+        click.argument("src"),
+    ):
+        command = option(command)
+    return command
+
+
+def planned(src: str, commit: str, context_dir: str, strategy: str) -> BuildPlan:
+    """Fetch SRC and return its plan."""
+    from s2i.images.bases import offered
+
+    source = sources.parse(src, commit=commit, context_dir=context_dir)
+    with sources.fetch(source, policy=sources.Policy.of(os.environ)) as tree:
+        return compile_plan(tree, offered(), strategy)
+
+
+@click.command()
+@source_options
+@output_option
+def plan(src: str, commit: str, context_dir: str, strategy: str, output: str | None) -> None:
+    """Show what would be built from SRC, and the evidence for it. Nothing of it is run.
+
+    SRC is a folder, https://host/owner/repo[@ref][#subdir] or git@host:owner/repo.
+
+    \b
+    Example:  s2i plan ./src
+    """
+    made = planned(src, commit, context_dir, strategy)
+    if output:
+        emit(made, output)
+        return
+    click.echo("\n".join(describe(made)))
+
+
+def describe(plan: BuildPlan) -> Iterator[str]:
+    """Yield the lines of a plan, for people."""
+    yield from _summary(plan)
+    if plan.steps:
+        yield from ("", "steps")
+        for number, step in enumerate(plan.steps, 1):
+            yield f"  {number:>2}. {step.stage:<9}{escape(step.why)}"
+            if isinstance(step, Run):
+                yield f"      {click.style('$ ' + escape(_line(step.argv)), dim=True)}"
+    yield from ("", "why")
+    for decision in plan.decisions:
+        yield from _decision(decision)
+    if plan.warnings:
+        yield from ("", "to know")
+        for notice in plan.warnings:
+            where = f"{escape(notice.where)}: " if notice.where else ""
+            yield f"  {notice.code}  {where}{escape(notice.message)}"
+
+
+def _summary(plan: BuildPlan) -> Iterator[str]:
+    rows = [("kind", f"{plan.kind} ({plan.framework})" if plan.framework != plan.kind else plan.kind)]
+    rows += [("entry", plan.entry), ("python", plan.python), ("manager", plan.manager), ("start", _line(plan.start))]
+    if plan.port:
+        rows.append(("port", f"$PORT, {plan.port} by default"))
+    if plan.base:
+        rows.append(("base", plan.base.runtime))
+    for name, value in rows:
+        if value:
+            yield f"{name:<9}{click.style(escape(value), bold=True)}"
+
+
+def _line(words: tuple[str, ...]) -> str:
+    """Write a command as one would type it: quotes only where a shell needs them."""
+    return " ".join(f"'{word}'" if any(c in " ()<>$&;" for c in word) else word for word in words)
+
+
+def _decision(decision: Decision) -> Iterator[str]:
+    sure = "" if decision.strength == "strong" else f"  ({decision.strength})"
+    yield f"  {decision.what:<14}{escape(decision.value):<24}  {click.style(escape(decision.origin), dim=True)}{sure}"
+    for lost in decision.rejected:
+        yield f"  {'':<14}not {escape(lost.value)}: {escape(lost.why)}"

@@ -1,0 +1,207 @@
+"""Deployments: from a source to a running service or a job run, each in a thread of its own, with a journal."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from s2i.control.execute import World
+from s2i.control.journal import Journal
+from s2i.control.loop import Loop
+from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, E_ROLLOUT, S2IError
+from s2i.resources.app import Config, Deployment, DeploymentStatus, Revision
+from s2i.resources.config import checked_config
+from s2i.resources.job import Job
+from s2i.resources.names import app_name, project_name
+from s2i.sources import Folder, Source
+
+POLL_SECONDS = 0.03
+ENDS: dict[int, DeploymentStatus] = {E_CANCELLED.exit: "cancelled", E_INTERRUPTED.exit: "interrupted"}
+KEEP = 200  # deployments that are remembered
+
+log = logging.getLogger("s2i")
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to deploy, and how to run it. ``port`` None: as the plan says. ``timeout``: of the build, in seconds."""
+
+    source: Source
+    name: str
+    config: Config = Config()
+    port: int | None = None
+    strategy: str = "auto"
+    timeout: float = 1800.0
+
+
+class Built(msgspec.Struct, frozen=True):
+    """What the build made: an app's or a job's image by id, the port that its plan names, and the commit."""
+
+    kind: Literal["app", "job"]
+    image: str
+    port: int | None = None
+    commit: str = ""
+
+
+Emit = Callable[[dict[str, object]], None]
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One build to do: ``labels`` go on the image; ``emit`` takes events; ``cancelled`` ends it early.
+
+    ``network``: the caller is not the person at the keyboard (see sources.Policy). ``place``: the source, for people.
+    """
+
+    project: str
+    request: Request
+    place: str
+    network: bool
+    labels: dict[str, str]
+    emit: Emit
+    cancelled: threading.Event
+
+
+Build = Callable[[Task], Built]
+
+
+class Deployments:
+    """The deployments of one server: one at a time for each name."""
+
+    def __init__(self, world: World, loop: Loop, build: Build, labels: Callable[[str], dict[str, str]]) -> None:
+        self._world, self._store, self._loop = world, world.store, loop
+        self._build, self._labels = build, labels
+        self._cancels: dict[str, threading.Event] = {}
+
+    def begin(self, project: str, request: Request, *, network: bool = False) -> Deployment:
+        """Start a deployment and return it. ``network``: see Task.
+
+        Raises E_NAME, E_ENV, E_LIMIT, E_PORT, E_BUSY, E_DOCKER.
+        """
+        project_name(project)
+        app_name(request.name)
+        checked_config(request.config)
+        self._world.engine.info()
+        ident = secrets.token_hex(6)
+        new = Deployment(ident, project, request.name, _text(request.source), "building", self._world.now())
+        self._store.open_deployment(new)
+        self._prune()
+        self._cancels[ident] = threading.Event()
+        self._spawn(lambda: self._guarded(new, lambda: self._build_and_accept(new, request, network)), ident)
+        return new
+
+    def cancel(self, project: str, ident: str) -> Deployment:
+        """End the build of a deployment. Once its revision is accepted, the roll-out goes on. Raises E_NOT_FOUND."""
+        found = self._store.deployment(project, ident)
+        if ident in self._cancels:
+            self._cancels[ident].set()
+        return found
+
+    def recover(self) -> None:
+        """Close what a killed server left: builds are interrupted, roll-outs are watched to their end."""
+        for one in self._store.deployments():
+            if one.status == "building":
+                self._fail(one, E_INTERRUPTED(name=one.name))
+            elif one.status == "rolling-out":
+                self._spawn(functools.partial(self._guarded, one, functools.partial(self._wait, one)), one.id)
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Cancel every build and wait for its end."""
+        for cancel in list(self._cancels.values()):
+            cancel.set()
+        until = time.monotonic() + timeout
+        while self._cancels and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
+
+    def _spawn(self, work: Callable[[], None], ident: str) -> None:
+        threading.Thread(target=work, name=f"deploy {ident}", daemon=True).start()
+
+    def _build_and_accept(self, new: Deployment, request: Request, network: bool) -> None:
+        journal, cancelled = Journal(new.id), self._cancels[new.id]
+        try:
+            task = Task(new.project, request, new.source, network, self._labels(new.project), journal.write, cancelled)
+            built = self._build(task)
+            if cancelled.is_set():
+                raise E_CANCELLED(doing="it was being built")
+            accepted = self._accept(new, request, built)
+        finally:
+            self._cancels.pop(new.id, None)
+        self._loop.kick()
+        self._wait(accepted)
+
+    def _accept(self, new: Deployment, request: Request, built: Built) -> Deployment:
+        """Write down what is to run: from here on a killed server goes on with it."""
+        port = request.port or built.port or request.config.port
+        config = msgspec.structs.replace(request.config, port=port)
+        now = self._world.now()
+        if built.kind == "job":
+            self._store.accept_run(Job(new.project, new.name, built.image, config, new.source), new.id, now)
+        else:
+            made = Revision(new.project, new.name, 0, built.image, config, new.source, built.commit, now)
+            self._store.accept_revision(made, new.id)
+        return self._store.deployment(new.project, new.id)
+
+    def _wait(self, one: Deployment) -> None:
+        journal = Journal(one.id)
+        journal.write({"type": "status", "status": "rolling-out", "kind": one.kind, "revision": one.revision})
+        result = self._wait_for_run(one) if one.kind == "job" else self._wait_for_revision(one)
+        journal.write({"type": "result", **result})
+        answer = str(result["url"]) if one.kind == "app" else one.result
+        self._store.change_deployment(one.id, status="ready", result=answer, finished=self._world.now())
+
+    def _wait_for_revision(self, one: Deployment) -> dict[str, object]:
+        journal = Journal(one.id)
+        journal.write(
+            {"type": "stage", "name": "rollout", "text": f"start revision {one.revision}, wait for an answer"}
+        )
+        while (found := self._store.revision(one.project, one.name, one.revision)).status == "starting":
+            time.sleep(POLL_SECONDS)
+        if found.status == "failed":
+            serving = self._store.app(one.project, one.name).serving
+            keeps = f"revision {serving} serves on" if serving else "nothing serves"
+            why, *tail = found.reason.split("\n")
+            raise E_ROLLOUT(number=one.revision, name=one.name, why=why, log=tail, serving=keeps)
+        return {"url": self._world.router.url(one.project, one.name), "app": one.name, "revision": one.revision}
+
+    def _wait_for_run(self, one: Deployment) -> dict[str, object]:
+        Journal(one.id).write({"type": "stage", "name": "rollout", "text": f"run {one.result}"})
+        while (run := self._store.run(one.project, one.result)).status in ("pending", "running"):
+            time.sleep(POLL_SECONDS)
+        if run.status == "failed":
+            raise E_JOB_FAILED(run=run.name, why=run.reason or "unknown")
+        return {"jobrun": run.name, "exit": run.exit}
+
+    def _guarded(self, one: Deployment, work: Callable[[], None]) -> None:
+        """Do ``work``; whatever goes wrong with it is the deployment's end, told in its journal."""
+        try:
+            work()
+        except S2IError as error:
+            self._fail(one, error)
+        except Exception as error:
+            log.exception("deployment %s", one.id)
+            self._fail(one, E_INTERNAL(why=type(error).__name__))
+
+    def _fail(self, one: Deployment, error: S2IError) -> None:
+        wire: dict[str, str | int] = {**error.as_dict(), "exit": error.exit}
+        status = ENDS.get(error.exit, "failed")
+        Journal(one.id).write({"type": "error", "error": wire})
+        self._store.change_deployment(one.id, status=status, error=wire, finished=self._world.now())
+
+    def _prune(self) -> None:
+        for old in self._store.deployments()[KEEP:]:
+            if old.status not in ("building", "rolling-out"):
+                self._store.forget_deployment(old.id)
+                Journal(old.id).remove()
+
+
+def _text(source: Source) -> str:
+    """Return the source as a person would write it."""
+    if isinstance(source, Folder):
+        return source.path + (f"#{source.subdir}" if source.subdir else "")
+    at = source.commit or source.ref
+    return source.url + (f"@{at}" if at else "") + (f"#{source.subdir}" if source.subdir else "")

@@ -1,0 +1,166 @@
+"""Carry out what `reconcile` decided: the effects, one function for all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import assert_never
+
+import msgspec
+
+from s2i import dirs
+from s2i.control import diagnosis
+from s2i.control.actions import (
+    Action,
+    FinishTask,
+    ForgetApp,
+    MarkFailed,
+    MarkRunning,
+    MarkServing,
+    PointRoute,
+    RemoveContainer,
+    StartInstance,
+    StartTask,
+    StopInstance,
+)
+from s2i.control.store import Store
+from s2i.engines.engine import Engine
+from s2i.errors import S2IError
+from s2i.resources.app import Event
+from s2i.router.router import SLOTS, Router
+
+GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
+KEEP_REVISIONS = 10
+LOG_LIMIT = 64 << 20  # bytes of a job run's log that are kept
+TAIL = 20
+
+log = logging.getLogger("s2i")
+
+
+class World(msgspec.Struct, frozen=True):
+    """Where actions have their effect. ``now`` gives epoch seconds."""
+
+    engine: Engine
+    router: Router
+    store: Store
+    now: Callable[[], float]
+
+
+def execute(action: Action, world: World) -> None:
+    """Carry out one action. Each is safe to repeat: the server may have been killed right after it."""
+    match action:
+        case StartInstance(work):
+            world.engine.start_instance(work)
+        case StopInstance(owner):
+            world.engine.stop(owner, GRACE_SECONDS)
+        case PointRoute(project, app, address):
+            world.router.add(project, app)
+            world.router.point(project, app, {address: SLOTS} if address else {})
+        case MarkServing(project, app, number):
+            world.store.mark_serving(project, app, number)
+            _record(world, project, app, "serving", f"revision {number} serves")
+            _forget_old(world, project, app)
+        case MarkFailed():
+            _mark_failed(action, world)
+        case ForgetApp(project, app):
+            world.router.remove(project, app)
+            world.store.forget_app(project, app)
+            sweep_images(world)
+        case StartTask(work):
+            _start_task(action, world)
+        case MarkRunning(run, started):
+            world.store.put_run(msgspec.structs.replace(run, status="running", started=started))
+        case FinishTask():
+            _finish(action, world)
+        case RemoveContainer(_, container):
+            world.engine.remove(container)
+        case _:
+            assert_never(action)
+
+
+def run_log(project: str, run: str) -> Path:
+    """Return where the log of an ended job run is kept."""
+    return dirs.state() / "logs" / "jobruns" / project / f"{run}.log"
+
+
+def sweep_images(world: World) -> None:
+    """Remove the images of this server that no revision, job or open run needs; none while a build is under way."""
+    if any(one.status == "building" for one in world.store.deployments()):
+        return
+    for image in set(world.engine.image_ids()) - world.store.images():
+        world.engine.remove_image(image)
+
+
+def _mark_failed(action: MarkFailed, world: World) -> None:
+    owner = action.owner
+    tail: list[bytes] = []
+    ports: tuple[int, ...] = ()
+    try:
+        if action.container:
+            tail = list(world.engine.logs(action.container, tail=TAIL))
+            ports = world.engine.listening(owner)
+    except S2IError as error:
+        log.warning("no diagnosis of %s: %s", owner.name, error)
+    reason = diagnosis.explain(action.cause, action.port, ports, tail)
+    world.store.mark_failed(owner.project, owner.name, owner.number, reason)
+    _record(world, owner.project, owner.name, "failed", f"revision {owner.number}: {reason}")
+
+
+def _start_task(action: StartTask, world: World) -> None:
+    owner = action.work.owner
+    try:
+        world.engine.start_task(action.work)
+    except S2IError as error:
+        if engine_down(error):
+            raise
+        run = world.store.run(owner.project, owner.run)
+        _finish(FinishTask(run, "", None, str(error)), world)
+
+
+def _finish(action: FinishTask, world: World) -> None:
+    run = action.run
+    if action.container:
+        _save_log(world, action.container, run_log(run.project, run.name))
+    good = action.exit == 0 and not action.reason
+    world.store.put_run(
+        msgspec.structs.replace(
+            run,
+            status="succeeded" if good else "failed",
+            exit=action.exit,
+            reason=action.reason,
+            started=run.started or run.created,
+            finished=world.now(),
+        )
+    )
+    _record(world, run.project, run.job, "succeeded" if good else "failed", f"{run.name} {action.reason}".rstrip())
+
+
+def _save_log(world: World, container: str, path: Path) -> None:
+    dirs.make_private(path.parent)
+    part = path.with_suffix(".part")
+    left = LOG_LIMIT
+    with part.open("wb") as file:
+        for line in world.engine.logs(container):
+            file.write(line[:left])
+            left -= len(line)
+            if left <= 0:
+                break
+    part.replace(path)
+
+
+def _forget_old(world: World, project: str, app: str) -> None:
+    wanted = world.store.app(project, app)
+    for old in world.store.revisions(project, app)[:-KEEP_REVISIONS]:
+        if old.number not in (wanted.serving, wanted.target):
+            world.store.forget_revision(project, app, old.number)
+    sweep_images(world)
+
+
+def _record(world: World, project: str, name: str, what: str, text: str) -> None:
+    world.store.record(Event(world.now(), project, name, what, text))
+
+
+def engine_down(error: S2IError) -> bool:
+    """Say whether ``error`` is the engine's absence, which passes, rather than a fault of what was to be run."""
+    return error.code in ("E_DOCKER", "E_DOCKER_PERMISSION", "E_DOCKER_INSECURE")

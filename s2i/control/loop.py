@@ -1,0 +1,248 @@
+"""The loop: look, decide, act; again at once when something changed, else a little later."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from s2i.control.actions import Action, Lane, StartInstance, lane
+from s2i.control.execute import World, engine_down, execute
+from s2i.control.probe import Prober
+from s2i.control.reconcile import Wanted, instance_of, reconcile
+from s2i.control.store import Store
+from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
+from s2i.engines.engine import Observed
+from s2i.errors import S2IError
+
+IDLE_SECONDS = 0.7
+RUNS_SECONDS = 0.2  # while a job runs: its end is seen by looking
+ROLLOUT_SECONDS = 0.1  # while a revision comes up: its exit is seen by looking, its first answer is told
+DRAIN_SECONDS = 0.02
+WAKE_SECONDS = 15.0
+FAULT_SECONDS = (0.5, 1.0, 2.0, 5.0)  # after so many failures in a row
+
+log = logging.getLogger("s2i")
+
+
+class _Held(msgspec.Struct, frozen=True):
+    """A lane whose last action failed: how often in a row, and until when it rests."""
+
+    failures: int
+    until: float
+
+
+class Loop:
+    """Bring what runs to what is wanted, for ever. One thread looks and decides; each lane acts in its own."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        spawn: Callable[[Callable[[], None]], None] | None = None,
+        probe: Callable[[str], bool] | None = None,
+    ) -> None:
+        """``clock`` is monotonic; ``spawn`` runs a lane's actions (default: a thread); ``probe`` asks an address."""
+        self.engine_error: S2IError | None = None
+        self._world = world
+        self._clock = clock
+        self._spawn = spawn or _in_thread
+        self._prober = Prober(self.kick, probe)
+        self._kicked = threading.Event()
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._busy: set[Lane] = set()
+        self._held: dict[Lane, _Held] = {}
+        self._notes: dict[Slot, Note] = {}
+        self._refused: queue.SimpleQueue[tuple[Slot, str]] = queue.SimpleQueue()
+        self._begun = self._done = 0  # looks, counted
+        self._serving: dict[tuple[str, str], tuple[str, float]] = {}  # address ("" while down), when it may restart
+        self._faults = 0
+        self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 15.0) -> None:
+        """Begin nothing new, and wait for what is being done."""
+        self._ended.set()
+        self.kick()
+        self._thread.join(timeout)
+        until = time.monotonic() + timeout
+        while self._busy and time.monotonic() < until:
+            time.sleep(0.02)
+
+    def kick(self) -> None:
+        """Look again now."""
+        self._kicked.set()
+
+    def wake(self, project: str, app: str, limit: float = WAKE_SECONDS) -> str | None:
+        """Return the address of an app's instance as soon as it answers; None: not within ``limit`` seconds.
+
+        Called for a request that found nobody listening: the last look is older than that, so look again first.
+        """
+        until = self._clock() + limit
+        while (now := self._clock()) < until and not self._ended.is_set():
+            look = self._begun + 1
+            self.kick()
+            while self._done < look and self._clock() < until and not self._ended.is_set():
+                time.sleep(0.005)
+            address, retry_at = self._serving.get((project, app), ("", until))
+            if (project, app) not in self._serving or (not address and retry_at >= until):
+                return None
+            if address and self._prober.answers(address):
+                return address
+            time.sleep(max(0.0, min(retry_at - now, 0.05)))
+        return None
+
+    def step(self) -> float:
+        """Look, decide, act once; return the seconds until the next look is due."""
+        self._begun += 1
+        with self._lock:
+            busy = frozenset(self._busy)
+        try:
+            self._world.router.ensure()
+        except Exception:
+            log.exception("the router does not run")
+        try:
+            containers = self._world.engine.observe()
+        except S2IError as error:
+            return self._blind(error)
+        self.engine_error, self._faults = None, 0
+        # Wanted is read after the look: a container that is seen was wanted before it was made.
+        wanted = _wanted(self._world.store)
+        seen = self._look(containers, wanted)
+        now = self._clock()
+        while not self._refused.empty():
+            key, why = self._refused.get()
+            self._notes[key] = failed_start(self._notes.get(key, Note()), why, now)
+        self._notes = remember(self._notes, seen, {slot(instance_of(one).owner) for one in wanted.revisions}, now)
+        for held, actions in _by_lane(reconcile(wanted, seen, self._notes, now)):
+            if held not in busy and self._rested(held, now):
+                self._begin(held, actions)
+        self._serving = _serving(wanted, seen, self._notes)
+        self._done = self._begun
+        return _pause(wanted, seen)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                pause = self.step()
+            except Exception:
+                log.exception("the loop stumbled")
+                pause = 1.0
+            self._kicked.wait(pause)
+            self._kicked.clear()
+
+    def _blind(self, error: S2IError) -> float:
+        if self.engine_error is None:
+            log.warning("the engine does not answer: %s", error)
+        self.engine_error = error
+        self._faults += 1
+        return FAULT_SECONDS[min(self._faults, len(FAULT_SECONDS)) - 1]
+
+    def _look(self, containers: tuple[Observed, ...], wanted: Wanted) -> Seen:
+        router = self._world.router
+        shares = {(app.project, app.name): router.pointed(app.project, app.name) for app in wanted.apps}
+        seen = Seen(containers, shares)
+        slots = group(seen.containers).values()
+        running = {i.id: s.address for s, i in slots if s and s.address and i and i.state == "running"}
+        draining = set(running.values()) - {address for each in shares.values() for address in each}
+        in_flight = None
+        if draining:
+            try:
+                in_flight = router.in_flight()
+            except Exception:
+                log.warning("the router does not say what is under way", exc_info=True)
+        return msgspec.structs.replace(seen, in_flight=in_flight, ready=self._prober.ready(running))
+
+    def _rested(self, key: Lane, now: float) -> bool:
+        held = self._held.get(key)
+        return held is None or now >= held.until
+
+    def _begin(self, key: Lane, actions: list[Action]) -> None:
+        with self._lock:
+            self._busy.add(key)
+        self._spawn(lambda: self._act(key, actions))
+
+    def _act(self, key: Lane, actions: list[Action]) -> None:
+        try:
+            for action in actions:
+                if self._ended.is_set():
+                    return
+                self._one(action)
+            self._held.pop(key, None)
+        except Exception as error:
+            failures = self._held[key].failures + 1 if key in self._held else 1
+            rest = FAULT_SECONDS[min(failures, len(FAULT_SECONDS)) - 1]
+            self._held[key] = _Held(failures, self._clock() + rest)
+            if failures in (1, 10, 100):
+                log.warning("%s failed (%d times): %s", key, failures, error, exc_info=not isinstance(error, S2IError))
+        finally:
+            with self._lock:
+                self._busy.discard(key)
+            self.kick()
+
+    def _one(self, action: Action) -> None:
+        log.info("%s %s", type(action).__name__, "/".join(filter(None, lane(action)[1:])))
+        try:
+            execute(action, self._world)
+        except S2IError as error:
+            if not isinstance(action, StartInstance) or engine_down(error):
+                raise
+            self._refused.put((slot(action.work.owner), str(error)))
+
+
+def _serving(wanted: Wanted, seen: Seen, notes: Mapping[Slot, Note]) -> dict[tuple[str, str], tuple[str, float]]:
+    """Return where each app's serving instance runs ("" while it does not), and when it may be started again."""
+    slots = group(seen.containers)
+    found = {}
+    for app in wanted.apps:
+        for revision in wanted.revisions:
+            if (revision.project, revision.app, revision.number) != (app.project, app.name, app.serving):
+                continue
+            key = slot(instance_of(revision).owner)
+            sandbox, instance = slots.get(key, (None, None))
+            runs = sandbox and instance and instance.state == "running"
+            address = sandbox.address if sandbox and runs and not app.deleting else ""
+            found[app.project, app.name] = (address, notes.get(key, Note()).retry_at)
+    return found
+
+
+def _in_thread(lane: Callable[[], None]) -> None:
+    threading.Thread(target=lane, daemon=True).start()
+
+
+def _wanted(store: Store) -> Wanted:
+    apps = store.apps()
+    revisions = [
+        revision
+        for app in apps
+        for revision in store.revisions(app.project, app.name)
+        if revision.number in (app.serving, app.target)
+    ]
+    return Wanted(apps, tuple(revisions), store.open_runs())
+
+
+def _by_lane(actions: Iterable[Action]) -> list[tuple[Lane, list[Action]]]:
+    lanes: dict[Lane, list[Action]] = {}
+    for action in actions:
+        lanes.setdefault(lane(action), []).append(action)
+    return list(lanes.items())
+
+
+def _pause(wanted: Wanted, seen: Seen) -> float:
+    kept = {(one.project, one.app, one.number) for one in wanted.revisions}
+    for one in seen.containers:
+        owner = one.owner
+        if one.role == "instance" and (owner.project, owner.name, owner.number) not in kept:
+            return DRAIN_SECONDS
+    if any(app.target != app.serving or app.deleting for app in wanted.apps):
+        return ROLLOUT_SECONDS
+    return RUNS_SECONDS if wanted.runs else IDLE_SECONDS

@@ -1,0 +1,158 @@
+"""One server's parts, put together."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from s2i import dirs
+from s2i.control.deploy import Build, Deployments
+from s2i.control.execute import World, run_log, sweep_images
+from s2i.control.loop import Loop
+from s2i.control.store import Store
+from s2i.engines.engine import Engine
+from s2i.errors import E_BUSY
+from s2i.resources import labels
+from s2i.resources.app import App
+from s2i.resources.job import JobRun
+from s2i.router.gate import Gate
+from s2i.router.router import Router
+from s2i.sources.workspace import sweep
+
+DELETE_SECONDS = 60.0
+SWEEP_SECONDS = 1.5  # after the start: the last work of a killed server is older than a moment then
+
+
+class Platform:
+    """The store, the engine, the router, the loop and the deployments of one server."""
+
+    def __init__(self, store: Store, engine: Engine, router: Router, build: Build) -> None:
+        self.store = store
+        self.engine = engine
+        self.router = router
+        self.started = time.time()
+        self.world = World(engine, router, store, time.time)
+        self.loop = Loop(self.world)
+        self.deployments = Deployments(self.world, self.loop, build, self._labels)
+        self.gate: Gate | None = None  # where the router asks for an app that does not answer
+        self.stopping = threading.Event()
+
+    def start(self) -> None:
+        """Take up what a server before this one left, and begin."""
+        later = threading.Timer(SWEEP_SECONDS, lambda: sweep(time.time()))
+        later.daemon = True
+        later.start()
+        self.deployments.recover()
+        if self.gate:
+            self.gate.start()
+        self.loop.start()
+
+    def stop(self) -> None:
+        """Cancel the builds, end the loop and the router; containers are left as they are."""
+        self.deployments.stop()
+        self.loop.stop()
+        self.router.stop()
+        if self.gate:
+            self.gate.stop()
+        self.store.close()
+
+    def remove_all(self) -> dict[str, int]:
+        """End every app and job, and remove all that the server ever made; return counts of what went.
+
+        Raises E_DOCKER.
+        """
+        self.engine.info()  # before anything ends: without an engine nothing can be removed
+        self.deployments.stop()
+        self.loop.stop()
+        apps, jobs = self.store.apps(), self.store.jobs()
+        for app in apps:
+            self.router.remove(app.project, app.name)
+        counts = {"apps": len(apps), "jobs": len(jobs), **self.engine.remove_all()}
+        self.store.clear()
+        shutil.rmtree(dirs.state() / "logs" / "jobruns", ignore_errors=True)
+        return counts
+
+    def delete_app(self, project: str, name: str) -> None:
+        """Delete an app, and return when nothing of it is left. Raises E_NOT_FOUND, E_BUSY after DELETE_SECONDS."""
+        self.store.delete_app(project, name)
+        self.loop.kick()
+        until = time.monotonic() + DELETE_SECONDS
+        while any(app.name == name for app in self.store.apps(project)):
+            if time.monotonic() > until:
+                raise self.loop.engine_error or E_BUSY(name=name, holder="it is still being deleted")
+            time.sleep(0.05)
+
+    def delete_run(self, project: str, name: str) -> None:
+        """Delete a job run with its log; end it when it still runs. Raises E_NOT_FOUND."""
+        self.store.delete_run(project, name)
+        run_log(project, name).unlink(missing_ok=True)
+        self.loop.kick()
+
+    def delete_job(self, project: str, name: str) -> None:
+        """Delete a job, its runs, their logs and its image. Raises E_NOT_FOUND."""
+        runs = [run.name for run in self.store.runs(project) if run.job == name]
+        self.store.delete_job(project, name)
+        for run in runs:
+            run_log(project, run).unlink(missing_ok=True)
+        self.loop.kick()
+        sweep_images(self.world)
+
+    def app_logs(self, app: App, *, follow: bool, tail: int | None) -> Iterator[bytes]:
+        """Yield the log lines of the app's instance: the serving one, else the newest there is."""
+        boxes = [
+            one
+            for one in self.engine.observe()
+            if one.role == "instance" and (one.owner.project, one.owner.name) == (app.project, app.name)
+        ]
+        boxes.sort(key=lambda one: (one.owner.number == app.serving, one.owner.number))
+        return self.engine.logs(boxes[-1].id, follow=follow, tail=tail) if boxes else iter(())
+
+    def run_logs(self, run: JobRun, *, follow: bool, tail: int | None) -> Iterator[bytes]:
+        """Yield the log lines of a job run: of its container, or as they were saved when it ended."""
+        if run.status in ("pending", "running"):
+            for one in self.engine.observe():
+                if one.role == "task" and (one.owner.project, one.owner.run) == (run.project, run.name):
+                    return self.engine.logs(one.id, follow=follow, tail=tail)
+        return _saved(run, tail)
+
+    def _labels(self, project: str) -> dict[str, str]:
+        return {labels.SERVER: self.store.server, labels.PROJECT: project}
+
+
+def _saved(run: JobRun, tail: int | None) -> Iterator[bytes]:
+    path = run_log(run.project, run.name)
+    if not path.exists():
+        return
+    if tail is not None:
+        yield from path.read_bytes().splitlines(keepends=True)[-tail:] if tail else []
+        return
+    with path.open("rb") as file:
+        yield from file
+
+
+class _Late:
+    """An engine that is connected to when it is first asked something, and again until it answers."""
+
+    def __init__(self, connect: Callable[[], Engine]) -> None:
+        self._connect = connect
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        with self._lock:
+            if self._engine is None:
+                self._engine = self._connect()
+        return getattr(self._engine, name)
+
+
+def late(connect: Callable[[], Engine]) -> Engine:
+    """Return an engine whose every method raises what ``connect`` raises until that succeeds."""
+    return cast("Engine", _Late(connect))
+
+
+def open_store() -> Store:
+    """Open this server's database. Raises E_STORE."""
+    return Store(dirs.make_private(dirs.state()) / "s2i.db")

@@ -1,0 +1,50 @@
+"""The tables of the store, one migration after the other."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from s2i.errors import E_STORE
+
+# Version n is what the database is after MIGRATIONS[:n]. Entries are only ever added.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        "CREATE TABLE apps (project TEXT, name TEXT, doc BLOB NOT NULL, PRIMARY KEY (project, name))",
+        "CREATE TABLE revisions (project TEXT, app TEXT, number INTEGER, doc BLOB NOT NULL, "
+        "PRIMARY KEY (project, app, number))",
+        "CREATE TABLE deployments (id TEXT PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL, "
+        "status TEXT NOT NULL, created REAL NOT NULL, doc BLOB NOT NULL)",
+        "CREATE INDEX deployments_by_name ON deployments (project, name, status)",
+        "CREATE TABLE jobs (project TEXT, name TEXT, doc BLOB NOT NULL, PRIMARY KEY (project, name))",
+        "CREATE TABLE jobruns (serial INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL, job TEXT NOT NULL, "
+        "number INTEGER NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, doc BLOB NOT NULL, "
+        "UNIQUE (project, name))",
+        "CREATE TABLE events (serial INTEGER PRIMARY KEY AUTOINCREMENT, project TEXT NOT NULL, name TEXT NOT NULL, "
+        "doc BLOB NOT NULL)",
+        "CREATE INDEX events_by_name ON events (project, name)",
+    ),
+)
+VERSION = len(MIGRATIONS)
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring the database to VERSION in one transaction. Raises E_STORE when it is newer."""
+    if _version(db) == VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    with db:
+        found = _version(db)  # again: another process may have been faster
+        if found > VERSION:
+            why = f"a newer s2i made it (schema {found}, this one knows {VERSION})"
+            raise E_STORE(path=path, why=why, advice="use that newer s2i: its data cannot be read by an older one")
+        for steps in MIGRATIONS[found:]:
+            for step in steps:
+                db.execute(step)
+        db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    row: tuple[int] = db.execute("PRAGMA user_version").fetchone()
+    return row[0]

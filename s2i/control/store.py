@@ -1,0 +1,313 @@
+"""What was asked for, and what happened: the only SQL. What runs is read from the engine, not from here.
+
+Each document is one msgspec JSON blob beside the columns that it is looked up by.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from s2i.control.schema import migrate
+from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN
+from s2i.resources.app import App, Deployment, Event, Revision
+from s2i.resources.job import Job, JobRun
+
+BUSY_SECONDS = 30.0
+KEEP_EVENTS = 200  # of one app or job
+OPEN_DEPLOYMENT = ("building", "rolling-out")
+
+T = TypeVar("T")
+
+
+class Store:
+    """The database of one server. Every method is one transaction; all are safe to call from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the database at ``path``. Raises E_STORE when it is damaged or newer than this program."""
+        self._lock = threading.RLock()
+        self._path = path
+        try:
+            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            path.chmod(0o600)
+            # FULL: what was acknowledged survives a loss of power too; writes here are rare.
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+                self._db.execute(f"PRAGMA {pragma}")
+            if (found := self._db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise E_STORE(path=path, why=f"it is damaged: {found}")
+            migrate(self._db, path)
+        except sqlite3.Error as error:
+            raise E_STORE(path=path, why=error) from None
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._db.close()
+
+    @property
+    def server(self) -> str:
+        """The id of this server: the label on all that it makes."""
+        with self._write() as db:
+            db.execute("INSERT OR IGNORE INTO settings VALUES ('server', ?)", (secrets.token_hex(6),))
+            row: tuple[str] = db.execute("SELECT value FROM settings WHERE key = 'server'").fetchone()
+        return row[0]
+
+    # Apps and revisions ---------------------------------------------------------------------------------------
+
+    def apps(self, project: str | None = None) -> tuple[App, ...]:
+        """Return the apps (of one project), by name."""
+        if project is None:
+            return self._all(App, "SELECT doc FROM apps ORDER BY project, name")
+        return self._all(App, "SELECT doc FROM apps WHERE project = ? ORDER BY name", project)
+
+    def app(self, project: str, name: str) -> App:
+        """Return one app. Raises E_NOT_FOUND."""
+        return self._one(App, "app", project, name, "SELECT doc FROM apps WHERE project = ? AND name = ?")
+
+    def revisions(self, project: str, app: str) -> tuple[Revision, ...]:
+        """Return the revisions of an app that are kept, oldest first."""
+        return self._all(
+            Revision, "SELECT doc FROM revisions WHERE project = ? AND app = ? ORDER BY number", project, app
+        )
+
+    def revision(self, project: str, app: str, number: int) -> Revision:
+        """Return one revision. Raises E_NOT_FOUND."""
+        query = "SELECT doc FROM revisions WHERE project = ? AND app = ? AND number = ?"
+        if found := self._all(Revision, query, project, app, number):
+            return found[0]
+        raise E_NOT_FOUND(what="app", name=f"{app} revision {number}", project=project)
+
+    def accept_revision(self, revision: Revision, deployment: str) -> Revision:
+        """Make ``revision`` the one that its app is to serve, under the next number; return it with that.
+
+        Raises E_TAKEN when a job has the name, E_BUSY while the app is being deleted.
+        """
+        key = (revision.project, revision.app)
+        with self._write() as db:
+            if db.execute("SELECT 1 FROM jobs WHERE project = ? AND name = ?", key).fetchone():
+                raise E_TAKEN(name=revision.app, what="a job", project=revision.project)
+            row = db.execute("SELECT doc FROM apps WHERE project = ? AND name = ?", key).fetchone()
+            app = _decode(row[0], App) if row else App(*key, target=0, created=revision.created)
+            if app.deleting:
+                raise E_BUSY(name=app.name, holder="it is being deleted")
+            query = "SELECT coalesce(max(number), 0) FROM revisions WHERE project = ? AND app = ?"
+            last: int = db.execute(query, key).fetchone()[0]
+            made = msgspec.structs.replace(revision, number=last + 1)
+            _put_app(db, msgspec.structs.replace(app, target=made.number, reason=""))
+            _put_revision(db, made)
+            _change_deployment(db, deployment, status="rolling-out", kind="app", revision=made.number)
+        return made
+
+    def mark_serving(self, project: str, name: str, number: int) -> None:
+        """Record that revision ``number`` serves now; the one before it is retired."""
+        with self._write() as db:
+            app = self.app(project, name)
+            if app.serving and app.serving != number:
+                old = self.revision(project, name, app.serving)
+                _put_revision(db, msgspec.structs.replace(old, status="retired"))
+            _put_revision(db, msgspec.structs.replace(self.revision(project, name, number), status="serving"))
+            _put_app(db, msgspec.structs.replace(app, serving=number, reason=""))
+
+    def mark_failed(self, project: str, name: str, number: int, reason: str) -> None:
+        """Record that revision ``number`` failed; the app goes on with what it served before, if anything."""
+        with self._write() as db:
+            app, revision = self.app(project, name), self.revision(project, name, number)
+            _put_revision(db, msgspec.structs.replace(revision, status="failed", reason=reason))
+            if app.target == number:
+                _put_app(db, msgspec.structs.replace(app, target=app.serving, reason=reason))
+
+    def delete_app(self, project: str, name: str) -> None:
+        """Ask for the end of an app. Raises E_NOT_FOUND."""
+        with self._write() as db:
+            _put_app(db, msgspec.structs.replace(self.app(project, name), deleting=True))
+
+    def forget_app(self, project: str, name: str) -> None:
+        """Remove an app, its revisions and events: nothing of it runs any more."""
+        with self._write() as db:
+            for table, column in (("apps", "name"), ("revisions", "app"), ("events", "name")):
+                db.execute(f"DELETE FROM {table} WHERE project = ? AND {column} = ?", (project, name))  # noqa: S608
+
+    def forget_revision(self, project: str, name: str, number: int) -> None:
+        """Remove one old revision."""
+        with self._write() as db:
+            db.execute("DELETE FROM revisions WHERE project = ? AND app = ? AND number = ?", (project, name, number))
+
+    # Jobs and runs --------------------------------------------------------------------------------------------
+
+    def jobs(self, project: str | None = None) -> tuple[Job, ...]:
+        """Return the jobs (of one project), by name."""
+        if project is None:
+            return self._all(Job, "SELECT doc FROM jobs ORDER BY project, name")
+        return self._all(Job, "SELECT doc FROM jobs WHERE project = ? ORDER BY name", project)
+
+    def job(self, project: str, name: str) -> Job:
+        """Return one job. Raises E_NOT_FOUND."""
+        return self._one(Job, "job", project, name, "SELECT doc FROM jobs WHERE project = ? AND name = ?")
+
+    def delete_job(self, project: str, name: str) -> None:
+        """Remove a job and its runs. Raises E_NOT_FOUND."""
+        with self._write() as db:
+            self.job(project, name)
+            for table, column in (("jobs", "name"), ("jobruns", "job"), ("events", "name")):
+                db.execute(f"DELETE FROM {table} WHERE project = ? AND {column} = ?", (project, name))  # noqa: S608
+
+    def runs(self, project: str) -> tuple[JobRun, ...]:
+        """Return the job runs of a project, newest first."""
+        return self._all(JobRun, "SELECT doc FROM jobruns WHERE project = ? ORDER BY serial DESC", project)
+
+    def open_runs(self) -> tuple[JobRun, ...]:
+        """Return every run that has not ended, oldest first."""
+        return self._all(JobRun, "SELECT doc FROM jobruns WHERE status IN ('pending', 'running') ORDER BY serial")
+
+    def run(self, project: str, name: str) -> JobRun:
+        """Return one job run. Raises E_NOT_FOUND."""
+        return self._one(JobRun, "jobrun", project, name, "SELECT doc FROM jobruns WHERE project = ? AND name = ?")
+
+    def accept_run(self, job: Job, deployment: str, created: float) -> JobRun:
+        """Create or replace ``job`` and ask for a run of it. Raises E_TAKEN when an app has the name."""
+        key = (job.project, job.name)
+        with self._write() as db:
+            if db.execute("SELECT 1 FROM apps WHERE project = ? AND name = ?", key).fetchone():
+                raise E_TAKEN(name=job.name, what="an app", project=job.project)
+            db.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", (*key, msgspec.json.encode(job)))
+            number = _next_run(db, *key)
+            run = JobRun(*key, f"{job.name}-{number}", job.image, job.config, created=created)
+            row = (run.project, run.job, number, run.name, run.status, msgspec.json.encode(run))
+            db.execute("INSERT INTO jobruns (project, job, number, name, status, doc) VALUES (?, ?, ?, ?, ?, ?)", row)
+            _change_deployment(db, deployment, status="rolling-out", kind="job", result=run.name)
+        return run
+
+    def put_run(self, run: JobRun) -> None:
+        """Record what became of a run; a run that was deleted meanwhile stays deleted."""
+        with self._write() as db:
+            db.execute(
+                "UPDATE jobruns SET status = ?, doc = ? WHERE project = ? AND name = ?",
+                (run.status, msgspec.json.encode(run), run.project, run.name),
+            )
+
+    def delete_run(self, project: str, name: str) -> None:
+        """Remove a run (and end it, if it still runs). Raises E_NOT_FOUND."""
+        with self._write() as db:
+            self.run(project, name)
+            db.execute("DELETE FROM jobruns WHERE project = ? AND name = ?", (project, name))
+
+    # Deployments and events -----------------------------------------------------------------------------------
+
+    def open_deployment(self, new: Deployment) -> None:
+        """Record a deployment that begins. Raises E_BUSY while another one of the same name is under way."""
+        with self._write() as db:
+            query = "SELECT id FROM deployments WHERE project = ? AND name = ? AND status IN (?, ?)"
+            if row := db.execute(query, (new.project, new.name, *OPEN_DEPLOYMENT)).fetchone():
+                raise E_BUSY(name=new.name, holder=f"the deployment {row[0]} is under way")
+            row = (new.id, new.project, new.name, new.status, new.created, msgspec.json.encode(new))
+            db.execute("INSERT INTO deployments VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def change_deployment(self, deployment: str, **changes: object) -> Deployment:
+        """Replace fields of a deployment and return it."""
+        with self._write() as db:
+            return _change_deployment(db, deployment, **changes)
+
+    def deployment(self, project: str, ident: str) -> Deployment:
+        """Return one deployment. Raises E_NOT_FOUND."""
+        query = "SELECT doc FROM deployments WHERE project = ? AND id = ?"
+        return self._one(Deployment, "deployment", project, ident, query)
+
+    def deployments(self, project: str | None = None) -> tuple[Deployment, ...]:
+        """Return the deployments (of one project), newest first."""
+        if project is None:
+            return self._all(Deployment, "SELECT doc FROM deployments ORDER BY created DESC")
+        return self._all(Deployment, "SELECT doc FROM deployments WHERE project = ? ORDER BY created DESC", project)
+
+    def forget_deployment(self, ident: str) -> None:
+        """Remove the record of an ended deployment."""
+        with self._write() as db:
+            db.execute("DELETE FROM deployments WHERE id = ?", (ident,))
+
+    def record(self, event: Event) -> None:
+        """Add an event; the oldest of the same app or job beyond KEEP_EVENTS go."""
+        key = (event.project, event.name)
+        with self._write() as db:
+            db.execute("INSERT INTO events (project, name, doc) VALUES (?, ?, ?)", (*key, msgspec.json.encode(event)))
+            db.execute(
+                "DELETE FROM events WHERE project = ? AND name = ? AND serial NOT IN "
+                "(SELECT serial FROM events WHERE project = ? AND name = ? ORDER BY serial DESC LIMIT ?)",
+                (*key, *key, KEEP_EVENTS),
+            )
+
+    def events(self, project: str, name: str) -> tuple[Event, ...]:
+        """Return what happened to an app or a job, oldest first."""
+        return self._all(Event, "SELECT doc FROM events WHERE project = ? AND name = ? ORDER BY serial", project, name)
+
+    def images(self) -> frozenset[str]:
+        """Return the images that a revision, a job or an unfinished run still needs."""
+        kept: list[Revision | Job | JobRun] = [*self._all(Revision, "SELECT doc FROM revisions")]
+        return frozenset(one.image for one in [*kept, *self.jobs(), *self.open_runs()])
+
+    def clear(self) -> None:
+        """Forget everything but the server's id and the counters of runs."""
+        with self._write() as db:
+            for table in ("apps", "revisions", "jobs", "jobruns", "deployments", "events"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608
+
+    # The database ---------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                # IMMEDIATE: a transaction that reads first and locks later fails at once when another one wrote.
+                self._db.execute("BEGIN IMMEDIATE")
+                with self._db:
+                    yield self._db
+            except sqlite3.Error as error:
+                raise E_STORE(path=self._path, why=error) from None
+
+    def _all(self, kind: type[T], query: str, *values: object) -> tuple[T, ...]:
+        with self._lock:
+            try:
+                return tuple(_decode(row[0], kind) for row in self._db.execute(query, values))
+            except (sqlite3.Error, msgspec.MsgspecError) as error:
+                raise E_STORE(path=self._path, why=error) from None
+
+    def _one(self, kind: type[T], what: str, project: str, name: str, query: str) -> T:
+        if found := self._all(kind, query, project, name):
+            return found[0]
+        raise E_NOT_FOUND(what=what, name=name, project=project)
+
+
+def _decode(blob: bytes, kind: type[T]) -> T:
+    return msgspec.json.decode(blob, type=kind)
+
+
+def _next_run(db: sqlite3.Connection, project: str, job: str) -> int:
+    """Count runs for good: a name that comes again would adopt the container of the deleted run that had it."""
+    counter = f"runs:{project}/{job}"
+    db.execute("INSERT OR IGNORE INTO settings VALUES (?, '0')", (counter,))
+    db.execute("UPDATE settings SET value = CAST(value AS INTEGER) + 1 WHERE key = ?", (counter,))
+    return int(db.execute("SELECT value FROM settings WHERE key = ?", (counter,)).fetchone()[0])
+
+
+def _put_app(db: sqlite3.Connection, app: App) -> None:
+    db.execute("INSERT OR REPLACE INTO apps VALUES (?, ?, ?)", (app.project, app.name, msgspec.json.encode(app)))
+
+
+def _put_revision(db: sqlite3.Connection, one: Revision) -> None:
+    row = (one.project, one.app, one.number, msgspec.json.encode(one))
+    db.execute("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)", row)
+
+
+def _change_deployment(db: sqlite3.Connection, ident: str, **changes: object) -> Deployment:
+    row = db.execute("SELECT doc FROM deployments WHERE id = ?", (ident,)).fetchone()
+    if row is None:
+        raise E_NOT_FOUND(what="deployment", name=ident, project="")
+    changed = msgspec.structs.replace(_decode(row[0], Deployment), **changes)
+    blob = msgspec.json.encode(changed)
+    db.execute("UPDATE deployments SET status = ?, doc = ? WHERE id = ?", (changed.status, blob, ident))
+    return changed

@@ -1,0 +1,270 @@
+"""The Docker Engine as an Engine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import docker.errors
+
+from s2i.engines.docker import connection, listing, ports
+from s2i.engines.docker.faults import explained
+from s2i.engines.docker.hardening import Role, container_settings
+from s2i.engines.engine import EngineInfo, Observed, Owner, Workload, without_network
+from s2i.errors import E_CONTAINER, E_IMAGE_GONE
+from s2i.resources import labels
+
+RUNTIME_BASE = "s2i.local/python:"
+LINE_LIMIT = 1 << 20  # bytes; a longer line is cut into lines
+_ATTEMPTS = 3
+
+
+class DockerEngine:
+    """Containers of one s2i server on a Docker Engine. Usable from many threads.
+
+    ``sandbox_image`` holds the network of an app; it needs `sleep`. "" takes the newest runtime base of
+    `s2i doctor --fix`, else the app's own image. Raises E_DOCKER and its kin when no engine answers.
+    """
+
+    def __init__(self, server: str, sandbox_image: str = "", timeout: float = 30) -> None:
+        self._server = server
+        self._sandbox_image = sandbox_image
+        self._api = connection.client(timeout).api
+        self._ended: dict[str, Observed] = {}  # containers that exited, by id: their details do not change
+
+    def info(self) -> EngineInfo:
+        with explained("engine"):
+            version = self._api.version()
+        parts = {part["Name"]: part["Version"] for part in version.get("Components") or ()}
+        return EngineInfo(
+            "docker", version["Version"], connection.host(), parts.get("runc", ""), parts.get("containerd", "")
+        )
+
+    def observe(self) -> tuple[Observed, ...]:
+        with explained("containers"):
+            rows = self._api.containers(all=True, filters={"label": f"{labels.SERVER}={self._server}"})
+        rows.sort(key=lambda row: row["Names"][0] if row["Names"] else row["Id"])
+        found = [one for row in rows if (one := listing.observed(row)) is not None]
+        gone = self._ended.keys() - {one.id for one in found if one.state == "exited"}
+        for container in gone:
+            self._ended.pop(container, None)
+        return without_network(tuple(self._with_end(one) for one in found))
+
+    def start_instance(self, work: Workload) -> str:
+        volumes = self._volumes(work.image)
+        box = self._running_sandbox(work)
+        current = self._find(self._name(work.owner, "instance"))
+        if not _serves(current, box):
+            if current is not None:
+                self._drop(current["Id"])
+            self._create("instance", work, work.image, f"container:{box['Id']}", volumes)
+            self._start(self._name(work.owner, "instance"))
+        return listing.address(box["NetworkSettings"], box["Config"]["Labels"])
+
+    def start_task(self, work: Workload) -> None:
+        volumes = self._volumes(work.image)
+        name = self._name(work.owner, "task")
+        current = self._find(name)
+        if current is None:
+            self._create("task", work, work.image, self._network(work.owner.project), volumes)
+        if current is None or current["State"]["Status"] == "created":
+            self._start(name)
+
+    def stop(self, owner: Owner, grace: float) -> None:
+        for role in _roles(owner):
+            name = self._name(owner, role)
+            if self._find(name) is None:
+                continue
+            if role != "sandbox":
+                with explained(name), contextlib.suppress(docker.errors.NotFound):
+                    self._api.stop(name, timeout=round(grace))
+            self._drop(name)
+
+    def remove(self, container: str) -> None:
+        if self._find(container) is not None:
+            self._drop(container)
+
+    def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[bytes]:
+        if self._find(container) is None:
+            return
+        with explained(container):
+            chunks = self._api.logs(
+                container, stdout=True, stderr=True, stream=True, follow=follow, tail="all" if tail is None else tail
+            )
+            with contextlib.closing(chunks):
+                yield from _lines(chunks)
+
+    def listening(self, owner: Owner) -> tuple[int, ...]:
+        box = self._find(self._name(owner, "sandbox"))
+        return ports.listening(box["State"]["Pid"]) if box is not None and box["State"]["Running"] else ()
+
+    def image_exists(self, image: str) -> bool:
+        return self._image(image) is not None
+
+    def image_ids(self) -> tuple[str, ...]:
+        with explained("images"):
+            rows = self._api.images(filters={"label": [f"{labels.SERVER}={self._server}", labels.PROJECT]}, all=False)
+        return tuple(row["Id"] for row in rows)
+
+    def remove_image(self, image: str) -> None:
+        with explained(image):
+            _each(lambda one: self._api.remove_image(one, force=False), image)
+
+    def remove_project(self, project: str) -> None:
+        self._sweep(f"{labels.PROJECT}={project}")
+
+    def remove_all(self) -> dict[str, int]:
+        return self._sweep()
+
+    # Containers
+
+    def _running_sandbox(self, work: Workload) -> dict[str, Any]:
+        """Return the details of the owner's sandbox, made or started when it does not run."""
+        name = self._name(work.owner, "sandbox")
+        for _ in range(_ATTEMPTS):
+            box = self._find(name)
+            if box is not None and box["State"]["Running"]:
+                return box
+            if box is not None and box["State"]["Status"] != "created":
+                self._drop(box["Id"])  # its instance's network died with it; start_instance sees that
+                box = None
+            if box is None:
+                image = self._image_of_sandboxes(work.image)
+                self._create("sandbox", work, image, self._network(work.owner.project))
+            self._start(name)
+        raise E_CONTAINER(name=name, why="it ends as soon as it is started")
+
+    def _create(self, role: Role, work: Workload, image: str, network: str, volumes: tuple[str, ...] = ()) -> None:
+        name = self._name(work.owner, role)
+        body = container_settings(role, work, server=self._server, image=image, network=network, volumes=volumes)
+        with explained(name, image):
+            try:
+                self._api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
+            except docker.errors.APIError as error:
+                # Somebody (a call of ours that timed out, another thread) was faster: what is there is adopted.
+                if error.status_code != 409 or self._find(name) is None:
+                    raise
+
+    def _start(self, name: str) -> None:
+        with explained(name):
+            self._api.start(name)
+
+    def _drop(self, container: str) -> None:
+        with explained(container):
+            _each(lambda name: self._api.remove_container(name, force=True, v=True), container)
+
+    def _find(self, container: str) -> dict[str, Any] | None:
+        """Return the details of a container of ours, None when there is none. Raises E_CONTAINER for another's."""
+        with explained(container):
+            try:
+                details: dict[str, Any] = self._api.inspect_container(container)
+            except docker.errors.NotFound:
+                return None
+        if (details["Config"]["Labels"] or {}).get(labels.SERVER) != self._server:
+            raise E_CONTAINER(name=container, why="it was not made by this s2i server")
+        return details
+
+    def _with_end(self, one: Observed) -> Observed:
+        if one.state != "exited":
+            return one
+        if one.id not in self._ended:
+            details = self._find(one.id)
+            self._ended[one.id] = listing.ended(one, details) if details else one
+        return self._ended[one.id]
+
+    def _name(self, owner: Owner, role: Role) -> str:
+        parts = (f"s2i-{self._server}", owner.project, owner.run or owner.name, owner.instance)
+        return ".".join((*filter(None, parts), *(("sandbox",) if role == "sandbox" else ())))
+
+    # Networks and images
+
+    def _network(self, project: str) -> str:
+        name = f"s2i-{self._server}-{project}"
+        tags = {labels.SERVER: self._server, labels.PROJECT: project}
+        with explained(name), _unless_conflict():
+            self._api.create_network(name, driver="bridge", check_duplicate=True, labels=tags)
+        return name
+
+    def _image(self, image: str) -> dict[str, Any] | None:
+        with explained(image, image):
+            try:
+                details: dict[str, Any] = self._api.inspect_image(image)  # type: ignore[no-untyped-call]
+            except docker.errors.NotFound:
+                return None
+        return details
+
+    def _volumes(self, image: str) -> tuple[str, ...]:
+        """Return the paths that the image declares as volumes. Raises E_IMAGE_GONE."""
+        details = self._image(image)
+        if details is None:
+            raise E_IMAGE_GONE(image=image)
+        return tuple(details["Config"].get("Volumes") or ())
+
+    def _image_of_sandboxes(self, own: str) -> str:
+        if self._sandbox_image:
+            return self._sandbox_image
+        with explained("base images"):
+            bases = self._api.images(filters={"label": labels.BASE})
+        bases.sort(key=lambda image: image["Created"], reverse=True)
+        runtime = (image["Id"] for image in bases if any(t.startswith(RUNTIME_BASE) for t in image["RepoTags"] or ()))
+        return next(runtime, own)
+
+    def _sweep(self, *more: str) -> dict[str, int]:
+        """Remove the containers, networks and images that carry the labels; return how many there were of each."""
+        filters = {"label": [f"{labels.SERVER}={self._server}", *more]}
+        with explained("what this server made"):
+            boxes = self._api.containers(all=True, filters=filters)
+            # Sandboxes last: an instance that outlives its network logs nothing but failures.
+            for row in sorted(boxes, key=lambda row: row["Labels"].get(labels.ROLE) == "sandbox"):
+                self._drop(row["Id"])
+            networks = self._api.networks(filters=filters)
+            for row in networks:
+                _each(self._api.remove_network, row["Id"])
+            images = self._api.images(filters=filters)
+            for row in images:
+                _each(lambda image: self._api.remove_image(image, force=True), row["Id"])
+        return {"containers": len(boxes), "networks": len(networks), "images": len(images)}
+
+
+def _roles(owner: Owner) -> tuple[Role, ...]:
+    return ("task",) if owner.kind == "job" else ("instance", "sandbox")
+
+
+def _serves(instance: dict[str, Any] | None, box: dict[str, Any]) -> bool:
+    """Say whether the instance runs in this very run of the sandbox: a restart of it makes a new network."""
+    return (
+        instance is not None
+        and instance["State"]["Running"]
+        and instance["HostConfig"]["NetworkMode"] == f"container:{box['Id']}"
+        and listing.epoch(instance["State"]["StartedAt"]) >= listing.epoch(box["State"]["StartedAt"])
+    )
+
+
+@contextlib.contextmanager
+def _unless_conflict() -> Iterator[None]:
+    """Go on when the engine says 409: the thing is there already, is going already, or somebody else uses it."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        if error.status_code != 409:
+            raise
+
+
+def _each(remove: Callable[[str], object], what: str) -> None:
+    with contextlib.suppress(docker.errors.NotFound), _unless_conflict():
+        remove(what)
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Join the engine's pieces (it cuts at 16 KiB) into lines that each end in a newline."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line + b"\n"
+        if len(rest) > LINE_LIMIT:
+            yield rest + b"\n"
+            rest = b""
+    if rest:
+        yield rest + b"\n"

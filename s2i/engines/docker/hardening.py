@@ -1,0 +1,103 @@
+"""How every container is made: the one place that decides users, limits, mounts and privileges.
+
+What a request asks for reaches a container only through the parameters here. Limits follow the CIS Docker
+Benchmark, section 5.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from s2i.engines.engine import Owner, Workload
+from s2i.resources import labels
+
+Role = Literal["sandbox", "instance", "task"]
+
+USER = "1001:0"  # numeric: an image cannot map it to root by its /etc/passwd
+PIDS = 256
+FILES = 16384
+LOG_SIZE, LOG_FILES = "10m", "2"
+SANDBOX_MEMORY = 16 << 20
+SANDBOX_PIDS = 16
+
+
+def container_settings(
+    role: Role, work: Workload, *, server: str, image: str, network: str, volumes: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return the body of the engine's "create container" for one container of ``work``.
+
+    ``network``: the project's network, or ``container:ID`` of the sandbox whose network it joins. ``volumes``:
+    the paths that the image declares as volumes; they become sized tmpfs, so that no anonymous volume fills the disk.
+    """
+    sandbox = role == "sandbox"
+    body: dict[str, Any] = {
+        "Image": image,
+        "User": USER,
+        "Env": [] if sandbox else _environment(work),
+        "Labels": _labels(role, work, server),
+        "StopSignal": "SIGTERM",
+        "Healthcheck": {"Test": ["NONE"]},  # a health check of the image would run on a one second grid, unwatched
+        "HostConfig": _host(role, work, network, volumes),
+    }
+    if sandbox:
+        body |= {"Entrypoint": ["sleep"], "Cmd": ["infinity"]}
+    elif work.config.command:
+        body |= {"Entrypoint": [], "Cmd": list(work.config.command)}
+    if not network.startswith("container:"):
+        body |= {
+            "Hostname": _hostname(work.owner),
+            "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": _aliases(work.owner)}}},
+        }
+    return body
+
+
+def _host(role: Role, work: Workload, network: str, volumes: tuple[str, ...]) -> dict[str, Any]:
+    sandbox = role == "sandbox"
+    memory = SANDBOX_MEMORY if sandbox else work.config.memory
+    scratch = f"rw,noexec,nosuid,nodev,mode=1777,size={memory // 2}"
+    return {
+        "Init": True,
+        "ReadonlyRootfs": True,
+        "Tmpfs": dict.fromkeys(("/tmp", *volumes), scratch),  # noqa: S108 - a path in the container
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "PidsLimit": SANDBOX_PIDS if sandbox else PIDS,
+        "Memory": memory,
+        "MemorySwap": memory,
+        "NanoCpus": 0 if sandbox else round(work.config.cpu * 1e9),
+        "Ulimits": [
+            {"Name": "nofile", "Soft": FILES, "Hard": FILES},
+            {"Name": "core", "Soft": 0, "Hard": 0},
+        ],
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": LOG_SIZE, "max-file": LOG_FILES}},
+        "RestartPolicy": {"Name": "no"},  # what should run is in the store; the control loop starts it again
+        "NetworkMode": network,
+        "IpcMode": "private",
+    }
+
+
+def _environment(work: Workload) -> list[str]:
+    pairs = dict(work.config.env) | {"HOME": "/tmp", "PORT": str(work.config.port)}  # noqa: S108
+    return [f"{key}={value}" for key, value in pairs.items()]
+
+
+def _labels(role: Role, work: Workload, server: str) -> dict[str, str]:
+    owner = work.owner
+    common = {labels.SERVER: server, labels.PROJECT: owner.project, labels.ROLE: role}
+    if owner.kind == "job":
+        return common | {labels.JOB: owner.name, labels.RUN: owner.run, labels.INSTANCE: owner.instance}
+    return common | {
+        labels.APP: owner.name,
+        labels.REVISION: str(owner.number),
+        labels.INSTANCE: owner.instance,
+        labels.PORT: str(work.config.port),
+    }
+
+
+def _hostname(owner: Owner) -> str:
+    tail = f"-{owner.instance}" if owner.instance else ""
+    return f"{(owner.run or owner.name)[: 63 - len(tail)]}{tail}"
+
+
+def _aliases(owner: Owner) -> list[str]:
+    return [f"{owner.instance}.{owner.name}"] if owner.kind == "app" else []

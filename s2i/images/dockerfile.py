@@ -1,0 +1,113 @@
+"""Render a plan as a Dockerfile. One template renders any plan; it asks this module for every word it writes.
+
+A value of the source never meets the template's text: each goes through a filter that checks it in full and quotes it
+for the place where it stands. What does not pass is a bug of a buildpack, never something to clean.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import assert_never
+
+import jinja2
+
+from s2i import assets
+from s2i.planning.plan import BuildPlan, Copy, Mount, Run, Step
+
+_PLAIN = re.compile(r"[ -\[\]-~]*")  # printable ASCII without the backslash, which is Dockerfile's escape
+_PATH = re.compile(r"[A-Za-z0-9._/-]+")
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_VALUE = re.compile(r"[A-Za-z0-9@%+=:,./_ -]*")
+
+
+def render(plan: BuildPlan) -> str:
+    """Return the Dockerfile of a plan that has a base. Works on Docker 20.10's built-in frontend.
+
+    ValueError: the plan holds a word that cannot stand in a Dockerfile.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(assets.folder("templates")),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - no HTML: each place has its own filter
+        keep_trailing_newline=True,
+    )
+    environment.filters = {
+        "image": _image,
+        "comment": _comment,
+        "instruction": _instruction,
+        "variable": _variable,
+        "quoted": _quoted,
+        "array": _array,
+        "selectattr": environment.filters["selectattr"],
+        "list": environment.filters["list"],
+    }
+    return environment.get_template("Dockerfile.j2").render(plan=plan)
+
+
+def _instruction(step: Step) -> str:
+    match step:
+        case Run():
+            return _run(step)
+        case Copy(from_build=True):
+            return f"COPY --from=build {_array(_paths(step))}"
+        case Copy():
+            return f"COPY {_array(_paths(step))}"
+    assert_never(step)
+
+
+def _run(step: Run) -> str:
+    """Return RUN with its mounts and variables, one a line. The words are quoted for the shell."""
+    env = [f"{_variable(name)}={shlex.quote(_checked(_VALUE, value))}" for name, value in step.env]
+    words = " ".join(shlex.quote(_word(word)) for word in step.argv)
+    first, *others = [*map(_mount, step.mounts), *env, words]
+    return " \\\n    ".join([f"RUN {first}", *others])
+
+
+def _mount(mount: Mount) -> str:
+    parts = [f"type={mount.type}", f"target={_checked(_PATH, mount.target)}"]
+    if mount.id:
+        parts.insert(1, f"id={_checked(_PATH, mount.id)}")
+    if mount.source:
+        parts.append(f"source={_checked(_PATH, mount.source)}")
+    if mount.required:
+        parts.append("required")
+    return f"--mount={','.join(parts)}"
+
+
+def _paths(step: Copy) -> tuple[str, ...]:
+    return tuple(_checked(_PATH, path) for path in (*step.sources, step.to))
+
+
+def _array(words: tuple[str, ...]) -> str:
+    return json.dumps([_word(word) for word in words])
+
+
+def _word(word: str) -> str:
+    if "<<" in word:  # newer frontends would take it for a heredoc
+        raise ValueError(f"cannot stand in a Dockerfile: {word!r}")
+    return _checked(_PLAIN, word)
+
+
+def _comment(text: str) -> str:
+    return _checked(_PLAIN, text)
+
+
+def _image(name: str) -> str:
+    return _checked(_IMAGE, name)
+
+
+def _variable(name: str) -> str:
+    return _checked(_VARIABLE, name)
+
+
+def _quoted(value: str) -> str:
+    return f'"{_checked(_VALUE, value)}"' if " " in value else _checked(_VALUE, value)
+
+
+def _checked(allowed: re.Pattern[str], value: str) -> str:
+    if not allowed.fullmatch(value):
+        raise ValueError(f"cannot stand in a Dockerfile: {value!r}")
+    return value

@@ -1,0 +1,73 @@
+"""TOML of strangers, read defensively; TOML of ours, read into types."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from s2i.errors import E_TOML
+from s2i.sources import Tree
+
+DEEPEST = 60
+_T = TypeVar("_T")
+
+
+def read(tree: Tree, path: str, limit: int = 1 << 20) -> dict[str, Any]:
+    """Return the TOML file ``path`` of a source.
+
+    Raises E_FILE_TOO_BIG, E_PATH_ESCAPE, E_ENCODING, E_TOML (exit 3).
+    """
+    text = tree.text(path, limit)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise E_TOML(why=str(error), where=f"{path}:{_line(str(error))}") from None
+    except RecursionError:
+        raise E_TOML(why="nested too deeply", where=path) from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise E_TOML(why=str(error), where=path) from None
+    _check_depth(table, path)
+    return table
+
+
+def convert(table: object, type_: type[_T], where: str) -> _T:
+    """Return a part of a stranger's TOML as ``type_``. Raises E_TOML, naming the key."""
+    try:
+        return msgspec.convert(table, type_)
+    except msgspec.ValidationError as error:
+        raise E_TOML(why=str(error), where=where) from None
+
+
+def load(path: Path, type_: type[_T]) -> _T:
+    """Return a TOML file of our own, unknown keys refused. A mistake in it is a bug: msgspec.ValidationError."""
+    return msgspec.convert(tomllib.loads(path.read_text()), type_)
+
+
+def line_of(tree: Tree, path: str, key: str) -> str:
+    """Return ``path:line`` of the first line that starts with ``key`` (for people: a near miss does no harm)."""
+    for number, line in enumerate(tree.read(path).decode(errors="replace").splitlines(), 1):
+        if line.lstrip().startswith(key):
+            return f"{path}:{number}"
+    return path
+
+
+def _line(message: str) -> str:
+    found = re.search(r"at line (\d+)", message)
+    return found[1] if found else "1"
+
+
+def _check_depth(table: dict[str, Any], path: str) -> None:
+    """Refuse what a recursive walk could not survive later. Iterative, since dotted keys nest without brackets."""
+    level: list[Any] = [table]
+    for _ in range(DEEPEST):
+        inner: list[Any] = []
+        for value in level:
+            inner.extend(value.values() if isinstance(value, dict) else value)
+        level = [v for v in inner if isinstance(v, dict | list)]
+        if not level:
+            return
+    raise E_TOML(why="nested too deeply", where=path)

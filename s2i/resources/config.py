@@ -1,0 +1,137 @@
+"""How an instance is run, parsed and checked once: environment, memory, CPU, port."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+from s2i.errors import E_ENV, E_LIMIT, E_PORT
+from s2i.resources.app import Config
+
+MEMORY_LEAST = 32 << 20  # Docker's own minimum is 6 MB; a Python that has imported a web framework needs about 25
+CPU_LEAST = 0.1
+VALUE_LIMIT = 128 << 10  # the kernel's MAX_ARG_STRLEN: execve refuses a longer KEY=VALUE
+
+# Set by the platform for every container, or able to load code into every process of it.
+RESERVED = frozenset({"PORT", "HOME", "PATH", "JOB_INDEX", "JOB_ARRAY_SIZE", "JOB_INDEX_RETRY_COUNT"})
+RESERVED_PREFIXES = ("LD_", "S2I_")
+
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+_MEMORY = re.compile(r"([1-9][0-9]{0,14})([kKmMgG]?)")
+_CPU = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def parse_env(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Parse ``KEY=VALUE`` words into pairs; the last of a key wins. Raises E_ENV."""
+    pairs: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise E_ENV(value=word, why="it has no =", example=f"{_shown(word)}=VALUE")
+        pairs[key] = value
+    return checked_env(pairs.items())
+
+
+def checked_env(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the pairs when each can be given to a container. Raises E_ENV; the text never shows a value."""
+    checked = tuple((key, value) for key, value in pairs)
+    for key, value in checked:
+        if why := _why_not(key, value):
+            raise E_ENV(value=key, why=why, example="LOG_LEVEL=debug")
+    return checked
+
+
+def parse_memory(text: str, most: int | None = None) -> int:
+    """Parse ``512M`` (K, M, G of 1024, or bytes) into bytes, up to ``most`` (None: this machine's). Raises E_LIMIT."""
+    found = _MEMORY.fullmatch(text)
+    if not found:
+        raise _memory_error(text, "it is not a number with K, M or G", most)
+    return checked_memory(int(found[1]) * _UNITS[found[2].lower()], most)
+
+
+def checked_memory(size: int, most: int | None = None) -> int:
+    """Return ``size`` in bytes when a container can have it. Raises E_LIMIT."""
+    if size < MEMORY_LEAST:
+        raise _memory_error(f"{size} bytes", "it is too little for Python", most)
+    if size > (most or _host_memory()):
+        raise _memory_error(f"{size >> 20}M", "it is more than there is", most)
+    return size
+
+
+def parse_cpu(text: str, most: float | None = None) -> float:
+    """Parse a number of cores (``0.5``), up to ``most`` (None: this machine's). Raises E_LIMIT."""
+    if not _CPU.fullmatch(text):
+        raise _cpu_error(text, "it is not a number like 0.5 or 2", most)
+    return checked_cpu(float(text), most)
+
+
+def checked_cpu(cores: float, most: float | None = None) -> float:
+    """Return ``cores`` when a container can have them. Raises E_LIMIT."""
+    if not CPU_LEAST <= cores <= (most or _host_cpus()):
+        raise _cpu_error(f"{cores:g}", "it is out of range", most)
+    return cores
+
+
+def parse_port(text: str) -> int:
+    """Parse a TCP port from 1 to 65535. Raises E_PORT."""
+    if not _PORT.fullmatch(text):
+        raise E_PORT(value=text, why="it is not a number from 1 to 65535")
+    return checked_port(int(text))
+
+
+def checked_port(port: int) -> int:
+    """Return ``port`` when it is one. Raises E_PORT."""
+    if not 1 <= port <= 65535:
+        raise E_PORT(value=port, why="there is no such port")
+    return port
+
+
+def parse_seconds(text: str, what: str = "timeout", most: int = 86400) -> float:
+    """Parse a whole number of seconds from 1 to ``most``. Raises E_LIMIT."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
+        raise E_LIMIT(what=what, value=text, why="it is not a number of seconds", least="1", most=most)
+    return float(text)
+
+
+def checked_config(config: Config) -> Config:
+    """Return ``config`` when all of it can be run: for what came over the wire. Raises E_ENV, E_LIMIT, E_PORT."""
+    checked_env(config.env)
+    checked_memory(config.memory)
+    checked_cpu(config.cpu)
+    checked_port(config.port)
+    return config
+
+
+def _why_not(key: str, value: str) -> str:
+    if not _KEY.fullmatch(key):
+        return "its name has to be letters, digits and _, no digit first"
+    if key in RESERVED or key.startswith(RESERVED_PREFIXES):
+        return "it is reserved: the platform sets it"
+    if "\0" in value:
+        return "its value has a NUL byte"
+    size = len(value.encode(errors="surrogateescape")) + len(key) + 2
+    return f"its value has {size >> 10} KiB, more than 128" if size > VALUE_LIMIT else ""
+
+
+def _shown(word: str) -> str:
+    return word if _KEY.fullmatch(word) else "KEY"
+
+
+def _memory_error(value: str, why: str, most: int | None) -> Exception:
+    limits = {"least": f"{MEMORY_LEAST >> 20}M", "most": f"{(most or _host_memory()) >> 20}M"}
+    return E_LIMIT(what="memory", value=value, why=why, **limits)
+
+
+def _cpu_error(value: str, why: str, most: float | None) -> Exception:
+    return E_LIMIT(what="cpu", value=value, why=why, least=f"{CPU_LEAST:g}", most=f"{most or _host_cpus():g}")
+
+
+def _host_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _host_cpus() -> int:
+    return os.cpu_count() or 1

@@ -1,0 +1,129 @@
+"""A world in memory for the reconcile step: fake engine, fake router, a real store, a clock that tests turn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from s2i.control.actions import Action, StartInstance, StopInstance, lane
+from s2i.control.execute import World, engine_down, execute
+from s2i.control.reconcile import DRAIN_SECONDS, Wanted, instance_of, reconcile
+from s2i.control.store import Store
+from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
+from s2i.errors import S2IError
+from s2i.resources.app import Config, Deployment, Revision
+from s2i.resources.job import Job, JobRun
+from tests.engines.fake import FakeEngine
+from tests.router.fake import FakeRouter
+
+IMAGE = "sha256:app"
+MISSING = "sha256:missing"  # an image that somebody removed
+
+
+class Killed(Exception):
+    """The server was killed between two actions."""
+
+
+class Simulation:
+    """One server's world. Every action that is carried out is checked against what must always hold."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = 1000.0
+        self.engine = FakeEngine((IMAGE,), lambda: self.now)
+        self.router = FakeRouter()
+        self.store = Store(folder / "s2i.db")
+        self.world = World(self.engine, self.router, self.store, lambda: self.now)
+        self.notes: dict[Slot, Note] = {}
+        self.done: list[Action] = []
+        self._ids = 0
+
+    def deploy(self, name: str = "shop", image: str = IMAGE) -> Revision:
+        self._ids += 1
+        self._build(image)
+        ident = f"d{self._ids}"
+        self.store.open_deployment(Deployment(ident, "default", name, "src", "building", self.now))
+        made = self.store.accept_revision(Revision("default", name, 0, image, Config()), ident)
+        self.store.change_deployment(ident, status="ready")
+        return made
+
+    def submit(self, name: str = "report", image: str = IMAGE) -> JobRun:
+        self._ids += 1
+        self._build(image)
+        ident = f"d{self._ids}"
+        self.store.open_deployment(Deployment(ident, "default", name, "src", "building", self.now))
+        run = self.store.accept_run(Job("default", name, image, Config()), ident, self.now)
+        self.store.change_deployment(ident, status="ready")
+        return run
+
+    def _build(self, image: str) -> None:
+        if image != MISSING:
+            self.engine.images.add(image)
+
+    def step(self, kill_after: int | None = None) -> tuple[Action, ...]:
+        """One pass; with ``kill_after`` the server dies after so many actions: what it remembered is lost."""
+        wanted, seen = self._wanted(), self._seen()
+        slots = {slot(instance_of(one).owner) for one in wanted.revisions}
+        self.notes = remember(self.notes, seen, slots, self.now)
+        actions = reconcile(wanted, seen, self.notes, self.now)
+        assert all(lane(action) for action in actions)
+        for number, action in enumerate(actions):
+            if kill_after is not None and number >= kill_after:
+                self.notes = {}
+                return actions[:number]
+            self._do(action)
+        return actions
+
+    def settle(self, limit: int = 400) -> None:
+        """Pass until nothing is left to do for longer than any delay."""
+        calm = 0
+        for _ in range(limit):
+            calm = 0 if self.step() else calm + 1
+            self.now += 5.0
+            if calm > 70:
+                return
+        raise AssertionError(f"it never settles: {self.done[-5:]}")
+
+    def addresses(self, name: str = "shop") -> set[str]:
+        """Return the addresses of the app's instances that run in a live sandbox."""
+        found = set()
+        for key, (sandbox, instance) in group(self.engine.observe()).items():
+            if key[1] == name and sandbox and instance and sandbox.address and instance.state == "running":
+                found.add(sandbox.address)
+        return found
+
+    def _do(self, action: Action) -> None:
+        if isinstance(action, StopInstance):
+            self._check_stop(action)
+        self.done.append(action)
+        try:
+            execute(action, self.world)
+        except S2IError as error:
+            if engine_down(error) or not isinstance(action, StartInstance):
+                return
+            key = slot(action.work.owner)
+            self.notes[key] = failed_start(self.notes.get(key, Note()), str(error), self.now)
+
+    def _check_stop(self, action: StopInstance) -> None:
+        sandbox, instance = group(self.engine.observe())[slot(action.owner)]
+        if not (sandbox and sandbox.address and instance and instance.state == "running"):
+            return
+        pointed = {address for shares in self.router.slots.values() for address in shares}
+        assert sandbox.address not in pointed, f"{action} while requests go to it"
+        since = self.notes[slot(action.owner)].unpointed
+        assert since is not None
+        late = self.now - since >= DRAIN_SECONDS
+        assert late or not self.router.busy.get(sandbox.address), f"{action} cuts requests off"
+
+    def _wanted(self) -> Wanted:
+        apps = self.store.apps()
+        found = [one for app in apps for one in self.store.revisions(app.project, app.name)]
+        return Wanted(apps, tuple(found), self.store.open_runs())
+
+    def _seen(self) -> Seen:
+        containers = self.engine.observe()
+        shares = {(app.project, app.name): self.router.pointed(app.project, app.name) for app in self.store.apps()}
+        ready = {
+            instance.id
+            for sandbox, instance in group(containers).values()
+            if sandbox and instance and sandbox.address and self.engine.answers(sandbox.address)
+        }
+        return Seen(containers, shares, self.router.in_flight(), frozenset(ready))

@@ -1,0 +1,295 @@
+"""Whatever is wanted, seen or killed: it converges, and the old never goes before the new has taken over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from s2i.control.actions import MarkFailed, MarkServing, PointRoute, StartInstance, StopInstance
+from s2i.control.reconcile import instance_of
+from s2i.engines.engine import Owner
+from s2i.errors import E_DOCKER
+from tests.control.simulation import IMAGE, MISSING, Simulation
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Simulation:
+    return Simulation(tmp_path)
+
+
+def verbs(world: Simulation) -> list[str]:
+    return [type(one).__name__ for one in world.done]
+
+
+def test_a_first_revision_is_started_pointed_at_and_marked(world: Simulation) -> None:
+    world.deploy()
+    for _ in range(3):
+        world.step()
+    assert verbs(world) == ["StartInstance", "PointRoute", "MarkServing"]
+    assert world.store.app("default", "shop").serving == 1
+    assert set(world.router.pointed("default", "shop")) == world.addresses()
+
+
+def test_an_update_stops_the_old_only_after_the_switch_and_the_drain(world: Simulation) -> None:
+    world.deploy()
+    world.settle()
+    (old,) = world.addresses()
+    world.deploy()
+    world.done.clear()
+    world.step()
+    world.step()
+    world.router.busy[old] = 1
+    for _ in range(5):
+        world.step()
+        world.now += 1
+    assert verbs(world) == ["StartInstance", "PointRoute", "MarkServing"]
+    world.router.busy.clear()
+    world.settle()
+    assert verbs(world)[3:] == ["StopInstance"]
+    assert len(world.addresses()) == 1
+
+
+def test_a_request_that_never_ends_is_cut_at_the_drain_limit(world: Simulation) -> None:
+    world.deploy()
+    world.settle()
+    (old,) = world.addresses()
+    world.router.busy[old] = 1
+    world.deploy()
+    world.settle()
+    assert old not in world.addresses()
+
+
+def test_a_revision_that_exits_fails_with_its_code_and_log_and_the_old_serves_on(world: Simulation) -> None:
+    world.deploy()
+    world.settle()
+    before = world.addresses()
+    new = world.deploy()
+    world.step()
+    owner = instance_of(new).owner
+    world.engine.say(owner, b"ImportError: no module named shop")
+    world.engine.exit(owner, 3)
+    world.settle()
+    app = world.store.app("default", "shop")
+    assert (app.serving, app.target) == (1, 1)
+    assert app.reason == "it exited with code 3 before it answered\nImportError: no module named shop"
+    assert world.store.revision("default", "shop", 2).status == "failed"
+    assert world.addresses() == before
+
+
+def test_a_revision_that_listens_on_another_port_fails_with_that_port(world: Simulation) -> None:
+    new = world.deploy()
+    world.step()
+    world.engine.mute |= world.addresses()
+    world.engine.ports[instance_of(new).owner] = (5000,)
+    world.settle()
+    app = world.store.app("default", "shop")
+    assert (app.serving, app.target) == (0, 0)
+    assert app.reason == (
+        "no HTTP answer on port 8080 within 60 s: it listens on port 5000, expected 0.0.0.0:$PORT (PORT=8080)"
+    )
+    assert world.engine.containers == {}
+
+
+def test_a_revision_whose_image_is_gone_fails_at_once(world: Simulation) -> None:
+    world.deploy(image=MISSING)
+    world.settle()
+    assert verbs(world) == ["StartInstance", "MarkFailed"]
+    assert world.store.app("default", "shop").reason.startswith("the image sha256:missing is no longer")
+
+
+def test_an_engine_that_is_away_fails_no_revision(world: Simulation) -> None:
+    world.engine.fail_next("start_instance", E_DOCKER(socket="unix:///x", why="refused"))
+    world.deploy()
+    world.settle()
+    assert world.store.app("default", "shop").serving == 1
+
+
+def test_a_crash_loop_is_restarted_at_growing_distances(world: Simulation) -> None:
+    revision = world.deploy()
+    world.settle()
+    owner = instance_of(revision).owner
+    starts = []
+    begin = world.now
+    world.engine.exit(owner, 1)
+    while world.now - begin < 600:
+        if any(isinstance(one, StartInstance) for one in world.step()):
+            starts.append(round(world.now - begin))
+            world.engine.exit(owner, 1)
+        world.now += 1
+    assert starts == [0, 11, 32, 73, 154, 315]
+
+
+def test_a_lost_sandbox_is_made_anew_and_the_route_follows(world: Simulation) -> None:
+    revision = world.deploy()
+    world.settle()
+    (before,) = world.addresses()
+    world.engine.lose_sandbox(instance_of(revision).owner)
+    world.settle()
+    (after,) = world.addresses()
+    assert after != before
+    assert set(world.router.pointed("default", "shop")) == {after}
+
+
+def test_an_address_that_another_app_got_is_never_pointed_at(world: Simulation) -> None:
+    first = world.deploy()
+    world.deploy("other")
+    world.settle()
+    (theirs,) = world.addresses("other")
+    world.engine.lose_sandbox(instance_of(first).owner)
+    world.router.point("default", "shop", {theirs: 20})
+    world.step()
+    assert world.router.pointed("default", "shop") == {}
+    world.settle()
+    assert set(world.router.pointed("default", "shop")) == world.addresses("shop")
+
+
+def test_a_deleted_app_leaves_no_route_container_or_row(world: Simulation) -> None:
+    world.deploy()
+    world.settle()
+    world.store.delete_app("default", "shop")
+    world.settle()
+    assert world.engine.containers == {}
+    assert world.router.routes == set()
+    assert world.store.apps() == ()
+    assert world.engine.images == set()
+
+
+def test_a_container_of_ours_that_nothing_wants_is_removed(world: Simulation) -> None:
+    revision = world.deploy()
+    world.settle()
+    stray = Owner("default", "app", "ghost", number=9, instance="r9-0")
+    world.engine.start_instance(instance_of(revision).__class__(stray, IMAGE, revision.config))
+    world.settle()
+    assert {one.owner.name for one in world.engine.observe()} == {"shop"}
+
+
+def test_a_job_run_keeps_its_exit_code_and_log_when_its_container_is_gone(world: Simulation) -> None:
+    from s2i.control.execute import run_log
+
+    run = world.submit()
+    world.step()
+    world.step()
+    assert world.store.run("default", run.name).status == "running"
+    owner = Owner("default", "job", "report", run=run.name)
+    world.engine.say(owner, b"42 rows")
+    world.engine.exit(owner, 3)
+    world.settle()
+    ended = world.store.run("default", run.name)
+    assert (ended.status, ended.exit, ended.reason) == ("failed", 3, "exit code 3")
+    assert run_log("default", run.name).read_bytes() == b"42 rows\n"
+    assert world.engine.containers == {}
+
+
+def test_a_job_that_ended_while_the_server_was_dead_is_not_run_again(world: Simulation) -> None:
+    run = world.submit()
+    world.step()
+    world.engine.exit(Owner("default", "job", "report", run=run.name), 0)
+    world.notes = {}
+    world.settle()
+    assert world.store.run("default", run.name).status == "succeeded"
+    assert [call for call in world.engine.calls if call[0] == "start_task"] == [("start_task", "default/report-1")]
+
+
+def test_a_run_whose_image_is_gone_fails_with_the_reason(world: Simulation) -> None:
+    run = world.submit(image=MISSING)
+    world.settle()
+    ended = world.store.run("default", run.name)
+    assert (ended.status, ended.exit) == ("failed", None)
+    assert "is no longer on this machine" in ended.reason
+
+
+OPERATIONS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from(("deploy", "broken", "crash", "mute", "sandbox", "slots", "busy", "stray", "delete"))
+        ),
+        st.tuples(st.just("job")),
+        st.tuples(st.just("step"), st.one_of(st.none(), st.integers(0, 3))),
+        st.tuples(st.just("time"), st.sampled_from((0.05, 1.0, 40.0))),
+    ),
+    max_size=40,
+)
+
+
+def apply(world: Simulation, operation: tuple[object, ...]) -> None:
+    """Let one thing happen to the world."""
+    containers = [one for one in world.engine.observe() if one.role == "instance" and one.state == "running"]
+    boxes = [one for one in world.engine.observe() if one.address]
+    match operation:
+        case ("deploy",) | ("broken",):
+            if not any(app.deleting for app in world.store.apps()):
+                world.deploy(image=IMAGE if operation[0] == "deploy" else MISSING)
+        case ("job",):
+            world.submit()
+        case ("crash",) if containers:
+            world.engine.exit(containers[-1].owner, 1)
+        case ("mute",) if boxes:
+            world.engine.mute.add(boxes[-1].address)
+        case ("sandbox",) if boxes:
+            world.engine.lose_sandbox(boxes[0].owner)
+        case ("slots",):
+            world.router.slots.clear()
+        case ("busy",) if boxes:
+            world.router.busy[boxes[0].address] = 1
+        case ("stray",) if containers:
+            world.store.forget_revision("default", "shop", 99)
+            stray = Owner("default", "app", "ghost", number=9, instance="r9-0")
+            work = world.engine.works[containers[0].id]
+            world.engine.start_instance(type(work)(stray, work.image, work.config))
+        case ("delete",):
+            if world.store.apps():
+                world.store.delete_app("default", "shop")
+        case ("step", int() | None as kill):
+            world.step(kill)
+        case ("time", float() as seconds):
+            world.now += seconds
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(OPERATIONS)
+def test_it_converges_from_any_state_and_never_stops_what_serves(operations: list[tuple[object, ...]]) -> None:
+    with TemporaryDirectory() as folder:
+        world = Simulation(Path(folder))
+        for operation in operations:
+            apply(world, operation)
+        world.engine.mute.clear()
+        for run in world.store.open_runs():
+            world.step()
+            world.engine.exit(Owner("default", "job", run.job, run=run.name), 0)
+        world.settle()
+        assert world.store.open_runs() == ()
+        expected: set[str] = set()
+        for app in world.store.apps():
+            assert app.target == app.serving
+            shares = world.router.pointed(app.project, app.name)
+            assert set(shares) == world.addresses(app.name)
+            assert len(shares) == (1 if app.serving else 0)
+            expected |= {f"r{app.serving}-0"} if app.serving else set()
+        assert {one.owner.instance for one in world.engine.observe()} == expected
+        world.store.close()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 2), max_size=12))
+def test_a_server_killed_between_any_two_actions_of_an_update_still_converges(kills: list[int]) -> None:
+    with TemporaryDirectory() as folder:
+        world = Simulation(Path(folder))
+        world.deploy()
+        world.settle()
+        world.deploy()
+        for kill in kills:
+            world.step(kill)
+            pointed = set(world.router.pointed("default", "shop"))
+            assert pointed
+            assert pointed <= world.addresses()
+        world.settle()
+        kinds = [type(one) for one in world.done]
+        assert {PointRoute, MarkServing, StopInstance} <= set(kinds)
+        assert MarkFailed not in kinds
+        assert world.store.app("default", "shop").serving == 2
+        assert len(world.addresses()) == 1
+        world.store.close()

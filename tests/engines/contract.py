@@ -1,0 +1,178 @@
+"""What every Engine does: run by the fake (tests/engines) and by real engines (tests/live)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import pytest
+
+from s2i.engines.engine import Engine, Observed, Owner, Workload
+from s2i.errors import S2IError
+from s2i.resources.app import Config
+
+APP = Owner("shop", "app", "web", 1, instance="r1-0")
+TASK = Owner("shop", "job", "report", run="report-1", instance="0")
+
+
+class Subject(Protocol):
+    """An engine with nothing on it, and what a test does to its containers from outside.
+
+    ``image`` and ``command`` print "hello", then run until ``finish`` ends them with status 3.
+    """
+
+    engine: Engine
+    image: str
+    command: tuple[str, ...]
+
+    def finish(self, owner: Owner) -> None: ...
+
+    def lose_sandbox(self, owner: Owner) -> None: ...
+
+    def eventually(self, condition: Callable[[], bool]) -> None: ...
+
+
+class EngineContract:
+    """Subclasses give the fixture ``subject``."""
+
+    @pytest.fixture
+    def subject(self) -> Subject:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def engine(self, subject: Subject) -> Engine:
+        return subject.engine
+
+    def work(self, subject: Subject, owner: Owner) -> Workload:
+        return Workload(owner, subject.image, Config(command=subject.command, memory=64 << 20))
+
+    def test_an_engine_says_what_it_is(self, engine: Engine) -> None:
+        info = engine.info()
+        assert info.name
+        assert info.version
+
+    def test_an_empty_engine_has_nothing_of_ours(self, engine: Engine) -> None:
+        assert engine.observe() == ()
+
+    def test_an_instance_runs_in_a_sandbox_that_has_its_address(self, subject: Subject, engine: Engine) -> None:
+        address = engine.start_instance(self.work(subject, APP))
+        instance, box = engine.observe()
+        assert (instance.role, instance.owner, instance.state, instance.address) == ("instance", APP, "running", "")
+        assert ("sandbox", APP, "running", address) == (box.role, box.owner, box.state, box.address)
+        assert address.endswith(":8080")
+
+    def test_starting_an_instance_twice_changes_nothing(self, subject: Subject, engine: Engine) -> None:
+        first = engine.start_instance(self.work(subject, APP))
+        before = _ids(engine)
+        assert first == engine.start_instance(self.work(subject, APP))
+        assert before == _ids(engine)
+
+    def test_an_instance_that_exited_starts_anew_at_the_same_address(self, subject: Subject, engine: Engine) -> None:
+        first = engine.start_instance(self.work(subject, APP))
+        subject.finish(APP)
+        subject.eventually(lambda: self.one(engine, APP, "instance").exit == 3)
+        assert first == engine.start_instance(self.work(subject, APP))
+        assert self.one(engine, APP, "instance").state == "running"
+
+    def test_an_instance_that_lost_its_sandbox_counts_as_exited(self, subject: Subject, engine: Engine) -> None:
+        engine.start_instance(self.work(subject, APP))
+        subject.lose_sandbox(APP)
+        subject.eventually(lambda: self.one(engine, APP, "instance").state == "exited")
+
+    def test_both_are_made_anew_when_the_sandbox_was_lost(self, subject: Subject, engine: Engine) -> None:
+        engine.start_instance(self.work(subject, APP))
+        before = _ids(engine)
+        subject.lose_sandbox(APP)
+        address = engine.start_instance(self.work(subject, APP))
+        assert set() == before & _ids(engine)
+        assert address == self.one(engine, APP, "sandbox").address
+        assert self.one(engine, APP, "instance").state == "running"
+
+    def test_two_instances_have_two_addresses(self, subject: Subject, engine: Engine) -> None:
+        second = msgspec.structs.replace(APP, number=2, instance="r2-0")
+        assert engine.start_instance(self.work(subject, APP)) != engine.start_instance(self.work(subject, second))
+        assert len(engine.observe()) == 4
+
+    def test_stopping_leaves_neither_instance_nor_sandbox(self, subject: Subject, engine: Engine) -> None:
+        engine.start_instance(self.work(subject, APP))
+        engine.stop(APP, 0)
+        assert engine.observe() == ()
+
+    def test_stopping_what_is_not_there_is_no_error(self, engine: Engine) -> None:
+        engine.stop(APP, 0)
+        engine.stop(TASK, 0)
+
+    def test_a_task_ends_with_its_status(self, subject: Subject, engine: Engine) -> None:
+        engine.start_task(self.work(subject, TASK))
+        subject.finish(TASK)
+        subject.eventually(lambda: self.one(engine, TASK, "task").state == "exited")
+        task = self.one(engine, TASK, "task")
+        assert (task.owner, task.exit, task.oom) == (TASK, 3, False)
+
+    def test_a_task_that_ended_is_not_run_again(self, subject: Subject, engine: Engine) -> None:
+        engine.start_task(self.work(subject, TASK))
+        subject.finish(TASK)
+        subject.eventually(lambda: self.one(engine, TASK, "task").state == "exited")
+        before = _ids(engine)
+        engine.start_task(self.work(subject, TASK))
+        assert before == _ids(engine)
+        assert self.one(engine, TASK, "task").state == "exited"
+
+    def test_logs_are_lines(self, subject: Subject, engine: Engine) -> None:
+        engine.start_task(self.work(subject, TASK))
+        task = self.one(engine, TASK, "task").id
+        subject.eventually(lambda: list(engine.logs(task)) == [b"hello\n"])
+        assert list(engine.logs(task, tail=0)) == []
+
+    def test_followed_logs_end_with_the_container(self, subject: Subject, engine: Engine) -> None:
+        engine.start_task(self.work(subject, TASK))
+        task = self.one(engine, TASK, "task").id
+        subject.eventually(lambda: list(engine.logs(task)) == [b"hello\n"])
+        subject.finish(TASK)
+        assert list(engine.logs(task, follow=True)) == [b"hello\n"]
+
+    def test_logs_of_what_is_gone_are_empty(self, engine: Engine) -> None:
+        assert list(engine.logs("0" * 64)) == []
+
+    def test_removing_by_id_leaves_the_others(self, subject: Subject, engine: Engine) -> None:
+        engine.start_instance(self.work(subject, APP))
+        engine.start_task(self.work(subject, TASK))
+        engine.remove(self.one(engine, TASK, "task").id)
+        engine.remove("0" * 64)
+        assert {"instance", "sandbox"} == {one.role for one in engine.observe()}
+
+    def test_an_image_that_is_gone_is_named(self, subject: Subject, engine: Engine) -> None:
+        gone = "sha256:" + "0" * 64
+        assert not engine.image_exists(gone)
+        assert engine.image_exists(subject.image)
+        for start in (engine.start_instance, engine.start_task):
+            owner = APP if start == engine.start_instance else TASK
+            with pytest.raises(S2IError, match=gone) as caught:
+                start(Workload(owner, gone, Config()))
+            assert caught.value.code == "E_IMAGE_GONE"
+        assert engine.observe() == ()
+
+    def test_removing_a_project_leaves_the_others(self, subject: Subject, engine: Engine) -> None:
+        elsewhere = msgspec.structs.replace(APP, project="bank")
+        engine.start_instance(self.work(subject, APP))
+        engine.start_instance(self.work(subject, elsewhere))
+        engine.remove_project("shop")
+        assert {one.owner for one in engine.observe()} == {elsewhere}
+        assert engine.remove_all()["networks"] == 1
+
+    def test_removing_everything_leaves_nothing(self, subject: Subject, engine: Engine) -> None:
+        engine.start_instance(self.work(subject, APP))
+        engine.start_task(self.work(subject, TASK))
+        gone = engine.remove_all()
+        assert (gone["containers"], gone["networks"]) == (3, 1)
+        assert engine.observe() == ()
+        assert engine.remove_all() == {"containers": 0, "networks": 0, "images": 0}
+
+    def one(self, engine: Engine, owner: Owner, role: str) -> Observed:
+        (found,) = (one for one in engine.observe() if (one.owner, one.role) == (owner, role))
+        return found
+
+
+def _ids(engine: Engine) -> set[str]:
+    return {one.id for one in engine.observe()}

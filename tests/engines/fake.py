@@ -1,0 +1,189 @@
+"""An Engine in memory, with the faults of a real one on demand. It passes tests/engines/contract.py."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from s2i.engines.engine import EngineInfo, Observed, Owner, Workload, without_network
+from s2i.errors import E_IMAGE_GONE
+
+
+class FakeEngine:
+    """Containers as values. Tests inject what happens to them; ``calls`` names every change asked for, in order.
+
+    ``images`` are the images that exist. ``mute`` are addresses that do not answer (see ``answers``).
+    """
+
+    def __init__(self, images: tuple[str, ...] = ("sha256:app",), now: Callable[[], float] = lambda: 0.0) -> None:
+        self.images = set(images)
+        self.containers: dict[str, Observed] = {}
+        self.works: dict[str, Workload] = {}
+        self.networks: set[str] = set()
+        self.output: defaultdict[str, list[bytes]] = defaultdict(list)
+        self.mute: set[str] = set()
+        self.ports: dict[Owner, tuple[int, ...]] = {}
+        self.calls: list[tuple[str, str]] = []
+        self._now = now
+        self._ids = itertools.count(1)
+        self._faults: defaultdict[str, list[BaseException]] = defaultdict(list)
+
+    # What a test injects
+
+    def fail_next(self, verb: str, error: BaseException) -> None:
+        """Make the next call of ``verb`` ("start_instance", "observe" ...) raise ``error``; may be queued up."""
+        self._faults[verb].append(error)
+
+    def exit(self, owner: Owner, code: int = 0, *, oom: bool = False) -> None:
+        """End the owner's instance or task by itself."""
+        found = self._of(owner, "instance") or self._of(owner, "task")
+        assert found is not None, f"nothing of {owner} to end"
+        self._put(msgspec.structs.replace(found, state="exited", exit=code, oom=oom, finished=self._now()))
+
+    def lose_sandbox(self, owner: Owner) -> None:
+        """End the owner's sandbox: the network of its instance is dead from now on."""
+        found = self._of(owner, "sandbox")
+        assert found is not None, f"no sandbox of {owner}"
+        self._put(msgspec.structs.replace(found, state="exited", address="", exit=137))
+
+    def say(self, owner: Owner, line: bytes) -> None:
+        """Add one line (without its newline) to the output of the owner's container."""
+        found = self._of(owner, "instance") or self._of(owner, "task")
+        assert found is not None, f"nothing of {owner} to speak"
+        self.output[found.id].append(line + b"\n")
+
+    def answers(self, address: str) -> bool:
+        """Say whether a request to ``address`` is answered: its instance runs in a live sandbox, and is not mute."""
+        if address in self.mute:
+            return False
+        for box in self.containers.values():
+            if box.role == "sandbox" and box.address == address:
+                instance = self._of(box.owner, "instance")
+                return instance is not None and instance.state == "running"
+        return False
+
+    # The protocol
+
+    def info(self) -> EngineInfo:
+        self._fault("info")
+        return EngineInfo("fake", "1.0", "memory")
+
+    def observe(self) -> tuple[Observed, ...]:
+        self._fault("observe")
+        return without_network(tuple(sorted(self.containers.values(), key=lambda one: (_name(one.owner), one.role))))
+
+    def start_instance(self, work: Workload) -> str:
+        self._enter("start_instance", work.owner)
+        self._need(work.image)
+        self.networks.add(work.owner.project)
+        box, instance = self._of(work.owner, "sandbox"), self._of(work.owner, "instance")
+        if box is None or box.state != "running":
+            box, instance = self._new_sandbox(work, box, instance), None
+        if instance is None or instance.state != "running":
+            self._drop(instance)
+            instance = Observed(self._id(), "instance", work.owner, "running", started=self._now())
+            self._put(instance)
+            self.works[instance.id] = work
+        return box.address
+
+    def start_task(self, work: Workload) -> None:
+        self._enter("start_task", work.owner)
+        self._need(work.image)
+        self.networks.add(work.owner.project)
+        if self._of(work.owner, "task") is None:
+            task = Observed(self._id(), "task", work.owner, "running", started=self._now())
+            self._put(task)
+            self.works[task.id] = work
+
+    def stop(self, owner: Owner, grace: float) -> None:
+        self._enter("stop", owner)
+        for role in ("instance", "task", "sandbox"):
+            self._drop(self._of(owner, role))
+
+    def remove(self, container: str) -> None:
+        self._fault("remove")
+        self.calls.append(("remove", container))
+        self._drop(self.containers.get(container))
+
+    def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[bytes]:
+        self._fault("logs")
+        lines = list(self.output[container])
+        yield from lines if tail is None else lines[len(lines) - min(tail, len(lines)) :]
+
+    def listening(self, owner: Owner) -> tuple[int, ...]:
+        self._fault("listening")
+        instance = self._of(owner, "instance")
+        if instance is None or instance.state != "running":
+            return ()
+        return self.ports.get(owner, (self.works[instance.id].config.port,))
+
+    def image_ids(self) -> tuple[str, ...]:
+        self._fault("image_ids")
+        return tuple(sorted(self.images))
+
+    def remove_image(self, image: str) -> None:
+        self._fault("remove_image")
+        self.calls.append(("remove_image", image))
+        if not any(self.works[one].image == image for one in self.containers if one in self.works):
+            self.images.discard(image)
+
+    def image_exists(self, image: str) -> bool:
+        self._fault("image_exists")
+        return image in self.images
+
+    def remove_project(self, project: str) -> None:
+        self._fault("remove_project")
+        self.calls.append(("remove_project", project))
+        self.networks.discard(project)
+        self.containers = {key: one for key, one in self.containers.items() if one.owner.project != project}
+
+    def remove_all(self) -> dict[str, int]:
+        self._fault("remove_all")
+        gone = {"containers": len(self.containers), "networks": len(self.networks), "images": 0}
+        self.containers.clear()
+        self.networks.clear()
+        return gone
+
+    # Its insides
+
+    def _enter(self, verb: str, owner: Owner) -> None:
+        self.calls.append((verb, _name(owner)))
+        self._fault(verb)
+
+    def _fault(self, verb: str) -> None:
+        if self._faults[verb]:
+            raise self._faults[verb].pop(0)
+
+    def _need(self, image: str) -> None:
+        if image not in self.images:
+            raise E_IMAGE_GONE(image=image)
+
+    def _id(self) -> str:
+        return f"{next(self._ids):064x}"
+
+    def _new_sandbox(self, work: Workload, box: Observed | None, instance: Observed | None) -> Observed:
+        self._drop(box)
+        self._drop(instance)
+        new = self._id()
+        address = f"172.18.0.{int(new, 16) + 1}:{work.config.port}"
+        made = Observed(new, "sandbox", work.owner, "running", address, started=self._now())
+        self._put(made)
+        return made
+
+    def _of(self, owner: Owner, role: str) -> Observed | None:
+        return next((o for o in self.containers.values() if o.owner == owner and o.role == role), None)
+
+    def _put(self, one: Observed) -> None:
+        self.containers[one.id] = one
+
+    def _drop(self, one: Observed | None) -> None:
+        if one is not None:
+            self.containers.pop(one.id, None)
+
+
+def _name(owner: Owner) -> str:
+    """Return how a test names an owner: "default/shop/r3-0", or "default/report-1" for a job run."""
+    return "/".join(part for part in (owner.project, owner.run or owner.name, owner.instance) if part)

@@ -1,0 +1,50 @@
+"""A Router in memory. It passes tests/router/contract.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from s2i.router.router import SLOTS
+
+
+class FakeRouter:
+    """Routes as values. ``history`` has every switch in order; ``busy`` is what in_flight() answers."""
+
+    def __init__(self, port: int = 8080) -> None:
+        self.port = port
+        self.running = False
+        self.routes: set[tuple[str, str]] = set()
+        self.slots: dict[tuple[str, str], dict[str, int]] = {}
+        self.busy: dict[str, int] = {}
+        self.history: list[tuple[str, str, dict[str, int]]] = []
+
+    def ensure(self) -> None:
+        self.running = True
+
+    def add(self, project: str, app: str) -> None:
+        self.routes.add((project, app))
+        self.slots.setdefault((project, app), {})
+
+    def remove(self, project: str, app: str) -> None:
+        self.routes.discard((project, app))
+        self.slots.pop((project, app), None)
+
+    def point(self, project: str, app: str, shares: Mapping[str, int]) -> None:
+        if sum(shares.values()) not in (0, SLOTS):
+            raise ValueError(f"shares sum up to {sum(shares.values())}, not {SLOTS}")
+        if min(shares.values(), default=0) < 0:
+            raise ValueError(f"shares cannot be negative: {dict(shares)}")
+        self.slots[project, app] = {address: n for address, n in shares.items() if n}
+        self.history.append((project, app, dict(shares)))
+
+    def pointed(self, project: str, app: str) -> dict[str, int]:
+        return dict(self.slots.get((project, app), {}))
+
+    def in_flight(self) -> dict[str, int]:
+        return dict(self.busy)
+
+    def url(self, project: str, app: str) -> str:
+        return f"http://{app}.{project}.localhost:{self.port}"
+
+    def stop(self) -> None:
+        self.running = False

@@ -1,0 +1,67 @@
+"""What the documents say exists: make targets, commands, options, files."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from s2i.cli import COMMANDS, cli
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands() -> list[str]:
+    """Return every `s2i ...` line of the documents' code blocks."""
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return sorted({line.split("$ ")[-1] for line in lines if re.search(r"^(\$ )?(sudo )?s2i ", line)})
+
+
+def test_the_make_targets_that_are_named_exist() -> None:
+    named = {
+        word
+        for path in DOCUMENTS
+        for run in re.findall(r"\bmake ((?:[a-z-]+ ?)+)", _code(path))
+        for word in run.split()
+    }
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert named - targets == set()
+    assert {"demo", "test", "setup"} <= named
+
+
+@pytest.mark.parametrize("line", commands())
+def test_a_command_that_is_shown_exists_with_its_options(line: str) -> None:
+    words = shlex.split(line, comments=True)
+    words = words[words.index("s2i") + 1 :]
+    command: click.Command = cli
+    context = click.Context(cli)
+    while isinstance(command, click.Group) and words:
+        found = command.get_command(context, words[0])
+        assert found is not None, f"there is no `{words[0]}`"
+        command, words = found, words[1:]
+    known = {name for option in command.get_params(context) for name in option.opts}
+    assert {word.split("=")[0] for word in words if word.startswith("-")} - known == set()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_link_to_a_file_leads_to_one(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_a_help_text_with_an_example(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    leaves = list(command.commands.values()) if isinstance(command, click.Group) else [command]
+    assert [leaf.name for leaf in leaves if "s2i " not in (leaf.help or "") + (leaf.epilog or "")] == []
+
+
+def _code(path: Path) -> str:
+    """Return what stands in code blocks and between backticks, less comments: prose may say "make sure"."""
+    parts = re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", path.read_text(), re.DOTALL)
+    return "\n".join(re.sub(r"#.*", "", block or word) for block, word in parts)
