@@ -220,6 +220,7 @@ def test_no_request_fails_while_instances_are_replaced(router: CaddyRouter, inst
     router.add("shop", "web")
     router.point("shop", "web", {current.address: SLOTS})
     with _load(router, clients=6) as (done, failed):
+        _eventually(lambda: len(done) >= 400)
         for number in range(1, 11):
             old, current = current, instances(str(number))
             reached = len(done) + 400

@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 EPOCH = "1735689600"  # every file is at most this old: the same packages give the same layer
 MERGED = "/usr/share/mmdebstrap/hooks/merged-usr"
 TIMEOUT = 900.0
+TOOLS = ("mmdebstrap", "debian-archive-keyring")
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -32,6 +33,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     packages: tuple[str, ...]
     exclude: tuple[str, ...]
+
+
+def ready() -> bool:
+    """Say whether this machine has what makes the images: mmdebstrap, and Debian's keys."""
+    return shell.find("mmdebstrap") is not None and mirror.KEYRING.exists()
 
 
 def build_base(row: table.Row, client: docker.DockerClient) -> str:
@@ -49,9 +55,9 @@ def runtime_base(row: table.Row, client: docker.DockerClient) -> str:
 
     Raises E_BASE.
     """
-    hook = ("--variant=extract", "--skip=cleanup/apt,cleanup/mmdebstrap", '--extract-hook=sh "$S2I_HOOK" "$1"')
-    if row.suite in ("bullseye", "bookworm"):  # later ones ship the links /bin -> usr/bin as files
-        hook += (f"--hook-dir={MERGED}",)
+    # Later releases ship the links /bin -> usr/bin in a package.
+    merged = (f"--hook-dir={MERGED}",) if row.suite in ("bullseye", "bookworm") else ()
+    hook = ("--variant=extract", "--skip=cleanup/apt,cleanup/mmdebstrap", '--extract-hook=sh "$S2I_HOOK" "$1"', *merged)
     return _made(row, "runtime", hook, {"S2I_HOOK": str(HERE / "runtime.sh")}, table.local(row.python).runtime, client)
 
 
