@@ -70,7 +70,8 @@ def get(name: str, project: str, output: str | None) -> None:
     """
     from s2i.cli.client import connect
 
-    found = connect().call("GET", path(project, "apps", name))
+    at = path(project, "apps", name)
+    found = connect().call("GET", at)
     if output:
         emit(found, output)
         return
@@ -99,7 +100,8 @@ def logs(name: str, project: str, follow: bool, tail: int | None) -> None:
     """
     from s2i.cli.client import connect
 
-    for line in connect().lines(f"{path(project, 'apps', name)}/logs", follow=follow, tail=tail):
+    at = path(project, "apps", name)
+    for line in connect().lines(f"{at}/logs", follow=follow, tail=tail):
         click.echo(safe(line))
 
 
@@ -115,11 +117,12 @@ def delete(name: str, project: str, yes: bool) -> None:
     """
     from s2i.cli.client import connect
 
+    at = path(project, "apps", name)
     client = connect()
-    client.call("GET", path(project, "apps", name))
+    client.call("GET", at)
     if not yes:
         click.confirm(f"Delete the app {name} of the project {project}?", abort=True, err=True)
-    client.call("DELETE", path(project, "apps", name))
+    client.call("DELETE", at)
     click.echo(f"deleted {name}")
 
 

@@ -47,9 +47,10 @@ def delete(name: str, project: str, yes: bool) -> None:
     """
     from s2i.cli.client import connect
 
+    at = path(project, "jobs", name)
     client = connect()
-    client.call("GET", path(project, "jobs", name))
+    client.call("GET", at)
     if not yes:
         click.confirm(f"Delete the job {name} of the project {project}, with all its runs?", abort=True, err=True)
-    client.call("DELETE", path(project, "jobs", name))
+    client.call("DELETE", at)
     click.echo(f"deleted {name}")

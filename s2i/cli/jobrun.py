@@ -50,7 +50,8 @@ def get(name: str, project: str, output: str | None) -> None:
     """
     from s2i.cli.client import connect
 
-    found = connect().call("GET", path(project, "jobruns", name))
+    at = path(project, "jobruns", name)
+    found = connect().call("GET", at)
     if output:
         emit(found, output)
         return
@@ -73,7 +74,8 @@ def logs(name: str, project: str, follow: bool, tail: int | None) -> None:
     """
     from s2i.cli.client import connect
 
-    for line in connect().lines(f"{path(project, 'jobruns', name)}/logs", follow=follow, tail=tail):
+    at = path(project, "jobruns", name)
+    for line in connect().lines(f"{at}/logs", follow=follow, tail=tail):
         click.echo(safe(line))
 
 
@@ -89,11 +91,12 @@ def delete(name: str, project: str, yes: bool) -> None:
     """
     from s2i.cli.client import connect
 
+    at = path(project, "jobruns", name)
     client = connect()
-    client.call("GET", path(project, "jobruns", name))
+    client.call("GET", at)
     if not yes:
         click.confirm(f"Delete the job run {name} of the project {project}?", abort=True, err=True)
-    client.call("DELETE", path(project, "jobruns", name))
+    client.call("DELETE", at)
     click.echo(f"deleted {name}")
 
 

@@ -73,7 +73,8 @@ class Loop:
         """Begin nothing new, and wait for what is being done."""
         self._ended.set()
         self.kick()
-        self._thread.join(timeout)
+        if self._thread.is_alive():
+            self._thread.join(timeout)
         until = time.monotonic() + timeout
         while self._busy and time.monotonic() < until:
             time.sleep(0.02)

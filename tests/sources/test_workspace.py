@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from s2i import dirs
-from s2i.sources.workspace import workspace
+from s2i.sources.workspace import sweep, workspace
 
 
 def test_a_workspace_is_private_and_gone_afterwards() -> None:
@@ -57,3 +57,16 @@ def test_removing_goes_as_deep_as_it_must() -> None:
             here = below
         os.close(here)
     assert not folder.exists()
+
+
+def test_sweeping_takes_what_a_killed_process_left_and_nothing_that_is_held() -> None:
+    with workspace("test") as held:
+        left = held.parent / "git-left"
+        (left / "a").mkdir(parents=True)
+        young = held.parent / "git-young"
+        young.mkdir()
+        for folder in (held, left):
+            os.utime(folder, (1_000, 1_000))
+        os.utime(young, (2_000, 2_000))
+        assert sweep(2_000.5) == 1
+        assert [held.exists(), left.exists(), young.exists()] == [True, False, True]
