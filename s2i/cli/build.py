@@ -20,6 +20,9 @@ from s2i.cli.plan import source_options
 if TYPE_CHECKING:
     from s2i.images.events import Image
 
+# Folders that are called the same in every project: the one above says more.
+GENERIC = frozenset({"app", "apps", "src", "source", "code", "backend", "server", "service", "web", "project"})
+
 
 @click.command()
 @click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:VERSION]", help="Name the image; may be repeated.")
@@ -99,9 +102,11 @@ def _built(
 
 
 def title(source: sources.Source) -> str:
-    """Return what a person calls the source: the last part of its path or URL."""
+    """Return what a person calls the source: the last part of its path or URL that says something."""
     place = os.path.realpath(source.path) if isinstance(source, sources.Folder) else source.url
-    return (source.subdir or place).rstrip("/").rpartition("/")[2].rpartition(":")[2]
+    parts = [part for part in f"{place}/{source.subdir}".replace(":", "/").split("/") if part]
+    telling = (part for part in reversed(parts) if part.lower() not in GENERIC)
+    return next(telling, parts[-1] if parts else "")
 
 
 @contextlib.contextmanager

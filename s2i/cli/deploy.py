@@ -71,6 +71,7 @@ def deploy(
         "port": None if port is None else config.parse_port(port),
         "strategy": strategy,
         "timeout": config.parse_seconds(timeout),
+        "git_allow": os.environ.get(sources.ALLOW, ""),
     }
     _deploy(names.project_name(project), body, wait, output)
 

@@ -30,7 +30,10 @@ log = logging.getLogger("s2i")
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What to deploy, and how to run it. ``port`` None: as the plan says. ``timeout``: of the build, in seconds."""
+    """What to deploy, and how to run it. ``port`` None: as the plan says. ``timeout``: of the build, in seconds.
+
+    ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
+    """
 
     source: Source
     name: str
@@ -38,6 +41,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     port: int | None = None
     strategy: str = "auto"
     timeout: float = 1800.0
+    git_allow: str = ""
 
 
 class Built(msgspec.Struct, frozen=True):

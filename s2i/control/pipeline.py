@@ -20,7 +20,8 @@ from s2i.sources.commit import with_commit
 def build(task: Task) -> Built:
     """Build what ``task`` asks for. Raises whatever stands in a stage's way, E_CANCELLED when it is told to end."""
     request = task.request
-    policy = sources.Policy.of(os.environ, network=task.network)
+    allow = ",".join((os.environ.get(sources.ALLOW, ""), request.git_allow))
+    policy = sources.Policy.of({sources.ALLOW: allow}, network=task.network)
     task.emit({"type": "stage", "name": "fetch", "text": task.place})
     with sources.fetch(request.source, policy=policy, cancelled=task.cancelled) as found:
         tree = with_commit(found)

@@ -2,12 +2,13 @@
 
 from s2i.sources.fetch import fetch
 from s2i.sources.limits import Limits
-from s2i.sources.policy import Policy
+from s2i.sources.policy import ALLOW, Policy
 from s2i.sources.source import Folder, Git, Source, parse
 from s2i.sources.tree import Entry, Notice, Origin, Tree
 from s2i.sources.workspace import workspace
 
 __all__ = [
+    "ALLOW",
     "Entry",
     "Folder",
     "Git",
