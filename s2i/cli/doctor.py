@@ -24,7 +24,9 @@ MARKS = {"ok": ("✓", "ok  "), "warn": ("!", "warn"), "fail": ("✗", "FAIL")}
 
 @click.command()
 @click.option("--fix", is_flag=True, help="Install and start an engine, make base images (root, Debian or Ubuntu).")
-@click.option("--python", "pythons", multiple=True, metavar="X.Y", help="One more Python to have base images of. Repeatable.")
+@click.option(
+    "--python", "pythons", multiple=True, metavar="X.Y", help="One more Python to have base images of. Repeatable."
+)
 @output_option
 def doctor(fix: bool, pythons: tuple[str, ...], output: str | None) -> int:
     """Check what s2i needs on this machine, a line each, and say how to mend what is wrong.
