@@ -86,9 +86,10 @@ def stop(everything: bool, yes: bool) -> None:
     """
     from s2i.cli.client import connect, running
 
-    if everything:
-        connect()  # what is there can be removed by a server only
     found = running()
+    if everything and found is None:
+        connect()  # only a server can remove what is there
+        found = running()
     if found is None:
         click.echo("the server does not run")
         return
