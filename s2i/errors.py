@@ -274,7 +274,7 @@ E_GIT_FSCK = Kind(
     "`git fsck --full` names them; they are dangerous to check out and nothing was",
 )
 E_GIT = Kind("E_GIT", 3, "git failed on {url}: {why}", "try the same with `git clone`")
-E_CANCELLED = Kind("E_CANCELLED", 130, "cancelled while {doing}", "")
+E_CANCELLED = Kind("E_CANCELLED", 130, "cancelled while {doing}", "nothing was changed; run it again")
 
 # The engine: exit 6 ------------------------------------------------------------------------------------------
 
@@ -328,7 +328,7 @@ E_ROLLOUT = Kind(
     "E_ROLLOUT",
     6,
     "revision {number} of {name} did not come up: {why}{log:400}",
-    "{serving}; `s2i app logs {name}` shows what the app says",
+    "{serving}; mend the source and deploy it again",
 )
 E_INTERRUPTED = Kind(
     "E_INTERRUPTED",
@@ -354,8 +354,11 @@ E_SERVER_VERSION = Kind(
     "the server runs s2i {server}, this is s2i {client}",
     "restart it (apps keep running): `s2i server stop`, then the same command again",
 )
-E_REQUEST = Kind("E_REQUEST", 2, "the request cannot be understood: {why}", "")
+E_REQUEST = Kind(
+    "E_REQUEST", 2, "the request cannot be understood: {why}", "use a command line of the same version as the server"
+)
 E_FORBIDDEN = Kind("E_FORBIDDEN", 3, "{what} is not allowed {where_from}", "name a Git repository")
+
 # Containers and routes: exits 2 and 6 ------------------------------------------------------------------------
 
 E_ENV = Kind(
@@ -509,35 +512,54 @@ E_CANNOT_FIX = Kind(
 E_BUILD = Kind(
     "E_BUILD",
     5,
-    'the build failed at "{step}": {why}{log}',
+    'the build failed at "{step}": {why}{log:400}',
     "mend the source and build again; `s2i dockerfile SRC` shows the whole recipe",
 )
 E_BUILD_NETWORK = Kind(
     "E_BUILD_NETWORK",
     75,
-    'the build failed at "{step}": {why}{log}',
+    'the build failed at "{step}": {why}{log:400}',
     "try again; behind a proxy set HTTPS_PROXY, and S2I_CA_BUNDLE to a file with its certificate authority",
 )
 E_BUILD_DISK = Kind(
     "E_BUILD_DISK",
     6,
-    'the build failed at "{step}": {why}{log}',
+    'the build failed at "{step}": {why}{log:400}',
     "make room (`docker builder prune` drops the build cache, `docker system df` shows what is used), then build again",
 )
-E_BASE_MISSING = Kind(
-    "E_BASE_MISSING",
-    6,
-    'the build failed at "{step}": {why}{log}',
-    "`s2i doctor --fix` makes the base images; with a registry, check that this machine can reach it",
+E_BUILD_TLS = Kind(
+    "E_BUILD_TLS",
+    5,
+    'the build failed at "{step}": {why}{log:400}',
+    "name a file with your company's certificate authority in S2I_CA_BUNDLE: builds are given it",
+)
+E_BUILD_DOCKERFILE = Kind(
+    "E_BUILD_DOCKERFILE",
+    5,
+    "the Dockerfile cannot be built: {why}{log:400}",
+    "mend that line, or leave the Dockerfile to s2i (--strategy python)",
 )
 E_BUILD_TIMEOUT = Kind(
     "E_BUILD_TIMEOUT",
     5,
-    "the build took longer than {seconds} s and was ended; its last lines:{log}",
-    "give it more time (--timeout), or look at what hangs in the last step",
+    'the build took longer than {seconds} s and was ended in "{step}"; its last lines:{log:400}',
+    "give it more time (--timeout), or look at what hangs in that step",
 )
 E_BUILD_CANCELLED = Kind("E_BUILD_CANCELLED", 130, "the build was cancelled", "nothing was left behind; build again")
-E_TAG = Kind("E_TAG", 2, 'the tag "{value}" cannot be used', "write it as name:version, in lower case: shop:1.2")
+E_BASE_MISSING = Kind(
+    "E_BASE_MISSING",
+    6,
+    "{why}{log:400}",
+    "`s2i doctor --fix` makes the base images of s2i; for another one, see that the engine reaches its registry, or"
+    " bring it with `docker load`",
+)
+E_BASE_ONBUILD = Kind(
+    "E_BASE_ONBUILD",
+    3,
+    "the base image {image} brings instructions of its own into the build (ONBUILD): {triggers}",
+    "start from an image without ONBUILD: what it would run is in no file of the source",
+)
+E_TAG = Kind("E_TAG", 2, 'the tag "{value}" cannot be used: {why}', "write it as name:version, in lower case: shop:1.2")
 
 # Ours ------------------------------------------------------------------------------------------------------
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+import msgspec
 
 from s2i import sources
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
-from s2i.errors import E_LIMIT
+
+if TYPE_CHECKING:
+    from s2i.images.events import Image
 
 
 @click.command()
@@ -26,7 +35,7 @@ def build(
     tags: tuple[str, ...],
     no_cache: bool,
     timeout: str,
-    output: str,
+    output: str | None,
 ) -> None:
     """Build an image from SRC and print its id. Progress goes to standard error.
 
@@ -35,49 +44,79 @@ def build(
     \b
     Example:  s2i build ./src -t shop:1.2
     """
-    from s2i.cli.progress import Progress
     from s2i.engines.docker import connection
+    from s2i.images import admission
+    from s2i.resources.config import parse_seconds
+
+    seconds = parse_seconds(timeout)
+    checked = tuple(admission.tag(tag) for tag in tags)
+    source = sources.parse(src, commit=commit, context_dir=context_dir)
+    connection.client()  # says so at once when there is no engine, not after a clone
+    with interruptible():
+        image, notices = _built(source, strategy, checked, seconds, cache=not no_cache)
+    if output:
+        data = msgspec.to_builtins(image)
+        emit({"image": data.pop("id"), **data, "warnings": notices}, output)
+    else:
+        click.echo(image.id)
+
+
+def _built(
+    source: sources.Source, strategy: str, tags: tuple[str, ...], seconds: float, *, cache: bool
+) -> tuple[Image, tuple[sources.Notice, ...]]:
+    """Fetch, plan and build; return the image and everything that a person should know about it."""
+    from s2i.cli.progress import Progress
     from s2i.images import bases
-    from s2i.images import build as images
+    from s2i.images.build import build as build_image
     from s2i.planning.compile import compile as compile_plan
     from s2i.resources import labels, names
     from s2i.sources.commit import with_commit
 
-    seconds = _seconds(timeout)
-    checked = [images.check_tag(tag) for tag in tags]
-    source = sources.parse(src, commit=commit, context_dir=context_dir)
-    connection.client()  # says so at once when there is no engine, not after a clone
-    with Progress() as progress, sources.fetch(source, policy=sources.Policy.of(os.environ)) as tree:
-        tree = with_commit(tree)
+    notices: list[sources.Notice] = []
+    with Progress() as progress, sources.fetch(source, policy=sources.Policy.of(os.environ)) as fetched:
+        tree = with_commit(fetched)
         plan = compile_plan(tree, bases.refresh(), strategy)
         progress.plan(plan)
-        name = names.suggest(_title(source))
-        image = images.build(
+
+        def noticed(notice: sources.Notice) -> None:
+            notices.append(notice)
+            progress.notice(notice)
+
+        name = names.suggest(title(source))
+        image = build_image(
             tree,
             plan,
             title=name,
-            tags=checked or [f"s2i/{name}:latest"],
+            tags=tags or (f"s2i/{name}:latest",),
             labels={labels.BUILD: name},
             on_event=progress.step,
+            on_notice=noticed,
             timeout=seconds,
-            cache=not no_cache,
+            cache=cache,
         )
         progress.built(image)
-    if output == "text":
-        click.echo(image.id)
-    else:
-        warnings = [{"code": one.code, "message": one.message, "where": one.where} for one in plan.warnings]
-        emit({"image": image.id, "digest": image.digest, "size": image.size, "seconds": image.seconds,
-              "tags": image.tags, "steps": image.steps, "warnings": warnings}, output)  # fmt: skip
+    return image, (*plan.warnings, *notices)
 
 
-def _title(source: sources.Source) -> str:
+def title(source: sources.Source) -> str:
     """Return what a person calls the source: the last part of its path or URL."""
     place = os.path.realpath(source.path) if isinstance(source, sources.Folder) else source.url
     return (source.subdir or place).rstrip("/").rpartition("/")[2].rpartition(":")[2]
 
 
-def _seconds(text: str) -> float:
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= 86400 or len(text) > 5:
-        raise E_LIMIT(what="timeout", value=text, why="it is not a number of seconds", least="1", most="86400")
-    return float(text)
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let a closed terminal or a plain `kill` end the block as Ctrl-C does: everything is put away first."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

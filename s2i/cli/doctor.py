@@ -88,7 +88,7 @@ def _checks(wanted: tuple[str, ...]) -> Iterator[Check]:
     state = _existing(dirs.state())
     yield checks.disk("s2i", str(state), shutil.disk_usage(state).free)
     yield checks.port(*_port())
-    yield checks.certificates(command.ca_bundle())
+    yield checks.certificates(command.ca_bundle(os.environ))
     beside = Path(sys.executable).parent / "caddy"
     yield checks.proxy(str(beside) if beside.exists() else shell.find("caddy"))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,23 +11,23 @@ from typing import TYPE_CHECKING
 
 from s2i import shell
 from s2i.engines.docker import connection
-from s2i.errors import E_BUILD_CANCELLED, E_BUILD_TIMEOUT, E_TAG
-from s2i.images import clients, command
-from s2i.images.diagnose import SHOWN_LINES, diagnose
+from s2i.errors import E_BUILD_CANCELLED, E_BUILD_TIMEOUT
+from s2i.images import admission, classic, clients, command
+from s2i.images.clients import BuildClient
+from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
 from s2i.images.dockerfile import render
 from s2i.images.events import Image, StepEvent
-from s2i.images.progress import PlainReader, RawReader
+from s2i.images.progress import PlainReader, RawReader, Reader
 from s2i.images.steps import StepNames
 from s2i.planning.plan import BuildPlan
-from s2i.sources import Tree, workspace
+from s2i.sources import Notice, Tree, workspace
+from s2i.sources.tree import STAGED_TIME
 
 if TYPE_CHECKING:
     import docker
 
 TIMEOUT_SECONDS = 1800.0
-_TAG = re.compile(
-    r"[a-z0-9]+([._/-]+[a-z0-9]+)*(:[0-9]+/[a-z0-9]+([._/-]+[a-z0-9]+)*)?(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
-)
+ENGINE_SECONDS = 600.0  # a base image may have to be pulled
 
 
 def build(
@@ -38,43 +37,55 @@ def build(
     title: str,
     tags: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
+    secrets: Mapping[str, Path] | None = None,
+    namespace: str = "",
     on_event: Callable[[StepEvent], None] = lambda event: None,
+    on_notice: Callable[[Notice], None] = lambda notice: None,
     cancelled: threading.Event | None = None,
     timeout: float = TIMEOUT_SECONDS,
     cache: bool = True,
+    client: BuildClient | None = None,
 ) -> Image:
     """Build the image of ``plan`` from ``tree``; ``timeout`` in seconds. Nothing but the image is left behind.
 
-    Raises E_BUILD and its kin, E_BUILD_CANCELLED, E_BUILD_TIMEOUT, E_DOCKER.
+    ``tags`` are as admission.tag returns them. ``secrets`` (id, file) can be mounted by a step and stay out of the
+    image. Builds of one ``namespace`` share their caches of downloads. ``client``: None takes the best there is.
+    Raises E_BUILD and its kin, E_BASE_MISSING, E_BASE_ONBUILD, E_TAG, E_BUILD_CANCELLED, E_BUILD_TIMEOUT, E_DOCKER.
     """
     began = time.monotonic()
-    engine = connection.client()
-    client = clients.find()
+    engine = connection.client(timeout=ENGINE_SECONDS)
+    client = client or clients.find()
+    if client.loss:
+        on_notice(Notice("W_NO_BUILDKIT", client.loss))
     with workspace("build") as folder:
-        order = _order(folder, tree, plan, client, cache=cache, tags=tuple(tags), labels={
-            **described(tree, title), **(labels or {}),
-        })  # fmt: skip
-        reader = (RawReader if client.kind == "buildx" else PlainReader)(StepNames(order.dockerfile.read_text()))
-        code = _run(client, order, reader, on_event, cancelled, timeout, tree.origin.time)
+        order = command.Order(
+            context=folder / "context",
+            dockerfile=folder / "Dockerfile",
+            iidfile=folder / "image",
+            tags=tuple(tags),
+            labels=tuple(sorted({**described(tree, title), **(labels or {})}.items())),
+            secrets=_secrets(secrets or {}),
+            cache=cache,
+            proxies=command.proxies(os.environ),
+            namespace=namespace,
+        )
+        dockerfile = _stage(tree, plan, client, order)
+        admission.admit(engine, dockerfile, order.tags, on_event)
+        reader = _reader(client, StepNames(dockerfile))
+        code = _follow(client, order, reader, on_event, cancelled, timeout, tree.origin.time or STAGED_TIME)
         if cancelled is not None and cancelled.is_set():
             raise E_BUILD_CANCELLED()
-        if code != 0:
-            raise diagnose(reader.log.step_name(), reader.log.lines())
+        if code != 0 or not order.iidfile.exists():
+            step = reader.log.failed.name if reader.log.failed else "the build"
+            raise diagnose(step, reader.log.lines(), lambda package: requirement(tree, package))
         identity = order.iidfile.read_text().strip()
-    seconds = round(time.monotonic() - began, 3)
-    return _image(engine, identity, tuple(tags), reader, seconds)
-
-
-def check_tag(tag: str) -> str:
-    """Return ``tag`` when it can name an image, with ``:latest`` when it has no version. Raises E_TAG."""
-    if not _TAG.fullmatch(tag) or len(tag) > 255:
-        raise E_TAG(value=tag)
-    return tag if ":" in tag.rpartition("/")[2] else f"{tag}:latest"
+    return _image(engine, identity, order.tags, reader, round(time.monotonic() - began, 3))
 
 
 def described(tree: Tree, title: str) -> dict[str, str]:
     """Return the standard labels of an image: org.opencontainers.image.*, as far as they are known."""
     origin = tree.origin
+    # The time of the commit, not of the build: the same source gives the same image.
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(origin.time)) if origin.time else ""
     # A folder's path says something about this machine and nothing to anybody else.
     source = origin.place if origin.kind == "git" else ""
@@ -82,80 +93,78 @@ def described(tree: Tree, title: str) -> dict[str, str]:
     return {f"org.opencontainers.image.{name}": value for name, value in known.items() if value}
 
 
-def _order(
-    folder: Path,
-    tree: Tree,
-    plan: BuildPlan,
-    client: clients.BuildClient,
-    *,
-    cache: bool,
-    tags: tuple[str, ...],
-    labels: Mapping[str, str],
-) -> command.Order:
-    """Write what the client reads: the context, and beside it the Dockerfile."""
-    context = folder / "context"
-    context.mkdir(mode=0o700)
-    tree.stage(context)
-    dockerfile = folder / "Dockerfile"
-    if plan.dockerfile:
-        dockerfile.write_bytes(tree.read(plan.dockerfile))
-    elif client.kind == "classic":
-        from s2i.images.classic import without_mounts
+def _secrets(given: Mapping[str, Path]) -> tuple[tuple[str, str], ...]:
+    bundle = command.ca_bundle(os.environ)
+    trust = (("ca", bundle),) if bundle else ()
+    return (*trust, *((name, str(path)) for name, path in sorted(given.items())))
 
-        dockerfile.write_text(render(without_mounts(plan)))
+
+def _stage(tree: Tree, plan: BuildPlan, client: BuildClient, order: command.Order) -> str:
+    """Write what the client reads: the context, and beside it the Dockerfile, whose text is returned."""
+    source = order.context
+    order.context.mkdir(mode=0o700)
+    if plan.dockerfile:
+        dockerfile = tree.text(plan.dockerfile)
+    elif client.kind == "classic":
+        source = order.context / classic.SOURCE
+        source.mkdir(mode=0o700)
+        bundle = dict(order.secrets).get("ca", "")
+        if bundle:
+            (order.context / classic.CA).write_bytes(Path(bundle).read_bytes())
+        dockerfile = render(classic.lowered(plan, ca=bool(bundle)))
     else:
-        dockerfile.write_text(render(plan))
+        dockerfile = render(plan)
+    tree.stage(source)
+    order.dockerfile.write_text(dockerfile)
     # Beats a .dockerignore of the source, which the tree has respected already: a second reading by other rules
     # could leave out what the Dockerfile names.
-    (folder / "Dockerfile.dockerignore").write_text("# nothing more\n")
-    return command.Order(
-        context=context,
-        dockerfile=dockerfile,
-        iidfile=folder / "image",
-        tags=tags,
-        labels=tuple(sorted(labels.items())),
-        ca="" if client.kind == "classic" else command.ca_bundle(),
-        cache=cache,
-        proxies=tuple(name for name in command.PROXIES if os.environ.get(name)),
-    )
+    order.dockerfile.with_name("Dockerfile.dockerignore").write_text("# nothing more\n")
+    return dockerfile
 
 
-def _run(
-    client: clients.BuildClient,
+def _reader(client: BuildClient, names: StepNames) -> Reader:
+    if client.kind == "classic":
+        return classic.ClassicReader(names)
+    return RawReader(names) if client.progress == "rawjson" else PlainReader(names)
+
+
+def _follow(
+    client: BuildClient,
     order: command.Order,
-    reader: RawReader | PlainReader,
+    reader: Reader,
     on_event: Callable[[StepEvent], None],
     cancelled: threading.Event | None,
     timeout: float,
     epoch: int,
 ) -> int:
-    if client.kind == "classic":
-        from s2i.images import classic
-
-        return classic.run(order, reader.log, on_event, cancelled, timeout)
+    running: dict[str, str] = {}
 
     def read(line: bytes) -> None:
         for event in reader.feed(line):
+            if event.status == "started":
+                running[event.step] = event.name
+            elif event.status != "log":
+                running.pop(event.step, None)
             on_event(event)
 
-    environment = command.environment(os.environ, connection.host(), epoch)
+    environment = command.environment(os.environ, client, connection.host(), epoch)
+    argv = command.argv(client, order)
     try:
-        return shell.stream(command.argv(client, order), read, timeout=timeout, env=environment, cancelled=cancelled)
+        # Not in the folder that is built, which is likely the current one: Python and Docker look into theirs.
+        return shell.stream(
+            argv, read, timeout=timeout, env=environment, cwd=order.dockerfile.parent, cancelled=cancelled
+        )
     except shell.TimedOut:
-        raise E_BUILD_TIMEOUT(seconds=f"{timeout:g}", log=reader.log.lines()[-SHOWN_LINES:]) from None
+        step = next(iter(running.values()), "the build")
+        raise E_BUILD_TIMEOUT(seconds=f"{timeout:g}", step=step, log=reader.log.lines()[-SHOWN_LINES:]) from None
 
 
-def _image(
-    engine: docker.DockerClient,
-    identity: str,
-    tags: tuple[str, ...],
-    reader: RawReader | PlainReader,
-    seconds: float,
-) -> Image:
+def _image(engine: docker.DockerClient, identity: str, tags: tuple[str, ...], reader: Reader, seconds: float) -> Image:
     details = engine.images.get(identity)
+    digests = (str(name).rpartition("@")[2] for name in details.attrs.get("RepoDigests") or ())
     return Image(
         id=str(details.id),
-        digest=identity,
+        digest=next(digests, identity),
         size=int(details.attrs["Size"]),
         tags=tags,
         steps=tuple(reader.log.steps),

@@ -1,73 +1,155 @@
-"""The last resort: the engine's classic builder, through its API. No mounts, no secrets, no parallel stages."""
+"""The last resort: the engine's classic builder, through its API. No mounts, no secrets, no parallel stages.
+
+It runs as a process of its own (``python -m s2i.images.classic``), so that it is watched, timed and ended like the
+other clients: when it goes, the engine ends the build and removes what was under way.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
 import re
-import threading
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
-from s2i.engines.docker import connection
-from s2i.images.command import Order
 from s2i.images.events import StepEvent
-from s2i.images.progress import BuildLog
+from s2i.images.log import BuildLog, readable
 from s2i.images.steps import StepNames
-from s2i.planning.plan import BuildPlan, Run
+from s2i.planning.plan import BuildPlan, Copy, Run, Step
 
-_STEP = re.compile(r"Step (\d+)/\d+ : (.*)")
-
-
-def without_mounts(plan: BuildPlan) -> BuildPlan:
-    """Return ``plan`` as the classic builder can carry it out."""
-    steps = tuple(msgspec.structs.replace(step, mounts=()) if isinstance(step, Run) else step for step in plan.steps)
-    return msgspec.structs.replace(plan, steps=steps)
+SOURCE = "source"  # the folder of the context that holds the source
+CA = "ca.pem"  # the machine's CA bundle, beside it
+TRUST = "/etc/ssl/certs/ca-certificates.crt"
+DAY = 86400.0  # whoever started this process ends it sooner
+_STEP = re.compile(r"Step (\d+)/\d+ : (.*)", re.DOTALL)
 
 
-def run(
-    order: Order, log: BuildLog, tell: Callable[[StepEvent], None], cancelled: threading.Event | None, timeout: float
-) -> int:
-    """Build ``order``; return 0, or 1 when a step failed. The image's id goes into ``order.iidfile``."""
-    # The Dockerfile's own ignore file is BuildKit's idea; the tree was filtered before it was staged.
-    (order.context / ".dockerignore").unlink(missing_ok=True)
-    inside = order.context / ".s2i.Dockerfile"
-    inside.write_text(order.dockerfile.read_text())
-    names = StepNames(order.dockerfile.read_text())
-    api = connection.client(timeout).api
-    rows = api.build(
-        path=str(order.context), dockerfile=inside.name, rm=True, forcerm=True, decode=True,
-        nocache=not order.cache, labels=dict(order.labels), tag=order.tags[0] if order.tags else None,
-    )  # fmt: skip
-    until = time.monotonic() + timeout
-    step, name, began = "", "", time.monotonic()
-    for row in rows:
-        if time.monotonic() > until or (cancelled is not None and cancelled.is_set()):
-            rows.close()  # the engine ends a classic build whose client has gone
-            return 1
-        text = str(row.get("stream", ""))
-        if found := _STEP.match(text):
-            if step:
-                log.note([event := StepEvent("done", step, name, time.monotonic() - began)])
-                tell(event)
-            step, name, began = found[1], names.name(f"[{found[1]}/99] {found[2]}") or found[2], time.monotonic()
-            tell(StepEvent("started", step, found[2]))
-        elif "error" in row:
-            log.note([event := StepEvent("failed", step, name or "prepare", line=str(row["error"]))])
-            tell(event)
-            return 1
-        elif identity := row.get("aux", {}).get("ID"):
-            order.iidfile.write_text(identity)
-        elif text.strip():
-            log.note([event := StepEvent("log", step, name, line=text.rstrip())])
-            tell(event)
-    _tag(order)
+def lowered(plan: BuildPlan, ca: bool) -> BuildPlan:
+    """Return ``plan`` for a context that is SOURCE and, with ``ca``, CA: no mounts; the bundle is copied instead.
+
+    Only the build stage gets the bundle: nothing of it is in the image.
+    """
+    trust = Copy("build", "The certificate authorities that this machine trusts", (CA,), TRUST)
+    downloads = any(isinstance(step, Run) and step.mounts for step in plan.steps)
+    steps = tuple(_lowered(step) for step in plan.steps)
+    return msgspec.structs.replace(plan, steps=(trust, *steps) if ca and downloads else steps)
+
+
+def _lowered(step: Step) -> Step:
+    match step:
+        case Run():
+            return msgspec.structs.replace(step, mounts=())
+        case Copy(from_build=False):
+            sources = tuple(f"{SOURCE}/{path}" for path in step.sources)
+            return msgspec.structs.replace(step, sources=sources)
+        case _:
+            return step
+
+
+class ClassicReader:
+    """Reads what the engine's API streams: one JSON object a line."""
+
+    def __init__(self, names: StepNames) -> None:
+        self.log = BuildLog()
+        self._names = names
+        self._step, self._name, self._began, self._cached = "", "", time.monotonic(), False
+        self._rest = ""
+
+    def feed(self, line: bytes) -> Iterator[StepEvent]:
+        """Take one line, yield the events that it completes."""
+        try:
+            row = msgspec.json.decode(line, type=_Row)
+        except msgspec.MsgspecError:
+            self.log.remark(line.decode(errors="replace"))
+            return
+        yield from self.log.note(self._events(row))
+
+    def _events(self, row: _Row) -> Iterator[StepEvent]:
+        # What a step prints comes as it was written, in pieces.
+        *lines, self._rest = (self._rest + row.stream).split("\n")
+        if row.error:
+            lines.append(self._rest)
+        for line in lines:
+            yield from self._line(readable(line))
+        if row.error:
+            yield StepEvent("failed", self._step, self._name or "the build", self._seconds(), readable(row.error))
+
+    def _line(self, text: str) -> Iterator[StepEvent]:
+        if found := _STEP.fullmatch(text):
+            yield from self._end()
+            self._step, self._name = found[1], self._names.numbered(int(found[1]), found[2])
+            self._began, self._cached = time.monotonic(), False
+            if self._name:
+                yield StepEvent("started", self._step, self._name)
+        elif text == " ---> Using cache":
+            self._cached = True
+        elif text.startswith("Successfully built "):
+            yield from self._end()
+        elif self._name and text.strip() and not text.startswith((" ---> ", "Removing intermediate container ")):
+            yield StepEvent("log", self._step, self._name, self._seconds(), text)
+
+    def _end(self) -> Iterator[StepEvent]:
+        if self._name:
+            status, seconds = ("cached", 0.0) if self._cached else ("done", self._seconds())
+            yield StepEvent(status, self._step, self._name, seconds)  # type: ignore[arg-type]
+        self._name = ""
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._began, 3)
+
+
+class _Row(msgspec.Struct):
+    stream: str = ""
+    error: str = ""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build what the arguments say (see command.argv), print what the engine streams; return the exit status."""
+    import docker.errors
+
+    from s2i.engines.docker import connection
+
+    given = _parser().parse_args(arguments)
+    api = connection.client(timeout=DAY).api
+    identity, failed = "", False
+    try:
+        for row in api.build(
+            path=str(given.context), dockerfile=str(given.file), rm=True, forcerm=True, pull=False, decode=True,
+            nocache=given.no_cache, labels=dict(label.split("=", 1) for label in given.label),
+            buildargs={name: os.environ[name] for name in given.build_arg}, network_mode=given.network,
+        ):  # fmt: skip
+            print(json.dumps(row), flush=True)
+            identity = row.get("aux", {}).get("ID", identity)
+            failed = failed or "error" in row
+    except docker.errors.APIError as error:  # a Dockerfile that cannot be parsed is refused before anything streams
+        print(json.dumps({"error": str(error.explanation)}), flush=True)
+        failed = True
+    if failed or not identity:
+        return 1
+    for tag in given.tag:
+        repository, _, version = tag.rpartition(":")
+        api.tag(identity, repository, version)
+    given.iidfile.write_text(identity)
     return 0
 
 
-def _tag(order: Order) -> None:
-    identity = order.iidfile.read_text()
-    api = connection.client().api
-    for tag in order.tags[1:]:
-        repository, _, name = tag.rpartition(":")
-        api.tag(identity, repository, name)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="s2i.images.classic")
+    parser.add_argument("--file", type=Path, required=True)
+    parser.add_argument("--iidfile", type=Path, required=True)
+    parser.add_argument("--network", default="default")
+    parser.add_argument("--pull", choices=["false"], default="false")
+    parser.add_argument("--no-cache", action="store_true")
+    for name in ("--tag", "--label", "--build-arg"):
+        parser.add_argument(name, action="append", default=[])
+    parser.add_argument("context", type=Path)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,7 @@
 """Which program on this machine can speak BuildKit to the engine.
 
-The first `docker` on PATH may not be the one: a 23 or newer client needs buildx beside it, an older one brings its own.
+The first `docker` on PATH may not be the one: a client of 23 or newer needs buildx beside it, an older one brings its
+own BuildKit. So each is asked for its version; none of the questions needs an engine.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ PLUGIN_FOLDERS = (
     "/usr/lib/docker/cli-plugins",
     "/usr/libexec/docker/cli-plugins",
 )
+SYSTEM_FOLDERS = ("/usr/local/bin", "/usr/bin")  # looked at even when PATH does not name them
 PROBE_SECONDS = 10.0
 OWN_BUILDKIT = ((18, 9), (23, 0))  # from, and before: from 23 on, the client's BuildKit is buildx
 RAWJSON = (0, 13)  # the first buildx with --progress=rawjson
@@ -34,11 +36,19 @@ class BuildClient(msgspec.Struct, frozen=True):
     version: str = ""
 
     @property
+    def progress(self) -> Literal["rawjson", "plain"]:
+        """Say in which form it tells what happens."""
+        return "rawjson" if self.kind == "buildx" and _numbers(self.version) >= RAWJSON else "plain"
+
+    @property
     def loss(self) -> str:
-        """Say what is lost with this client; "" for BuildKit."""
+        """Say what is lost with this client, "" for nothing."""
         if self.kind != "classic":
             return ""
-        return "no client here speaks BuildKit: builds have no cache mounts, no secrets and no parallel stages"
+        return (
+            "no client here speaks BuildKit: builds have no caches of downloads, no secrets and no parallel stages;"
+            " `s2i doctor` says what to install"
+        )
 
 
 CLASSIC = BuildClient("classic")
@@ -46,35 +56,44 @@ CLASSIC = BuildClient("classic")
 
 def find() -> BuildClient:
     """Return the best client there is: a buildx, else a docker with its own BuildKit, else CLASSIC."""
-    for path in _plugins():
-        version = _version((path, "version"), r"\bv?([0-9]+\.[0-9]+[0-9.]*)")
-        if _numbers(version) >= RAWJSON:
-            return BuildClient("buildx", path, version)
-    for path in _dockers():
-        version = _version((path, "--version"), r"version ([0-9]+\.[0-9]+[0-9.]*)")
+    return next(candidates(), CLASSIC)
+
+
+def candidates() -> Iterator[BuildClient]:
+    """Yield every client here that speaks BuildKit, the best first. Asks each program once, when it is its turn."""
+    for path in _programs("docker-buildx", (*_plugin_folders(), *_path())):
+        if version := _version((path, "version"), r"\bv?([0-9]+\.[0-9]+[0-9.]*)"):
+            yield BuildClient("buildx", path, version)
+    for path in _programs("docker", _path()):
+        version = _version((path, "--version"), r"Docker version ([0-9]+\.[0-9]+[0-9.]*)")
         if OWN_BUILDKIT[0] <= _numbers(version) < OWN_BUILDKIT[1]:
-            return BuildClient("docker", path, version)
-    return CLASSIC
+            yield BuildClient("docker", path, version)
 
 
-def _plugins() -> Iterator[str]:
+def _plugin_folders() -> tuple[str, ...]:
     own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"
-    for folder in (own, *map(Path, PLUGIN_FOLDERS)):
-        path = folder / "docker-buildx"
-        if os.access(path, os.X_OK) and path.is_file():
-            yield str(path)
+    return (str(own), *PLUGIN_FOLDERS)
 
 
-def _dockers() -> Iterator[str]:
+def _path() -> tuple[str, ...]:
+    # A relative entry would find a program in the folder that is built.
+    named = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return (*(folder for folder in named if folder.startswith("/")), *SYSTEM_FOLDERS)
+
+
+def _programs(name: str, folders: tuple[str, ...]) -> Iterator[str]:
+    """Yield the programs called ``name``, each once, whatever links lead to it."""
     seen: set[Path] = set()
-    for folder in [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/bin"]:
-        path = Path(folder or ".") / "docker"
-        if path.is_file() and os.access(path, os.X_OK) and path.resolve() not in seen:
-            seen.add(path.resolve())
+    for folder in folders:
+        path = Path(folder, name)
+        real = path.resolve()
+        if real not in seen and real.is_file() and os.access(real, os.X_OK):
+            seen.add(real)
             yield str(path)
 
 
 def _version(argv: tuple[str, ...], pattern: str) -> str:
+    """Return the version that a program tells; "" when it does not run (another processor's, a broken one)."""
     try:
         done = shell.run(argv, timeout=PROBE_SECONDS)
     except (shell.Missing, shell.TimedOut, OSError):

@@ -8,7 +8,10 @@ import msgspec
 
 
 class StepEvent(msgspec.Struct, frozen=True, tag_field="type", tag="step"):
-    """Something that happened to one step. ``step`` is unique in its build; ``seconds`` since the step began."""
+    """Something that happened to one step. ``step`` is unique in its build; ``seconds`` since the step began.
+
+    ``line`` of "log" and "failed" has no line end and no colour codes, but may hold other control bytes: escape it.
+    """
 
     status: Literal["started", "cached", "log", "done", "failed"]
     step: str

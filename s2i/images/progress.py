@@ -1,56 +1,35 @@
-"""From what a BuildKit client prints to StepEvents. Pure: lines in, events out."""
+"""From what a builder prints to StepEvents. Pure: lines in, events out."""
 
 from __future__ import annotations
 
 import base64
 import datetime
 import re
-from collections import deque
+from collections.abc import Iterator
+from typing import Protocol
 
 import msgspec
 
-from s2i.images.events import StepEvent, StepResult
+from s2i.images.events import StepEvent
+from s2i.images.log import LINE_LIMIT, BuildLog, readable
 from s2i.images.steps import StepNames
 
-TAIL_LINES = 400
+STATUS_LIMIT = 16 << 20  # bytes of one JSON status
 _PLAIN = re.compile(r"#(\d+) (.*)", re.DOTALL)
 _SHA = re.compile(r"sha256:[0-9a-f]{64}")
 _LOG = re.compile(r"(\d+\.\d+) ?(.*)", re.DOTALL)
 _DONE = re.compile(r"DONE (\d+\.\d+)s")
-_TRANSFER = re.compile(r"(transferring|exporting|writing|naming|resolve|extracting|sha256:)\b.*")
+_TRANSFER = re.compile(r"(transferring|exporting|writing|naming|resolve|extracting|preparing|sha256:).*", re.DOTALL)
+_ENDED_FOR_ANOTHER = "context canceled"
 
 
-class BuildLog:
-    """What is kept of a build: its finished steps, the failed one, and the last lines that it printed."""
+class Reader(Protocol):
+    """Reads the output of one kind of builder. ``log`` is what is left of it at its end."""
 
-    def __init__(self) -> None:
-        self.steps: list[StepResult] = []
-        self.failed = ""
-        self._failed_name = ""
-        self.tail: deque[tuple[str, str]] = deque(maxlen=TAIL_LINES)  # (step, line)
+    log: BuildLog
 
-    def note(self, events: list[StepEvent]) -> list[StepEvent]:
-        """Keep what matters of ``events`` and return them."""
-        for event in events:
-            match event.status:
-                case "log":
-                    self.tail.append((event.step, event.line))
-                case "done" | "cached":
-                    self.steps.append(StepResult(event.name, event.status == "cached", event.seconds))
-                case "failed":
-                    self.failed, self._failed_name = event.step, event.name
-                    self.tail.append((event.step, event.line))
-                case _:
-                    pass
-        return events
-
-    def step_name(self) -> str:
-        """Return the name of the step that failed."""
-        return self._failed_name or "prepare"
-
-    def lines(self) -> list[str]:
-        """Return the last lines: the failed step's, or all when none failed."""
-        return [line for step, line in self.tail if step == self.failed or not self.failed or not step]
+    def feed(self, line: bytes) -> Iterator[StepEvent]:
+        """Take one line, yield the events that it completes."""
 
 
 class PlainReader:
@@ -59,36 +38,36 @@ class PlainReader:
     def __init__(self, names: StepNames) -> None:
         self.log = BuildLog()
         self._names = names
-        self._known: dict[str, str | None] = {}
+        self._vertices: dict[str, str] = {}  # number -> vertex
 
-    def feed(self, line: bytes) -> list[StepEvent]:
+    def feed(self, line: bytes) -> Iterator[StepEvent]:
         text = line.decode(errors="replace").rstrip("\n")
         found = _PLAIN.fullmatch(text)
-        if not found:
-            if text and not text.startswith(("---", " > ")):
-                self.log.tail.append(("", text))
-            return []
-        return self.log.note(self._step(found[1], found[2]))
+        if found:
+            yield from self.log.note(self._step(found[1], found[2]))
+        elif not text.startswith(("---", " > ")):
+            self.log.remark(text)
 
-    def _step(self, number: str, rest: str) -> list[StepEvent]:
-        if number not in self._known:
-            self._known[number] = self._names.name(rest)
-            name = self._known[number]
-            return [StepEvent("started", number, name)] if name else []
-        name = self._known[number]
-        if rest.startswith("ERROR"):
-            return [StepEvent("failed", number, name or "prepare", line=rest.removeprefix("ERROR").lstrip(": "))]
-        if name is None or _SHA.fullmatch(rest):
-            return []
-        if rest == "CACHED":
-            return [StepEvent("cached", number, name)]
-        if done := _DONE.fullmatch(rest):
-            return [StepEvent("done", number, name, float(done[1]))]
-        if log := _LOG.fullmatch(rest):
-            return [StepEvent("log", number, name, float(log[1]), log[2])]
-        if self._names.name(rest) == name or _TRANSFER.match(rest):
-            return []  # a vertex is announced again when its output goes on, or says how far it is
-        return [StepEvent("log", number, name, line=rest)]
+    def _step(self, number: str, rest: str) -> Iterator[StepEvent]:
+        vertex = self._vertices.get(number)
+        if vertex is None:
+            self._vertices[number] = rest
+            if name := self._names.name(rest):
+                yield StepEvent("started", number, name)
+            return
+        name = self._names.name(vertex)
+        if rest.startswith("ERROR: ") and _ENDED_FOR_ANOTHER not in rest:
+            yield StepEvent("failed", number, self._names.failed(vertex), line=readable(rest.removeprefix("ERROR: ")))
+        elif not name or rest == vertex or _SHA.fullmatch(rest):
+            pass  # a vertex is announced again when its output goes on
+        elif rest == "CACHED":
+            yield StepEvent("cached", number, name)
+        elif done := _DONE.fullmatch(rest):
+            yield StepEvent("done", number, name, float(done[1]))
+        elif log := _LOG.fullmatch(rest):
+            yield StepEvent("log", number, name, float(log[1]), readable(log[2]))
+        elif not _TRANSFER.fullmatch(rest) and rest != "CANCELED":
+            yield StepEvent("log", number, name, line=readable(rest))
 
 
 class _Vertex(msgspec.Struct):
@@ -103,11 +82,12 @@ class _Vertex(msgspec.Struct):
 class _Log(msgspec.Struct):
     vertex: str
     data: str = ""
+    timestamp: datetime.datetime | None = None
 
 
 class _Status(msgspec.Struct):
-    vertexes: list[_Vertex] = []
-    logs: list[_Log] = []
+    vertexes: tuple[_Vertex, ...] = ()
+    logs: tuple[_Log, ...] = ()
 
 
 class RawReader:
@@ -116,59 +96,69 @@ class RawReader:
     def __init__(self, names: StepNames) -> None:
         self.log = BuildLog()
         self._names = names
-        self._buffer = bytearray()
-        self._seen: dict[str, str] = {}  # digest -> the last status told
-        self._vertices: dict[str, str | None] = {}
-        self._rest: dict[str, str] = {}
+        self._held = bytearray()
+        self._vertices: dict[str, _Vertex] = {}
+        self._ended: set[str] = set()
+        self._rest: dict[str, str] = {}  # digest -> the beginning of a line
 
-    def feed(self, line: bytes) -> list[StepEvent]:
-        if not self._buffer and not line.startswith(b"{"):
-            if text := line.decode(errors="replace").strip():
-                self.log.tail.append(("", text))
-            return []
-        self._buffer += line
-        if line.rstrip() != b"}" and not (line.startswith(b"{") and line.rstrip().endswith(b"}")):
-            return []
-        try:
-            status = msgspec.json.decode(bytes(self._buffer), type=_Status)
-        except msgspec.MsgspecError:
-            return []
-        finally:
-            self._buffer.clear()
-        return self.log.note(self._events(status))
+    def feed(self, line: bytes) -> Iterator[StepEvent]:
+        if not self._held and not line.startswith(b"{"):
+            self.log.remark(line.decode(errors="replace"))
+            return
+        # A status may come in pieces: no line end within JSON means anything.
+        self._held += line.rstrip(b"\n")
+        indented = bytes(self._held[1:2]) in (b" ", b"")
+        if (line.rstrip() == b"}") if indented else line.rstrip().endswith(b"}"):
+            try:
+                status = msgspec.json.decode(bytes(self._held), type=_Status)
+            except msgspec.MsgspecError:
+                pass  # not the end yet
+            else:
+                self._held.clear()
+                yield from self.log.note(self._events(status))
+        if len(self._held) > STATUS_LIMIT:
+            self._held.clear()
 
-    def _events(self, status: _Status) -> list[StepEvent]:
-        events = [event for vertex in status.vertexes for event in self._vertex(vertex, early=True)]
+    def _events(self, status: _Status) -> Iterator[StepEvent]:
+        """Yield the starts that a status tells of, then the lines, then the ends."""
+        for vertex in status.vertexes:
+            known = self._vertices.get(vertex.digest)
+            self._vertices[vertex.digest] = vertex
+            name = self._names.name(vertex.name)
+            if name and vertex.started and not (known and known.started):
+                yield StepEvent("started", vertex.digest, name)
         for log in status.logs:
-            events += self._lines(log)
-        return events + [event for vertex in status.vertexes for event in self._vertex(vertex, early=False)]
+            yield from self._lines(log)
+        for vertex in status.vertexes:
+            if vertex.completed and vertex.digest not in self._ended:
+                self._ended.add(vertex.digest)
+                yield from self._end(vertex, vertex.completed)
 
-    def _vertex(self, vertex: _Vertex, *, early: bool) -> list[StepEvent]:
-        """Tell a vertex's start before the lines of its status, and its end after them."""
-        name = self._vertices.setdefault(vertex.digest, self._names.name(vertex.name))
-        seen = self._seen.get(vertex.digest)
-        told = name or ("prepare" if vertex.error else "")
-        if not told or seen == "end":
-            return []
-        if early:
-            if vertex.started and not seen:
-                self._seen[vertex.digest] = "started"
-                return [StepEvent("started", vertex.digest, told)]
-            return []
-        if not vertex.completed:
-            return []
-        self._seen[vertex.digest] = "end"
-        seconds = (vertex.completed - vertex.started).total_seconds() if vertex.started else 0.0
-        if vertex.error:
-            return [StepEvent("failed", vertex.digest, told, seconds, vertex.error)]
-        return [StepEvent("cached" if vertex.cached else "done", vertex.digest, told, seconds)]
+    def _end(self, vertex: _Vertex, completed: datetime.datetime) -> Iterator[StepEvent]:
+        name = self._names.name(vertex.name)
+        seconds = _since(vertex, completed)
+        if rest := readable(self._rest.pop(vertex.digest, "")):
+            yield StepEvent("log", vertex.digest, name, seconds, rest)
+        if vertex.error and _ENDED_FOR_ANOTHER not in vertex.error:
+            name = self._names.failed(vertex.name)
+            yield StepEvent("failed", vertex.digest, name, seconds, readable(vertex.error))
+        elif name and not vertex.error:
+            yield StepEvent("cached" if vertex.cached else "done", vertex.digest, name, seconds)
 
-    def _lines(self, log: _Log) -> list[StepEvent]:
-        name = self._vertices.get(log.vertex)
-        if not name:
-            return []
+    def _lines(self, log: _Log) -> Iterator[StepEvent]:
+        vertex = self._vertices.get(log.vertex)
+        name = self._names.name(vertex.name) if vertex else ""
+        if not vertex or not name:
+            return
         text = self._rest.pop(log.vertex, "") + base64.b64decode(log.data).decode(errors="replace")
         *lines, rest = text.split("\n")
-        if rest:
+        if len(rest) > LINE_LIMIT:
+            lines.append(rest)
+        elif rest:
             self._rest[log.vertex] = rest
-        return [StepEvent("log", log.vertex, name, line=line) for line in lines]
+        for line in lines:
+            yield StepEvent("log", log.vertex, name, _since(vertex, log.timestamp), readable(line))
+
+
+def _since(vertex: _Vertex, moment: datetime.datetime | None) -> float:
+    return round((moment - vertex.started).total_seconds(), 3) if moment and vertex.started else 0.0

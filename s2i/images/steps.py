@@ -3,60 +3,101 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-_STEP = re.compile(r"\[(?:(?P<stage>[\w.-]+) )?(?P<number>\d+)/(?P<total>\d+)\] (?P<text>.*)", re.DOTALL)
-_MAKES_A_LAYER = re.compile(r"(FROM|RUN|COPY|ADD|WORKDIR)\s", re.IGNORECASE)
-QUIET = ("[internal]", "[auth]", "resolve image config")
-_TRIVIAL = "WORKDIR"
+import msgspec
+
+_VERTEX = re.compile(r"\[(?:(?P<stage>[\w.-]+) )?(?P<number>\d+)/\d+\] (?P<text>.*)", re.DOTALL)
+_INSTRUCTION = re.compile(r"([A-Za-z]+)\s+(.*)", re.DOTALL)
+_ALIAS = re.compile(r".*\sAS\s+(\S+)", re.IGNORECASE | re.DOTALL)
+LAYERS = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")  # what BuildKit counts; the classic builder counts all
+_QUIET = ("[internal]", "[auth]", "resolve image config", "building with ")
+_LIMIT = 200
+
+
+class Instruction(msgspec.Struct, frozen=True):
+    """One instruction of a Dockerfile: its word in upper case, and what to call it ("" for what nobody asks about)."""
+
+    word: str
+    name: str
 
 
 class StepNames:
-    """Names of BuildKit's vertices, read off the Dockerfile that is built."""
+    """The names of a build's steps, read off the Dockerfile that is built."""
 
     def __init__(self, dockerfile: str) -> None:
-        self._stages: list[list[str]] = []
+        self.all: list[Instruction] = []
+        self._stages: list[list[Instruction]] = []
         self._aliases: list[str] = []
-        comment = ""
-        for line in _logical_lines(dockerfile):
-            if line.startswith("#"):
-                comment = line.lstrip("# ")
-            elif _MAKES_A_LAYER.match(line):
-                self._add(line, comment)
-                comment = ""
+        for line, comment in _instructions(dockerfile):
+            if found := _INSTRUCTION.fullmatch(line):
+                self._add(found[1].upper(), found[2], line, comment)
 
-    def name(self, vertex: str) -> str | None:
-        """Return what to call a vertex (``[build 3/5] RUN ...``); None for those that people need not see."""
-        if vertex.startswith(QUIET):
-            return None
-        if vertex.startswith("exporting"):
+    def name(self, vertex: str) -> str:
+        """Return what to call a vertex of BuildKit (``[build 3/5] RUN ...``); "" for those that nobody asks about."""
+        if vertex.startswith(_QUIET):
+            return ""
+        if vertex.startswith("exporting to"):
             return "write the image"
-        found = _STEP.match(vertex)
+        found = _VERTEX.fullmatch(vertex)
         if not found:
-            return vertex
-        steps = self._stage(found["stage"] or "")
-        number = int(found["number"]) - 1
-        name = steps[number] if number < len(steps) else found["text"]
-        return None if name.startswith(_TRIVIAL) else name
+            return _short(vertex)
+        steps, number = self._stage(found["stage"] or ""), int(found["number"]) - 1
+        # What this reading of the Dockerfile did not foresee (a here-document) keeps BuildKit's own words.
+        if number < len(steps) and found["text"].upper().startswith(steps[number].word):
+            return steps[number].name
+        return _short(found["text"])
 
-    def _add(self, line: str, comment: str) -> None:
-        word, _, rest = line.partition(" ")
-        word = word.upper()
-        if word == "FROM":
-            self._stages.append([])
-            alias = re.search(r"\sAS\s+(\S+)", line, re.IGNORECASE)
-            self._aliases.append(alias[1] if alias else f"stage-{len(self._stages) - 1}")
-        if not self._stages:
-            return
-        start = f"start from {rest.split(' ')[0]}" if word == "FROM" else ""
-        self._stages[-1].append(start or (line if word == _TRIVIAL else comment or line))
+    def failed(self, vertex: str) -> str:
+        """Return what to call a vertex that failed: never ""."""
+        found = _VERTEX.fullmatch(vertex)
+        return self.name(vertex) or _short(found["text"] if found else vertex.removeprefix("[internal] "))
 
-    def _stage(self, alias: str) -> list[str]:
+    def numbered(self, number: int, text: str) -> str:
+        """Return what to call step ``number``, from 1, of the classic builder, which counts every instruction."""
+        if number <= len(self.all) and text.upper().startswith(self.all[number - 1].word):
+            return self.all[number - 1].name
+        return ""
+
+    def _add(self, word: str, rest: str, line: str, comment: str) -> None:
+        match word:
+            case "FROM":
+                image = next((word for word in rest.split() if not word.startswith("--")), rest)
+                name = f"start from {image}"
+                alias = _ALIAS.fullmatch(rest)
+                self._aliases.append(alias[1] if alias else f"stage-{len(self._stages)}")
+                self._stages.append([])
+            case "RUN" | "COPY" | "ADD":
+                name = comment or line
+            case _:
+                name = ""
+        step = Instruction(word, _short(name))
+        self.all.append(step)
+        if self._stages and word in LAYERS:
+            self._stages[-1].append(step)
+
+    def _stage(self, alias: str) -> list[Instruction]:
         if alias in self._aliases:
             return self._stages[self._aliases.index(alias)]
         return self._stages[-1] if self._stages else []
 
 
-def _logical_lines(text: str) -> list[str]:
-    """Join continued lines; keep comments, drop what is empty."""
-    joined = re.sub(r"\\[ \t]*\n\s*", "", text)
-    return [line.strip() for line in joined.splitlines() if line.strip()]
+def _instructions(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each instruction on one line, and the comment right above it."""
+    comment, held = "", ""
+    for raw in text.splitlines():
+        line = raw.strip()
+        if line.startswith("#"):
+            comment = comment if held else line.lstrip("# ")
+        elif line.endswith("\\"):
+            held += line[:-1].rstrip() + " "
+        elif line or held:
+            yield held + line, comment
+            comment, held = "", ""
+        else:
+            comment = ""
+
+
+def _short(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= _LIMIT else f"{words[:_LIMIT]}…"

@@ -1,0 +1,123 @@
+"""What a build may start from, and what its image may be called."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from docker.errors import APIError, ImageNotFound
+
+from s2i.errors import S2IError
+from s2i.images.admission import admit, bases, image_name, tag
+
+
+class Images:
+    """The images of an engine: name -> ONBUILD; and those that its registry has."""
+
+    def __init__(self, here: dict[str, list[str] | None], there: dict[str, list[str] | None]) -> None:
+        self.here, self.there = here, there
+
+    def get(self, name: str) -> Any:
+        if name not in self.here:
+            raise ImageNotFound("no such image")
+        return SimpleNamespace(attrs={"Config": {"OnBuild": self.here[name]}})
+
+    def pull(self, name: str) -> Any:
+        if name not in self.there:
+            raise APIError("404", explanation="manifest unknown")
+        self.here[name] = self.there[name]
+        return self.get(name)
+
+
+def engine(here: dict[str, list[str] | None], there: dict[str, list[str] | None] | None = None) -> Any:
+    return SimpleNamespace(images=Images(here, there or {}))
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("shop", "shop:latest"),
+        ("shop:1.2", "shop:1.2"),
+        ("s2i/shop", "s2i/shop:latest"),
+        ("registry.example:5000/team/shop:V1", "registry.example:5000/team/shop:V1"),
+        ("registry.example:5000/shop", "registry.example:5000/shop:latest"),
+    ],
+)
+def test_a_tag_always_has_a_version(value: str, kept: str) -> None:
+    assert tag(value) == kept
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "Shop", "shop:", ":1", "shop:1:2", "-shop", "shop --push", "shop\n", "shop@sha256:aa", "a" * 300, "s2i/../x"],
+)
+def test_what_is_no_name_of_an_image_is_refused(value: str) -> None:
+    with pytest.raises(S2IError) as caught:
+        tag(value)
+    assert (caught.value.code, caught.value.exit) == ("E_TAG", 2)
+
+
+def test_the_names_of_our_base_images_cannot_be_taken() -> None:
+    with pytest.raises(S2IError) as caught:
+        tag("s2i.local/python:3.13")
+    assert (
+        str(caught.value) == 'the tag "s2i.local/python:3.13" cannot be used: base images of s2i are called like that'
+    )
+
+
+def test_the_bases_of_a_dockerfile_are_its_images_and_not_its_stages() -> None:
+    text = (
+        "ARG TAG=1\nFROM --platform=linux/amd64 python:3.13 AS build\n  from python:3.13-slim as Run\n"
+        "FROM build\nFROM run\nFROM scratch\nFROM x:$TAG\nFROM python:3.13\n# FROM comment\n"
+    )
+    assert bases(text) == ("python:3.13", "python:3.13-slim")
+
+
+def test_a_base_that_brings_instructions_of_its_own_is_refused() -> None:
+    with pytest.raises(S2IError) as caught:
+        admit(engine({"evil:1": ["RUN touch /ONBUILD"]}), "FROM evil:1\n", (), lambda event: None)
+    assert (caught.value.code, caught.value.exit) == ("E_BASE_ONBUILD", 3)
+    assert str(caught.value).endswith("(ONBUILD): \n  RUN touch /ONBUILD")
+
+
+def test_a_base_that_has_to_be_pulled_is_pulled_in_sight_and_asked_the_same() -> None:
+    told: list[str] = []
+    with pytest.raises(S2IError) as caught:
+        admit(engine({}, {"evil:latest": ["RUN x"]}), "FROM evil\n", (), lambda event: told.append(event.status))
+    assert (caught.value.code, told) == ("E_BASE_ONBUILD", ["started", "done"])
+
+
+def test_a_base_that_nobody_has_says_what_to_do() -> None:
+    with pytest.raises(S2IError) as caught:
+        admit(engine({}), "FROM nosuch:1\n", (), lambda event: None)
+    assert (caught.value.code, caught.value.exit) == ("E_BASE_MISSING", 6)
+    assert str(caught.value) == (
+        "the base image nosuch:1 is not on this machine and cannot be pulled\n  manifest unknown"
+    )
+
+
+def test_a_base_of_ours_is_never_looked_for_in_a_registry() -> None:
+    there: dict[str, list[str] | None] = {"s2i.local/python:3.13": None}
+    with pytest.raises(S2IError) as caught:
+        admit(engine({}, there), "FROM s2i.local/python:3.13\n", (), lambda event: None)
+    assert str(caught.value) == "the base image s2i.local/python:3.13 is not on this machine"
+
+
+def test_an_image_cannot_take_the_name_of_what_it_starts_from() -> None:
+    with pytest.raises(S2IError) as caught:
+        admit(engine({"python": None}), "FROM python\n", ("docker.io/library/python:latest",), lambda event: None)
+    assert caught.value.code == "E_TAG"
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("python", "python:latest"),
+        ("docker.io/library/python:3", "python:3"),
+        ("localhost:5000/x", "localhost:5000/x:latest"),
+        ("x@sha256:aa", "x@sha256:aa"),
+    ],
+)
+def test_an_image_has_one_spelling(value: str, name: str) -> None:
+    assert image_name(value) == name
