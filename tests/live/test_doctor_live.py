@@ -93,6 +93,13 @@ def test_an_engine_that_is_not_there_is_told_and_exits_6(monkeypatch: pytest.Mon
     ]
 
 
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S2I_HTTP_PORT", "web")
+    code, _, err = s2i("doctor")
+    assert code == 2
+    assert err.startswith('error: the port cannot be "web"')
+
+
 def test_the_runtime_base_runs_hardened_with_all_that_apps_import(base: Base, client: docker.DockerClient) -> None:
     said = _run(client, base.runtime, ["python3", "-c", "import json" + IMPORTS])
     assert json.loads(said) == {
