@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
+
+# No test of this project times anything: a loaded machine is not a fault. CI tries the same examples each time.
+settings.register_profile("s2i", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("s2i")
 
 LIVE = Path(__file__).parent / "live"
 
