@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -108,7 +109,7 @@ def title(source: sources.Source) -> str:
 
 def limit(text: str) -> float:
     """Return a limit in seconds, 1 to 86400. Raises E_VALUE, E_LIMIT."""
-    if not text.isascii() or not text.lstrip("-").isdigit():
+    if not re.fullmatch(r"-?[0-9]+", text):
         raise E_VALUE(what="timeout", value=text, why="it is not a whole number of seconds", command="build")
     if len(text) > len(str(MOST_SECONDS)) or not 1 <= int(text) <= MOST_SECONDS:
         advice = f"give 1 to {MOST_SECONDS} seconds, which is a day"

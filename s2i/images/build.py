@@ -14,6 +14,7 @@ from s2i.engines.docker import connection
 from s2i.errors import E_BUILD_CANCELLED, E_BUILD_TIMEOUT
 from s2i.images import admission, classic, clients, command
 from s2i.images.clients import BuildClient
+from s2i.images.context import tell_apart
 from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
 from s2i.images.dockerfile import render
 from s2i.images.events import Image, StepEvent
@@ -115,6 +116,8 @@ def _stage(tree: Tree, plan: BuildPlan, client: BuildClient, order: command.Orde
     else:
         dockerfile = render(plan)
     tree.stage(source)
+    if client.kind != "classic":
+        tell_apart(tree, source)
     order.dockerfile.write_text(dockerfile)
     # Beats a .dockerignore of the source, which the tree has respected already: a second reading by other rules
     # could leave out what the Dockerfile names.

@@ -442,5 +442,6 @@ def contents(engine: docker.DockerClient, image: str) -> dict[str, bytes]:
 def unpacked(data: bytes) -> dict[str, bytes]:
     """Return the files of a tar archive by their names."""
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        handles = ((member.name.removeprefix("./"), archive.extractfile(member)) for member in archive)
+        files = (member for member in archive if member.isfile())
+        handles = ((member.name.removeprefix("./"), archive.extractfile(member)) for member in files)
         return {name: handle.read() if handle else b"" for name, handle in handles}
