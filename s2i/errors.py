@@ -274,7 +274,7 @@ E_GIT_FSCK = Kind(
     "`git fsck --full` names them; they are dangerous to check out and nothing was",
 )
 E_GIT = Kind("E_GIT", 3, "git failed on {url}: {why}", "try the same with `git clone`")
-E_CANCELLED = Kind("E_CANCELLED", 130, "cancelled while {doing}", "")
+E_CANCELLED = Kind("E_CANCELLED", 130, "cancelled while {doing}", "nothing was changed; run it again")
 
 # The engine: exit 6 ------------------------------------------------------------------------------------------
 
@@ -328,7 +328,7 @@ E_ROLLOUT = Kind(
     "E_ROLLOUT",
     6,
     "revision {number} of {name} did not come up: {why}{log:400}",
-    "{serving}; `s2i app logs {name}` shows what the app says",
+    "{serving}; mend the source and deploy it again",
 )
 E_INTERRUPTED = Kind(
     "E_INTERRUPTED",
@@ -354,8 +354,11 @@ E_SERVER_VERSION = Kind(
     "the server runs s2i {server}, this is s2i {client}",
     "restart it (apps keep running): `s2i server stop`, then the same command again",
 )
-E_REQUEST = Kind("E_REQUEST", 2, "the request cannot be understood: {why}", "")
+E_REQUEST = Kind(
+    "E_REQUEST", 2, "the request cannot be understood: {why}", "use a command line of the same version as the server"
+)
 E_FORBIDDEN = Kind("E_FORBIDDEN", 3, "{what} is not allowed {where_from}", "name a Git repository")
+
 # Containers and routes: exits 2 and 6 ------------------------------------------------------------------------
 
 E_ENV = Kind(

@@ -7,13 +7,17 @@ from collections.abc import Sequence
 
 from s2i.errors import E_ENTRYPOINT
 from s2i.planning.candidates import Candidate
-from s2i.planning.code import Binding, Code, Module
+from s2i.planning.code import Code
+from s2i.planning.module import Binding, Module
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 def settings(code: Code) -> Module | None:
-    """Return the module of the settings that manage.py names. Raises E_ENTRYPOINT for a name that cannot be one."""
+    """Return the module of the settings: the one that manage.py names, else the outermost that looks like one.
+
+    Raises E_ENTRYPOINT for a name that cannot be a module's.
+    """
     for module in code.modules.values():
         if module.settings is None or module.name.rpartition(".")[2] != "manage":
             continue
@@ -21,8 +25,10 @@ def settings(code: Code) -> Module | None:
         if not _DOTTED.fullmatch(value):
             why = "manage.py names settings that cannot be a module"
             raise E_ENTRYPOINT(value=value, why=why, where=f"{module.path}:{line}")
-        return code.modules.get(value)
-    return None
+        if value in code.modules:
+            return code.modules[value]
+    alike = [m for m in code.modules.values() if "ROOT_URLCONF" in m.bindings]
+    return min(alike, key=lambda m: (m.name.count("."), m.name.rpartition(".")[2] != "settings", m.name), default=None)
 
 
 def entry(code: Code, candidates: Sequence[Candidate]) -> tuple[Candidate, str] | None:

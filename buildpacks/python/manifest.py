@@ -59,10 +59,10 @@ def read(tree: Tree) -> Manifest:
     """Return the manifest to install from. Raises E_TOML, E_REQ… (exit 3), E_UNSUPPORTED (exit 4)."""
     table = toml.read(tree, "pyproject.toml") if "pyproject.toml" in tree else {}
     project = _project(table)
-    is_project = "build-system" in table or "setup.py" in tree
+    is_project = "build-system" in table or "setup.py" in tree or _is_package(table)
     python = _requires_python(tree, project)
     if project and "uv.lock" in tree:
-        return _from_lock(tree, project, table, python)
+        return _from_lock(tree, project, is_project, python)
     if "requirements.txt" in tree:
         found = requirements.read(tree, "requirements.txt")
         return Manifest(
@@ -105,7 +105,15 @@ def _without(tree: Tree, table: dict[str, Any], is_project: bool) -> Manifest:
         raise E_UNSUPPORTED(what="Poetry's own table", fix=_write_requirements("poetry"), where="pyproject.toml")
     if "Pipfile" in tree:
         raise E_UNSUPPORTED(what="a Pipfile", fix=_write_requirements("pipenv"), where="Pipfile")
-    return Manifest(manager="none", decision=Decision("manager", "none", "no manifest found", "likely"))
+    decision = Decision("manager", "none", "no manifest found", "likely")
+    return Manifest(manager="none", decision=decision, is_project=is_project)
+
+
+def _is_package(table: dict[str, Any]) -> bool:
+    """Say whether ``tool.uv.package`` is set: uv then builds the project without a [build-system]."""
+    tool = table.get("tool")
+    uv = tool.get("uv") if isinstance(tool, dict) else None
+    return isinstance(uv, dict) and uv.get("package") is True
 
 
 def _write_requirements(tool: str) -> str:
@@ -154,7 +162,7 @@ class _Lock(msgspec.Struct, frozen=True):
     requires_python: str = msgspec.field(name="requires-python", default="")
 
 
-def _from_lock(tree: Tree, project: Project, table: dict[str, Any], python: tuple[version.Wish, ...]) -> Manifest:
+def _from_lock(tree: Tree, project: Project, is_project: bool, python: tuple[version.Wish, ...]) -> Manifest:
     lock = toml.convert(toml.read(tree, "uv.lock", LOCK_LIMIT), _Lock, "uv.lock")
     if lock.requires_python:
         where = toml.line_of(tree, "uv.lock", "requires-python")
@@ -172,7 +180,7 @@ def _from_lock(tree: Tree, project: Project, table: dict[str, Any], python: tupl
         installed=frozenset() if stale else frozenset(requirements.normalise(k.name) for k in lock.package),
         python=python,
         needs_source=bool(places - {"", "."}) or "dependencies" in project.dynamic,
-        is_project="build-system" in table,
+        is_project=is_project,
         dynamic_version="version" in project.dynamic,
         stale=stale,
         notices=(notice,) if stale else (),

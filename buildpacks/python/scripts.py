@@ -8,8 +8,9 @@ import msgspec
 
 from buildpacks.python.manifest import Manifest
 from s2i.errors import E_AMBIGUOUS, E_ENTRYPOINT, E_NO_ENTRY
-from s2i.planning.code import Code, Module
+from s2i.planning.code import Code
 from s2i.planning.evidence import Evidence, decide
+from s2i.planning.module import Module
 from s2i.planning.plan import Decision
 from s2i.planning.settings import Given
 from s2i.sources import Notice, Tree
@@ -36,7 +37,9 @@ def choose(tree: Tree, code: Code, given: Given, manifest: Manifest) -> Script:
         if path not in tree:
             raise E_ENTRYPOINT(value=path, why="there is no such file", where=where)
         return Script(path, Decision("entry", path, where))
-    runnable = [m for m in code.modules.values() if "/" not in m.path and m.name not in NOT_SCRIPTS and _runs(m)]
+    # Beside packaging, __main__.py at the root starts the tool from a checkout: it is no more of a job than the rest.
+    aside = NOT_SCRIPTS | ({"__main__"} if manifest.is_project else set())
+    runnable = [m for m in code.modules.values() if "/" not in m.path and m.name not in aside and _runs(m)]
     if not runnable:
         runnable = [m for m in code.modules.values() if m.path.endswith("/__main__.py")]
         if not runnable and manifest.asked and {e.path for e in tree.files} <= set(manifest.files):

@@ -35,6 +35,7 @@ def make_app(platform: Platform, *, local: bool) -> Litestar:
         exception_handlers={S2IError: _refused, HTTPException: _http, Exception: _broken},
         request_max_body_size=BODY_LIMIT,
         openapi_config=None,
+        logging_config=None,
     )
 
 

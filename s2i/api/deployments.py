@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Stream
 
 from s2i.control.deploy import Request
@@ -25,24 +26,24 @@ def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
     """Return the handlers under /v1/projects/P/deployments."""
 
     @post("/v1/projects/{project:str}/deployments", sync_to_thread=True)
-    def begin(project: str, body: bytes) -> Deployment:
-        return platform.deployments.begin(project, _request(body, local=local))
+    def begin(project: FromPath[str], body: RawBody) -> Deployment:
+        return platform.deployments.begin(project, _request(body, local=local), network=not local)
 
     @get("/v1/projects/{project:str}/deployments", sync_to_thread=True)
-    def every(project: str) -> list[Deployment]:
+    def every(project: FromPath[str]) -> list[Deployment]:
         return list(platform.store.deployments(project))
 
     @get("/v1/projects/{project:str}/deployments/{ident:str}", sync_to_thread=True)
-    def one(project: str, ident: str) -> Deployment:
+    def one(project: FromPath[str], ident: FromPath[str]) -> Deployment:
         return platform.store.deployment(project, ident)
 
     @get("/v1/projects/{project:str}/deployments/{ident:str}/events", sync_to_thread=True)
-    def events(project: str, ident: str, start: int = 0) -> Stream:
+    def events(project: FromPath[str], ident: FromPath[str], start: FromQuery[int] = 0) -> Stream:
         platform.store.deployment(project, ident)
         return Stream(_follow(platform, project, ident, start), media_type=NDJSON)
 
     @post("/v1/projects/{project:str}/deployments/{ident:str}/cancel", sync_to_thread=True)
-    def cancel(project: str, ident: str) -> Deployment:
+    def cancel(project: FromPath[str], ident: FromPath[str]) -> Deployment:
         return platform.deployments.cancel(project, ident)
 
     return [begin, every, one, events, cancel]
@@ -58,7 +59,7 @@ def _request(body: bytes, *, local: bool) -> Request:
     return request
 
 
-async def _follow(platform: Platform, project: str, ident: str, start: int) -> AsyncIterator[bytes]:
+async def _follow(platform: Platform, project: FromPath[str], ident: FromPath[str], start: int) -> AsyncIterator[bytes]:
     journal, offset = Journal(ident), 0
     while not platform.stopping.is_set():
         # The status first: what is written before the end is in the file when the status says so.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 from litestar import delete, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
 from s2i.api.lines import in_thread
@@ -43,22 +44,24 @@ def _apps(platform: Platform) -> list[HTTPRouteHandler]:
     store = platform.store
 
     @get("/v1/projects/{project:str}/apps", sync_to_thread=True)
-    def every(project: str) -> list[AppView]:
+    def every(project: FromPath[str]) -> list[AppView]:
         return [_view(platform, app) for app in store.apps(project)]
 
     @get("/v1/projects/{project:str}/apps/{name:str}", sync_to_thread=True)
-    def one(project: str, name: str) -> AppView:
+    def one(project: FromPath[str], name: FromPath[str]) -> AppView:
         view = _view(platform, store.app(project, name))
         revisions, events = list(store.revisions(project, name)), list(store.events(project, name))
         return msgspec.structs.replace(view, revisions=revisions, events=events)
 
     @get("/v1/projects/{project:str}/apps/{name:str}/logs", sync_to_thread=True)
-    def logs(project: str, name: str, follow: bool = False, tail: int | None = None) -> Stream:
+    def logs(
+        project: FromPath[str], name: FromPath[str], follow: FromQuery[bool] = False, tail: FromQuery[int | None] = None
+    ) -> Stream:
         lines = platform.app_logs(store.app(project, name), follow=follow, tail=tail)
         return _stream(lines, platform)
 
     @delete("/v1/projects/{project:str}/apps/{name:str}", status_code=200, sync_to_thread=True)
-    def remove(project: str, name: str) -> dict[str, str]:
+    def remove(project: FromPath[str], name: FromPath[str]) -> dict[str, str]:
         platform.delete_app(project, name)
         return {"deleted": name}
 
@@ -67,15 +70,15 @@ def _apps(platform: Platform) -> list[HTTPRouteHandler]:
 
 def _jobs(platform: Platform) -> list[HTTPRouteHandler]:
     @get("/v1/projects/{project:str}/jobs", sync_to_thread=True)
-    def every(project: str) -> list[Job]:
+    def every(project: FromPath[str]) -> list[Job]:
         return list(platform.store.jobs(project))
 
     @get("/v1/projects/{project:str}/jobs/{name:str}", sync_to_thread=True)
-    def one(project: str, name: str) -> Job:
+    def one(project: FromPath[str], name: FromPath[str]) -> Job:
         return platform.store.job(project, name)
 
     @delete("/v1/projects/{project:str}/jobs/{name:str}", status_code=200, sync_to_thread=True)
-    def remove(project: str, name: str) -> dict[str, str]:
+    def remove(project: FromPath[str], name: FromPath[str]) -> dict[str, str]:
         platform.delete_job(project, name)
         return {"deleted": name}
 
@@ -86,19 +89,21 @@ def _runs(platform: Platform) -> list[HTTPRouteHandler]:
     store = platform.store
 
     @get("/v1/projects/{project:str}/jobruns", sync_to_thread=True)
-    def every(project: str) -> list[JobRun]:
+    def every(project: FromPath[str]) -> list[JobRun]:
         return list(store.runs(project))
 
     @get("/v1/projects/{project:str}/jobruns/{name:str}", sync_to_thread=True)
-    def one(project: str, name: str) -> JobRun:
+    def one(project: FromPath[str], name: FromPath[str]) -> JobRun:
         return store.run(project, name)
 
     @get("/v1/projects/{project:str}/jobruns/{name:str}/logs", sync_to_thread=True)
-    def logs(project: str, name: str, follow: bool = False, tail: int | None = None) -> Stream:
+    def logs(
+        project: FromPath[str], name: FromPath[str], follow: FromQuery[bool] = False, tail: FromQuery[int | None] = None
+    ) -> Stream:
         return _stream(platform.run_logs(store.run(project, name), follow=follow, tail=tail), platform)
 
     @delete("/v1/projects/{project:str}/jobruns/{name:str}", status_code=200, sync_to_thread=True)
-    def remove(project: str, name: str) -> dict[str, str]:
+    def remove(project: FromPath[str], name: FromPath[str]) -> dict[str, str]:
         platform.delete_run(project, name)
         return {"deleted": name}
 

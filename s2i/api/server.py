@@ -7,6 +7,7 @@ import os
 import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromQuery, RawBody
 
 import s2i
 from s2i.control.platform import Platform
@@ -37,7 +38,7 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
     """Return the handlers under /v1/server."""
 
     @get("/v1/server", sync_to_thread=True)
-    def view(full: bool = False) -> ServerView:
+    def view(full: FromQuery[bool] = False) -> ServerView:
         engine, problem = None, ""
         if full:
             try:
@@ -49,7 +50,7 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
         return ServerView(s2i.__version__, os.getpid(), store.server, platform.started, port, count, engine, problem)
 
     @post("/v1/server/stop", status_code=200, sync_to_thread=True)
-    def stop(body: bytes) -> dict[str, int]:
+    def stop(body: RawBody) -> dict[str, int]:
         try:
             wish = msgspec.json.decode(body or b"{}", type=Stop)
         except msgspec.MsgspecError as error:

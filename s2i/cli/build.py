@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,12 +16,9 @@ import msgspec
 from s2i import sources
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
-from s2i.errors import E_LIMIT, E_VALUE
 
 if TYPE_CHECKING:
     from s2i.images.events import Image
-
-MOST_SECONDS = 86400
 
 
 @click.command()
@@ -50,8 +46,9 @@ def build(
     """
     from s2i.engines.docker import connection
     from s2i.images import admission
+    from s2i.resources.config import parse_seconds
 
-    seconds = limit(timeout)
+    seconds = parse_seconds(timeout)
     checked = tuple(admission.tag(tag) for tag in tags)
     source = sources.parse(src, commit=commit, context_dir=context_dir)
     connection.client()  # says so at once when there is no engine, not after a clone
@@ -105,16 +102,6 @@ def title(source: sources.Source) -> str:
     """Return what a person calls the source: the last part of its path or URL."""
     place = os.path.realpath(source.path) if isinstance(source, sources.Folder) else source.url
     return (source.subdir or place).rstrip("/").rpartition("/")[2].rpartition(":")[2]
-
-
-def limit(text: str) -> float:
-    """Return a limit in seconds, 1 to 86400. Raises E_VALUE, E_LIMIT."""
-    if not re.fullmatch(r"-?[0-9]+", text):
-        raise E_VALUE(what="timeout", value=text, why="it is not a whole number of seconds", command="build")
-    if len(text) > len(str(MOST_SECONDS)) or not 1 <= int(text) <= MOST_SECONDS:
-        advice = f"give 1 to {MOST_SECONDS} seconds, which is a day"
-        raise E_LIMIT(what="the timeout", value=text, why="it is out of range", advice=advice)
-    return float(text)
 
 
 @contextlib.contextmanager

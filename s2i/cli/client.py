@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -113,7 +114,9 @@ def _start(client: Client) -> dict[str, Any] | None:
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_suffix(".log.1"))
     size = log.stat().st_size if log.exists() else 0
-    pid = shell.spawn((sys.executable, "-m", "s2i", "server", "run", "-o", "json"), log=log, cwd=Path("/"))
+    pid = shell.spawn(
+        (sys.executable, "-m", "s2i", "server", "run", "-o", "json"), log=log, env=_environment(), cwd=Path("/")
+    )
     until = time.monotonic() + START_SECONDS
     ended = False
     while time.monotonic() < until:
@@ -124,6 +127,14 @@ def _start(client: Client) -> dict[str, Any] | None:
         ended = not shell.alive(pid)
         time.sleep(0.02)
     raise _silent(f"it did not answer within {START_SECONDS:g} s")
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment for a server, whose working directory is another one."""
+    environment = dict(os.environ)
+    if paths := environment.get("PYTHONPATH"):
+        environment["PYTHONPATH"] = os.pathsep.join(str(Path(path).absolute()) for path in paths.split(os.pathsep))
+    return environment
 
 
 def _locked() -> bool:

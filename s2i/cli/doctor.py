@@ -24,7 +24,9 @@ MARKS = {"ok": ("✓", "ok  "), "warn": ("!", "warn"), "fail": ("✗", "FAIL")}
 
 @click.command()
 @click.option("--fix", is_flag=True, help="Install and start an engine, make base images (root, Debian or Ubuntu).")
-@click.option("--python", "pythons", multiple=True, metavar="X.Y", help="A Python to have base images of. Repeatable.")
+@click.option(
+    "--python", "pythons", multiple=True, metavar="X.Y", help="One more Python to have base images of. Repeatable."
+)
 @output_option
 def doctor(fix: bool, pythons: tuple[str, ...], output: str | None) -> int:
     """Check what s2i needs on this machine, a line each, and say how to mend what is wrong.
@@ -33,12 +35,12 @@ def doctor(fix: bool, pythons: tuple[str, ...], output: str | None) -> int:
 
     \b
     s2i doctor
-    sudo s2i doctor --fix --python 3.11
+    sudo s2i doctor --fix --python 3.9
     """
     from s2i.engines.docker import checks
     from s2i.images import bases
 
-    wanted = tuple(_known_python(python) for python in pythons) or bases.defaults()
+    wanted = tuple(dict.fromkeys((*bases.defaults(), *(_known_python(python) for python in pythons))))
     if fix:
         _fix(wanted)
     found = tuple(_checks(wanted))
@@ -86,7 +88,7 @@ def _checks(wanted: tuple[str, ...]) -> Iterator[Check]:
     state = _existing(dirs.state())
     yield checks.disk("s2i", str(state), shutil.disk_usage(state).free)
     yield checks.port(*_port())
-    yield checks.certificates(command.ca_bundle())
+    yield checks.certificates(command.ca_bundle(os.environ))
     beside = Path(sys.executable).parent / "caddy"
     yield checks.proxy(str(beside) if beside.exists() else shell.find("caddy"))
 
@@ -134,7 +136,7 @@ def _holes(version: Mapping[str, Any], local: bool) -> Iterator[Check]:
     versions = {name: part["Version"].removeprefix("v") for name, part in parts.items()}
     # Debian puts the package's own version where upstream puts the commit.
     shown = {name: _package(part) or versions[name] for name, part in parts.items()}
-    found = holes.open_ones(versions, holes.changelog if local else lambda package: "")
+    found = holes.open_ones(versions, shown, holes.changelog if local else lambda package: "")
     yield from (checks.hole(hole, shown[hole.component]) for hole in found)
     if not found:
         yield checks.no_hole(shown)

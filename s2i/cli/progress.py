@@ -77,7 +77,7 @@ class Progress:
         """Show one event of a deployment, as the server sends it."""
         match event.get("type"):
             case "stage":
-                self.say(f"{event['name']:<7}{event['text']}")
+                self.say(f"{event['name']:<6} {event['text']}")
             case "notice":
                 self.notice(Notice(event.get("code", ""), event.get("message", ""), event.get("where", "")))
             case "step":

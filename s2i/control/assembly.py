@@ -6,10 +6,14 @@ from s2i.control.pipeline import build
 from s2i.control.platform import Platform, late, open_store
 from s2i.engines.docker.engine import DockerEngine
 from s2i.router.caddy import CaddyRouter
+from s2i.router.gate import Gate
 
 
 def assemble() -> Platform:
-    """Return the platform of this machine. Raises E_STORE; a missing engine is waited for."""
+    """Return the platform of this machine. Raises E_STORE, E_ROUTER; a missing engine is waited for."""
     store = open_store()
     server = store.server
-    return Platform(store, late(lambda: DockerEngine(server)), CaddyRouter(), build)
+    router = CaddyRouter()
+    platform = Platform(store, late(lambda: DockerEngine(server)), router, build)
+    platform.gate = Gate(router.places.gate, platform.loop.wake)
+    return platform

@@ -15,7 +15,7 @@ import msgspec
 from s2i.control.execute import World
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
-from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, E_ROLLOUT, Kind, S2IError
+from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, E_ROLLOUT, S2IError
 from s2i.resources.app import Config, Deployment, DeploymentStatus, Revision
 from s2i.resources.config import checked_config
 from s2i.resources.job import Job
@@ -23,7 +23,7 @@ from s2i.resources.names import app_name, project_name
 from s2i.sources import Folder, Source
 
 POLL_SECONDS = 0.03
-ENDS: dict[Kind, DeploymentStatus] = {E_CANCELLED: "cancelled", E_INTERRUPTED: "interrupted"}
+ENDS: dict[int, DeploymentStatus] = {E_CANCELLED.exit: "cancelled", E_INTERRUPTED.exit: "interrupted"}
 KEEP = 200  # deployments that are remembered
 
 log = logging.getLogger("s2i")
@@ -53,10 +53,15 @@ Emit = Callable[[dict[str, object]], None]
 
 
 class Task(msgspec.Struct, frozen=True):
-    """One build to do: ``labels`` go on the image; ``emit`` takes events; ``cancelled`` ends it early."""
+    """One build to do: ``labels`` go on the image; ``emit`` takes events; ``cancelled`` ends it early.
+
+    ``network``: the caller is not the person at the keyboard (see sources.Policy). ``place``: the source, for people.
+    """
 
     project: str
     request: Request
+    place: str
+    network: bool
     labels: dict[str, str]
     emit: Emit
     cancelled: threading.Event
@@ -68,13 +73,16 @@ Build = Callable[[Task], Built]
 class Deployments:
     """The deployments of one server: one at a time for each name."""
 
-    def __init__(self, world: World, loop: Loop, build: Build, labels: Callable[[str, str], dict[str, str]]) -> None:
+    def __init__(self, world: World, loop: Loop, build: Build, labels: Callable[[str], dict[str, str]]) -> None:
         self._world, self._store, self._loop = world, world.store, loop
         self._build, self._labels = build, labels
         self._cancels: dict[str, threading.Event] = {}
 
-    def begin(self, project: str, request: Request) -> Deployment:
-        """Start a deployment and return it. Raises E_NAME, E_ENV, E_LIMIT, E_PORT, E_BUSY, E_DOCKER."""
+    def begin(self, project: str, request: Request, *, network: bool = False) -> Deployment:
+        """Start a deployment and return it. ``network``: see Task.
+
+        Raises E_NAME, E_ENV, E_LIMIT, E_PORT, E_BUSY, E_DOCKER.
+        """
         project_name(project)
         app_name(request.name)
         checked_config(request.config)
@@ -84,7 +92,7 @@ class Deployments:
         self._store.open_deployment(new)
         self._prune()
         self._cancels[ident] = threading.Event()
-        self._spawn(lambda: self._carry_out(new, request), ident)
+        self._spawn(lambda: self._guarded(new, lambda: self._build_and_accept(new, request, network)), ident)
         return new
 
     def cancel(self, project: str, ident: str) -> Deployment:
@@ -113,14 +121,11 @@ class Deployments:
     def _spawn(self, work: Callable[[], None], ident: str) -> None:
         threading.Thread(target=work, name=f"deploy {ident}", daemon=True).start()
 
-    def _carry_out(self, new: Deployment, request: Request) -> None:
-        self._guarded(new, lambda: self._build_and_accept(new, request))
-
-    def _build_and_accept(self, new: Deployment, request: Request) -> None:
+    def _build_and_accept(self, new: Deployment, request: Request, network: bool) -> None:
         journal, cancelled = Journal(new.id), self._cancels[new.id]
         try:
-            labels = self._labels(new.project, new.name)
-            built = self._build(Task(new.project, request, labels, journal.write, cancelled))
+            task = Task(new.project, request, new.source, network, self._labels(new.project), journal.write, cancelled)
+            built = self._build(task)
             if cancelled.is_set():
                 raise E_CANCELLED(doing="it was being built")
             accepted = self._accept(new, request, built)
@@ -183,7 +188,7 @@ class Deployments:
 
     def _fail(self, one: Deployment, error: S2IError) -> None:
         wire: dict[str, str | int] = {**error.as_dict(), "exit": error.exit}
-        status = ENDS.get(error.kind, "failed")
+        status = ENDS.get(error.exit, "failed")
         Journal(one.id).write({"type": "error", "error": wire})
         self._store.change_deployment(one.id, status=status, error=wire, finished=self._world.now())
 

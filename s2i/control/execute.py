@@ -86,9 +86,11 @@ def run_log(project: str, run: str) -> Path:
 
 def sweep_images(world: World) -> None:
     """Remove the images of this server that no revision, job or open run needs; none while a build is under way."""
+    # In this order: an image that is seen and whose build has ended is either wanted by now or left over.
+    found = world.engine.image_ids()
     if any(one.status == "building" for one in world.store.deployments()):
         return
-    for image in set(world.engine.image_ids()) - world.store.images():
+    for image in set(found) - world.store.images():
         world.engine.remove_image(image)
 
 

@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -23,6 +23,7 @@ IDLE_SECONDS = 0.7
 RUNS_SECONDS = 0.2  # while a job runs: its end is seen by looking
 ROLLOUT_SECONDS = 0.1  # while a revision comes up: its exit is seen by looking, its first answer is told
 DRAIN_SECONDS = 0.02
+WAKE_SECONDS = 15.0
 FAULT_SECONDS = (0.5, 1.0, 2.0, 5.0)  # after so many failures in a row
 
 log = logging.getLogger("s2i")
@@ -59,6 +60,8 @@ class Loop:
         self._held: dict[Lane, _Held] = {}
         self._notes: dict[Slot, Note] = {}
         self._refused: queue.SimpleQueue[tuple[Slot, str]] = queue.SimpleQueue()
+        self._begun = self._done = 0  # looks, counted
+        self._serving: dict[tuple[str, str], tuple[str, float]] = {}  # address ("" while down), when it may restart
         self._faults = 0
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
 
@@ -70,7 +73,8 @@ class Loop:
         """Begin nothing new, and wait for what is being done."""
         self._ended.set()
         self.kick()
-        self._thread.join(timeout)
+        if self._thread.is_alive():
+            self._thread.join(timeout)
         until = time.monotonic() + timeout
         while self._busy and time.monotonic() < until:
             time.sleep(0.02)
@@ -79,8 +83,28 @@ class Loop:
         """Look again now."""
         self._kicked.set()
 
+    def wake(self, project: str, app: str, limit: float = WAKE_SECONDS) -> str | None:
+        """Return the address of an app's instance as soon as it answers; None: not within ``limit`` seconds.
+
+        Called for a request that found nobody listening: the last look is older than that, so look again first.
+        """
+        until = self._clock() + limit
+        while (now := self._clock()) < until and not self._ended.is_set():
+            look = self._begun + 1
+            self.kick()
+            while self._done < look and self._clock() < until and not self._ended.is_set():
+                time.sleep(0.005)
+            address, retry_at = self._serving.get((project, app), ("", until))
+            if (project, app) not in self._serving or (not address and retry_at >= until):
+                return None
+            if address and self._prober.answers(address):
+                return address
+            time.sleep(max(0.0, min(retry_at - now, 0.05)))
+        return None
+
     def step(self) -> float:
         """Look, decide, act once; return the seconds until the next look is due."""
+        self._begun += 1
         with self._lock:
             busy = frozenset(self._busy)
         try:
@@ -103,6 +127,8 @@ class Loop:
         for held, actions in _by_lane(reconcile(wanted, seen, self._notes, now)):
             if held not in busy and self._rested(held, now):
                 self._begin(held, actions)
+        self._serving = _serving(wanted, seen, self._notes)
+        self._done = self._begun
         return _pause(wanted, seen)
 
     def _run(self) -> None:
@@ -165,13 +191,29 @@ class Loop:
             self.kick()
 
     def _one(self, action: Action) -> None:
-        log.info("%s", action)
+        log.info("%s %s", type(action).__name__, "/".join(filter(None, lane(action)[1:])))
         try:
             execute(action, self._world)
         except S2IError as error:
             if not isinstance(action, StartInstance) or engine_down(error):
                 raise
             self._refused.put((slot(action.work.owner), str(error)))
+
+
+def _serving(wanted: Wanted, seen: Seen, notes: Mapping[Slot, Note]) -> dict[tuple[str, str], tuple[str, float]]:
+    """Return where each app's serving instance runs ("" while it does not), and when it may be started again."""
+    slots = group(seen.containers)
+    found = {}
+    for app in wanted.apps:
+        for revision in wanted.revisions:
+            if (revision.project, revision.app, revision.number) != (app.project, app.name, app.serving):
+                continue
+            key = slot(instance_of(revision).owner)
+            sandbox, instance = slots.get(key, (None, None))
+            runs = sandbox and instance and instance.state == "running"
+            address = sandbox.address if sandbox and runs and not app.deleting else ""
+            found[app.project, app.name] = (address, notes.get(key, Note()).retry_at)
+    return found
 
 
 def _in_thread(lane: Callable[[], None]) -> None:

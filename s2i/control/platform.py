@@ -18,9 +18,12 @@ from s2i.errors import E_BUSY
 from s2i.resources import labels
 from s2i.resources.app import App
 from s2i.resources.job import JobRun
+from s2i.router.gate import Gate
 from s2i.router.router import Router
+from s2i.sources.workspace import sweep
 
 DELETE_SECONDS = 60.0
+SWEEP_SECONDS = 1.5  # after the start: the last work of a killed server is older than a moment then
 
 
 class Platform:
@@ -34,11 +37,17 @@ class Platform:
         self.world = World(engine, router, store, time.time)
         self.loop = Loop(self.world)
         self.deployments = Deployments(self.world, self.loop, build, self._labels)
+        self.gate: Gate | None = None  # where the router asks for an app that does not answer
         self.stopping = threading.Event()
 
     def start(self) -> None:
         """Take up what a server before this one left, and begin."""
+        later = threading.Timer(SWEEP_SECONDS, lambda: sweep(time.time()))
+        later.daemon = True
+        later.start()
         self.deployments.recover()
+        if self.gate:
+            self.gate.start()
         self.loop.start()
 
     def stop(self) -> None:
@@ -46,6 +55,8 @@ class Platform:
         self.deployments.stop()
         self.loop.stop()
         self.router.stop()
+        if self.gate:
+            self.gate.stop()
         self.store.close()
 
     def remove_all(self) -> dict[str, int]:
@@ -107,7 +118,7 @@ class Platform:
                     return self.engine.logs(one.id, follow=follow, tail=tail)
         return _saved(run, tail)
 
-    def _labels(self, project: str, _name: str) -> dict[str, str]:
+    def _labels(self, project: str) -> dict[str, str]:
         return {labels.SERVER: self.store.server, labels.PROJECT: project}
 
 

@@ -16,7 +16,7 @@ class Prober:
 
     def __init__(self, on_ready: Callable[[], None], probe: Callable[[str], bool] | None = None) -> None:
         self._on_ready = on_ready
-        self._probe = probe or answers
+        self.answers = probe or answers
         self._lock = threading.Lock()
         self._ready: dict[str, str] = {}
         self._probing: dict[str, str] = {}
@@ -39,7 +39,7 @@ class Prober:
             with self._lock:
                 if self._probing.get(container) != address:
                     return
-            if self._probe(address):
+            if self.answers(address):
                 break
             time.sleep(PAUSE_SECONDS)
         with self._lock:

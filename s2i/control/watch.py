@@ -68,7 +68,7 @@ def group(containers: tuple[Observed, ...]) -> dict[Slot, tuple[Observed | None,
 def failed_start(note: Note, why: str, now: float) -> Note:
     """Return ``note`` after the engine could not start the slot's instance."""
     crashes = note.crashes + 1
-    return msgspec.structs.replace(note, error=why, crashes=crashes, retry_at=now + delay(crashes + 1))
+    return msgspec.structs.replace(note, error=why, crashes=crashes, retry_at=now + delay(crashes))
 
 
 def delay(crashes: int) -> float:

@@ -109,7 +109,7 @@ class Engine(Protocol):
         """Say whether the image (id or name) is here."""
 
     def remove_project(self, project: str) -> None:
-        """Remove the project's network and images."""
+        """Remove the project's containers, network and images."""
 
     def remove_all(self) -> dict[str, int]:
         """Remove everything that carries this server's label; return counts by "containers", "networks" ..."""

@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from s2i.planning.code import Binding, Code, Module
+from s2i.planning.code import Code
+from s2i.planning.module import Binding, Module
 
 WebKind = Literal["wsgi", "asgi"]
 _HOPS = 12

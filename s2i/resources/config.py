@@ -89,6 +89,13 @@ def checked_port(port: int) -> int:
     return port
 
 
+def parse_seconds(text: str, what: str = "timeout", most: int = 86400) -> float:
+    """Parse a whole number of seconds from 1 to ``most``. Raises E_LIMIT."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
+        raise E_LIMIT(what=what, value=text, why="it is not a number of seconds", least="1", most=most)
+    return float(text)
+
+
 def checked_config(config: Config) -> Config:
     """Return ``config`` when all of it can be run: for what came over the wire. Raises E_ENV, E_LIMIT, E_PORT."""
     checked_env(config.env)

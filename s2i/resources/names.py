@@ -7,6 +7,7 @@ import re
 from s2i.errors import E_NAME
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+RUN_NAME = re.compile(NAME.pattern + r"-[1-9][0-9]{0,8}")  # of a job's run: may be longer than a job's
 RESERVED = frozenset({"default", "api", "admin", "localhost", "s2i", "www-admin"})
 
 
@@ -20,6 +21,11 @@ def app_name(value: str) -> str:
 def project_name(value: str) -> str:
     """Return ``value`` when it can name a project. Raises E_NAME."""
     return _checked("project", value)
+
+
+def thing_name(what: str, value: str) -> str:
+    """Return ``value`` when it can be the name of an existing ``what`` (an app, a job run ...). Raises E_NAME."""
+    return value if RUN_NAME.fullmatch(value) else _checked(what, value)
 
 
 def suggest(text: str) -> str:

@@ -24,6 +24,7 @@ from s2i.errors import (
     escape,
 )
 from s2i.sources import faults, git, local
+from s2i.sources.commit import read
 from s2i.sources.limits import Limits
 from s2i.sources.policy import Policy
 from s2i.sources.source import Git
@@ -131,13 +132,11 @@ def _fetch(site: git.Site, wanted: Wanted, source: Git) -> tuple[str, int]:
         done = git.run(site, repository, "fetch", *options, "--", source.url, refspec, talks=True)
     if done.code:
         raise faults.explain(done, site.remote, site.limits, source.commit)
-    done = git.run(site, repository, "show", "-s", "--no-show-signature", "--format=%H %ct", f"{HELD}^{{commit}}", "--")
-    if not (match := re.fullmatch(rb"([0-9a-f]{40,64}) (\d+)\n", done.out)):
+    if not (found := read(site, site.repository, f"{HELD}^{{commit}}")):
         raise E_GIT(url=source.url, why=f"{wanted.name} is no commit")
-    commit = match[1].decode()
-    if source.commit and commit != source.commit:
+    if source.commit and found[0] != source.commit:
         raise E_COMMIT_MISSING(url=source.url, commit=source.commit, why="it is a tag object, not a commit")
-    return commit, int(match[2])
+    return found
 
 
 def _count(site: git.Site, source: Git, commit: str) -> Listed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from pathlib import Path
 
 import msgspec
 
@@ -36,15 +37,19 @@ def with_commit(tree: Tree) -> Tree:
     try:
         # No work tree, no index, no network, no history: the plumbing that runs none of what a configuration can name.
         with workspace("commit") as work:
-            site = git.Site(work, Limits())
-            arguments = (f"--git-dir={folder}", "cat-file", "--batch")
-            done = git.run(site, *arguments, stdin=b"HEAD\n", limit=1 << 20, seconds=SECONDS)
+            found = read(git.Site(work, Limits(seconds=SECONDS)), folder, "HEAD")
     except S2IError as error:
         return tree.noted(Notice("W_COMMIT", f"the commit cannot be read: {error.message}", ".git"), *notices)
-    found = re.match(
-        rb"([0-9a-f]{40,64}) commit \d+\n.*?^committer [^\n]*> (\d+) [+-]\d{4}$", done.out, re.DOTALL | re.M
-    )
     if not found:
         return tree.noted(Notice("W_COMMIT", "the commit cannot be read; the image will not name it", ".git"), *notices)
-    origin = msgspec.structs.replace(tree.origin, commit=found[1].decode(), time=int(found[2]))
-    return tree.noted(*notices, origin=origin)
+    commit, time = found
+    return tree.noted(*notices, origin=msgspec.structs.replace(tree.origin, commit=commit, time=time))
+
+
+def read(site: git.Site, repository: Path, name: str) -> tuple[str, int] | None:
+    """Return the id and the time of the commit ``name`` in ``repository``, None when it is none."""
+    done = git.run(site, f"--git-dir={repository}", "cat-file", "--batch", stdin=name.encode() + b"\n", limit=1 << 20)
+    header, _, text = done.out.partition(b"\n")
+    about = re.fullmatch(rb"([0-9a-f]{40,64}) commit \d+", header)
+    committer = re.search(rb"^committer [^\n]*> (\d{1,12}) [+-]\d{4}$", text.partition(b"\n\n")[0], re.MULTILINE)
+    return (about[1].decode(), int(committer[1])) if about and committer else None

@@ -36,6 +36,8 @@ SAYINGS: tuple[tuple[str, Kind], ...] = (
     (r"error: object [0-9a-f]+: \w+|fsck error|badTree|hasDot|fullPathname|gitmodules\w+", E_GIT_FSCK),
     (r"not our ref|unadvertised object|remote ref [0-9a-f]{40,64}$|does not support.*object", E_COMMIT_MISSING),
     (r"File too large|out of memory|Cannot allocate memory|cannot be mapped|exceeds maximum", E_TREE_TOO_BIG),
+    # index-pack is ended by the limit's signal without a word of its own.
+    (r"\A(?:remote:.*\n)*fatal: fetch-pack: invalid index-pack output\s*\Z", E_TREE_TOO_BIG),
     (r"could not read (?:Username|Password)|Authentication failed|Permission denied|access denied", E_GIT_AUTH),
     (r"returned error: 4\d\d|not found|not valid: is this a git repository|does not appear to be a git", E_GIT_AUTH),
 )

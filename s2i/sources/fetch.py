@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from s2i.sources import local
 from s2i.sources.limits import Limits
 from s2i.sources.policy import Policy
 from s2i.sources.source import Folder, Git, Source, checked
 from s2i.sources.tree import Tree
+
+if TYPE_CHECKING:
+    import threading
 
 
 @contextlib.contextmanager

@@ -39,6 +39,7 @@ SETTINGS = (
     "http.followRedirects=false",
     "http.sslVerify=true",
     "credential.helper=",
+    "core.fsync=none",  # what is fetched lives as long as its reader
     "gc.auto=0",
     "maintenance.auto=false",
     # One pack however small, so that one limit on a file's size holds for all that is fetched.

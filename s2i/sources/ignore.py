@@ -98,12 +98,20 @@ def _compile(lines: list[str]) -> GitIgnoreSpec:
     # Costs some 10 ms, and most folders of a lesson have no such file.
     from pathspec import GitIgnoreSpec
 
-    return GitIgnoreSpec.from_lines(_usable(lines))
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except ValueError:  # Git ignores a line that is no pattern, without a word
+        return GitIgnoreSpec.from_lines(line for line in lines if _is_pattern(line))
 
 
-def _usable(lines: list[str]) -> list[str]:
-    """Drop the lines that Git would ignore without a word (a lone `!`, a slash alone) and pathspec refuses."""
-    return [line for line in lines if line.strip() not in ("!", "/", "!/")]
+def _is_pattern(line: str) -> bool:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
 
 
 def _from_docker(line: str) -> str:

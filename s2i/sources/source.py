@@ -28,6 +28,7 @@ class Git(msgspec.Struct, frozen=True, tag="git"):
 
 Source = Folder | Git
 
+URL_LIMIT = 2000
 # The grammar of a URL. A host is ASCII, without a trailing dot; no part of a path starts with a dash.
 _HOST = (
     r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)*|\[[0-9A-Fa-f:.]+\])"
@@ -35,15 +36,15 @@ _HOST = (
 _PORT = r"(?::(?P<port>[0-9]{1,5}))?"
 _USER = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _PATH = r"(?!-)[A-Za-z0-9._~%+-]+(?:/(?!-)[A-Za-z0-9._~%+-]+)*/?"
-_HTTP_URL = re.compile(rf"(?P<scheme>https?)://(?P<host>{_HOST}){_PORT}/{_PATH}")
-_SSH_URL = re.compile(rf"(?P<scheme>ssh)://(?:{_USER}@)?(?P<host>{_HOST}){_PORT}/{_PATH}")
-_SCP_URL = re.compile(rf"{_USER}@(?P<host>{_HOST}):(?P<path>/?{_PATH})")
-
-_SCP_START = re.compile(r"[^/@:]*@(?:\[[^\]/]*\]|[^/:]*):.*", re.DOTALL)
-_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>.*)", re.DOTALL)
-_ENCODED_CONTROL = re.compile(r"%(?:[01][0-9A-Fa-f]|7[Ff])")
-_REF = re.compile(r"(?!-)[A-Za-z0-9._/+-]{1,200}")
-_COMMIT = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
+# Patterns, not compiled: a folder, the common case, needs two of them.
+_HTTP_URL = rf"(?P<scheme>https?)://(?P<host>{_HOST}){_PORT}/{_PATH}"
+_SSH_URL = rf"(?P<scheme>ssh)://(?:{_USER}@)?(?P<host>{_HOST}){_PORT}/{_PATH}"
+_SCP_URL = rf"{_USER}@(?P<host>{_HOST}):(?P<path>/?{_PATH})"
+_SCP_START = r"[^/@:]*@(?:\[[^\]/]*\]|[^/:]*):.*"
+_SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>.*)"
+_ENCODED_CONTROL = r"%(?:[01][0-9A-Fa-f]|7[Ff])"
+_REF = r"(?!-)[A-Za-z0-9._/+-]{1,200}"
+_COMMIT = r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}"
 
 
 def parse(text: str, *, commit: str = "", context_dir: str = "") -> Source:
@@ -63,7 +64,7 @@ def parse(text: str, *, commit: str = "", context_dir: str = "") -> Source:
     inside, asked = _relative(fragment), _relative(context_dir)
     if inside and asked and inside != asked:
         raise E_VALUE(what="--context-dir", value=context_dir, why=f"the URL says #{fragment}", command="plan")
-    if _COMMIT.fullmatch(ref) and not commit:
+    if re.fullmatch(_COMMIT, ref) and not commit:
         ref, commit = "", ref
     return checked(Git(url, ref, commit.lower(), inside or asked))
 
@@ -82,7 +83,7 @@ def checked(source: Source) -> Source:
             endpoint(url)
             if ref:
                 _check_ref(ref)
-            if commit and not _COMMIT.fullmatch(commit):
+            if commit and not re.fullmatch(_COMMIT, commit):
                 raise E_REF(ref=commit, what="commit", why="it is not a whole commit id")
     return source
 
@@ -97,13 +98,15 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 def endpoint(url: str) -> Endpoint:
     """Return where ``url`` leads. Raises E_URL for whatever is not a plain https, http or ssh URL."""
-    if any(ord(c) < 0x21 or ord(c) == 0x7F for c in url) or _ENCODED_CONTROL.search(url):
+    if any(ord(c) < 0x21 or ord(c) == 0x7F for c in url) or re.search(_ENCODED_CONTROL, url):
         _refuse(url, "it has a control character or a space")
+    if len(url) > URL_LIMIT:
+        _refuse(url, f"it is longer than {URL_LIMIT} characters")
     if not url.isascii():
         _refuse(url, "it has a character that is not ASCII (write a host in its xn-- form, a path with %)")
-    if match := _SCP_URL.fullmatch(url):
+    if match := re.fullmatch(_SCP_URL, url):
         return Endpoint("ssh", match["host"].strip("[]").lower(), 22)
-    if not (match := _HTTP_URL.fullmatch(url) or _SSH_URL.fullmatch(url)):
+    if not (match := re.fullmatch(_HTTP_URL, url) or re.fullmatch(_SSH_URL, url)):
         _refuse(url, _why(url))
     default = {"https": 443, "http": 80, "ssh": 22}[match["scheme"]]
     port = int(match["port"] or default)
@@ -124,9 +127,9 @@ def _is_url(text: str) -> bool:
         _refuse(text, "it starts with a dash")
     if text.startswith(("/", "./", "../")):
         return False
-    if _SCP_START.fullmatch(text):
+    if re.fullmatch(_SCP_START, text, re.DOTALL):
         return True
-    match = _SCHEME.fullmatch(text)
+    match = re.fullmatch(_SCHEME, text, re.DOTALL)
     if not match:
         return False
     if match["scheme"] not in ("https", "http", "ssh") or not match["rest"].startswith("//"):
@@ -148,7 +151,7 @@ def _split_ref(text: str) -> tuple[str, str]:
 
 def _check_ref(ref: str) -> None:
     parts = ref.split("/")
-    if not _REF.fullmatch(ref):
+    if not re.fullmatch(_REF, ref):
         why = (
             "it starts with a dash" if ref.startswith("-") else "it has a character that is not allowed, or is too long"
         )

@@ -147,7 +147,7 @@ class Tree:
 
     def digest(self) -> str:
         """Return the SHA-256, in hexadecimal, of all paths, modes and bytes. Reads every file."""
-        import hashlib  # here: it loads OpenSSL, which a plan does not need
+        import hashlib
 
         sha = hashlib.sha256()
         for entry in self.files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +15,29 @@ from s2i.sources import beneath
 @contextlib.contextmanager
 def workspace(purpose: str) -> Iterator[Path]:
     """Make a folder (mode 0700) under the cache for the block, and remove it with all that is in it."""
-    import tempfile  # here: `s2i plan FOLDER` needs none, and it costs 5 ms
+    import tempfile  # with it come four compression libraries, which `s2i plan` of a folder has no use for
 
     parent = dirs.make_private(dirs.cache() / "work")
     folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=parent))
-    try:
-        yield folder
-    finally:
-        remove(folder)
+    with _held(folder):
+        try:
+            yield folder
+        finally:
+            remove(folder)
+
+
+def sweep(now: float) -> int:
+    """Remove the work folders whose process was killed; ``now`` in epoch seconds. Returns how many there were."""
+    count = 0
+    for folder in (dirs.cache() / "work").glob("*"):
+        with contextlib.suppress(OSError):
+            # A folder is held as soon as it is made, but not at the same instant.
+            if now - folder.lstat().st_mtime < 1.0:
+                continue
+            with _held(folder):
+                remove(folder)
+            count += 1
+    return count
 
 
 def remove(folder: Path) -> None:
@@ -44,6 +60,17 @@ def remove(folder: Path) -> None:
     finally:
         os.close(here)
     folder.rmdir()
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Lock ``folder`` for the block: the system lets go when the process dies. Raises OSError when it is held."""
+    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(here, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(here)
 
 
 def _clear(folder: int) -> str:

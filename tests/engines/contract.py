@@ -153,6 +153,14 @@ class EngineContract:
             assert caught.value.code == "E_IMAGE_GONE"
         assert engine.observe() == ()
 
+    def test_removing_a_project_leaves_the_others(self, subject: Subject, engine: Engine) -> None:
+        elsewhere = msgspec.structs.replace(APP, project="bank")
+        engine.start_instance(self.work(subject, APP))
+        engine.start_instance(self.work(subject, elsewhere))
+        engine.remove_project("shop")
+        assert {one.owner for one in engine.observe()} == {elsewhere}
+        assert engine.remove_all()["networks"] == 1
+
     def test_removing_everything_leaves_nothing(self, subject: Subject, engine: Engine) -> None:
         engine.start_instance(self.work(subject, APP))
         engine.start_task(self.work(subject, TASK))

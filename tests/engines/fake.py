@@ -138,6 +138,7 @@ class FakeEngine:
         self._fault("remove_project")
         self.calls.append(("remove_project", project))
         self.networks.discard(project)
+        self.containers = {key: one for key, one in self.containers.items() if one.owner.project != project}
 
     def remove_all(self) -> dict[str, int]:
         self._fault("remove_all")

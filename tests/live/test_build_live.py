@@ -245,7 +245,7 @@ def test_what_a_base_would_bring_into_the_build_never_runs(
     builds: Builds, engine: docker.DockerClient, remove_images: list[str], tmp_path: Path
 ) -> None:
     text = f"FROM {runtime()}\nONBUILD RUN touch /ONBUILD\n"
-    base, _ = engine.images.build(fileobj=io.BytesIO(text.encode()), tag=f"{builds.tag}-base")
+    base, _ = engine.images.build(fileobj=io.BytesIO(text.encode()), tag=f"{builds.tag}-base", rm=True)
     remove_images.append(str(base.id))
     with pytest.raises(S2IError) as caught:
         builds(dockerfile(tmp_path / "source", "", f"{builds.tag}-base"), "dockerfile")

@@ -136,6 +136,38 @@ class TestDockerEngine(EngineContract):
         assert network.attrs["Labels"][labels.PROJECT] == "shop"
 
 
+def test_images_are_removed_by_label(docker_subject: _DockerSubject) -> None:
+    api = docker_subject.client.api
+    stamp = uuid.uuid4().hex  # an image of the same content would be the same image
+    for server in (docker_subject.server, "another"):
+        labelled = [f"LABEL {labels.SERVER}={server} {labels.PROJECT}=shop stamp={stamp}"]
+        api.import_image_from_data(b"\0" * 1024, repository=f"s2i-test/{server}", changes=labelled)
+    try:
+        assert docker_subject.engine.remove_all()["images"] == 1
+        assert not docker_subject.engine.image_exists(f"s2i-test/{docker_subject.server}")
+        assert docker_subject.engine.image_exists("s2i-test/another")
+    finally:
+        api.remove_image("s2i-test/another", force=True)
+
+
+def test_an_image_that_declares_volumes_gets_none(docker_subject: _DockerSubject) -> None:
+    """An anonymous volume would be a way to fill the disk, and would stay behind."""
+    client, engine = docker_subject.client, docker_subject.engine
+    tag = f"s2i-test/{docker_subject.server}"
+    box = client.api.create_container(docker_subject.image, command=["true"])
+    client.api.commit(box["Id"], repository=tag, changes='VOLUME ["/data"]', conf={})
+    client.api.remove_container(box["Id"])
+    try:
+        show = "print(*(line for line in open('/proc/mounts') if ' /data ' in line))"
+        engine.start_task(Workload(TASK, tag, Config(command=("python3", "-c", show))))
+        (task,) = (one.id for one in engine.observe())
+        assert b"".join(engine.logs(task, follow=True)).startswith(b"tmpfs /data tmpfs rw,nosuid,nodev,noexec")
+        assert client.containers.get(task).attrs["Mounts"] == []
+        engine.remove_all()
+    finally:
+        client.api.remove_image(tag, force=True)
+
+
 def test_a_container_is_confined(docker_subject: _DockerSubject) -> None:
     """THREATS T41, T48."""
     odd = "a\nB=c 'd' \"é"

@@ -32,6 +32,8 @@ class FakeRouter:
     def point(self, project: str, app: str, shares: Mapping[str, int]) -> None:
         if sum(shares.values()) not in (0, SLOTS):
             raise ValueError(f"shares sum up to {sum(shares.values())}, not {SLOTS}")
+        if min(shares.values(), default=0) < 0:
+            raise ValueError(f"shares cannot be negative: {dict(shares)}")
         self.slots[project, app] = {address: n for address, n in shares.items() if n}
         self.history.append((project, app, dict(shares)))
 

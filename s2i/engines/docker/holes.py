@@ -14,6 +14,7 @@ import msgspec
 
 Component = Literal["engine", "containerd", "runc"]
 PACKAGES: dict[str, str] = {"engine": "docker.io", "containerd": "containerd", "runc": "runc"}
+UPDATE = r"(.+\+deb[0-9]+u)([0-9]+).*"  # a stable release's update: "1.1.5+ds1-1+deb12u1"
 CHANGELOG_LIMIT = 8 << 20  # bytes
 Version = tuple[int, int, int, int, int]  # the last two: 1 for a release, 0 for a candidate; the candidate's number
 
@@ -25,6 +26,7 @@ class Hole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cves: tuple[str, ...]
     fixed: tuple[str, ...]
     what: str
+    packages: tuple[str, ...] = ()
 
     def affects(self, version: str) -> bool:
         """Say whether upstream's ``version`` has the hole. One that cannot be read has not."""
@@ -33,6 +35,12 @@ class Hole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fixes = sorted(fix for text in self.fixed if (fix := parse(text)) is not None)
         same = [fix for fix in fixes if fix[:2] == given[:2]]
         return given < same[0] if same else given < fixes[-1]
+
+    def mended_in(self, package: str) -> bool:
+        """Say whether the Debian version ``package`` is one of ``packages``, or a later update of the same release."""
+        given = re.fullmatch(UPDATE, package)
+        fixes = [fix for text in self.packages if (fix := re.fullmatch(UPDATE, text))]
+        return given is not None and any(given[1] == fix[1] and int(given[2]) >= int(fix[2]) for fix in fixes)
 
 
 def known() -> tuple[Hole, ...]:
@@ -50,14 +58,17 @@ def parse(version: str) -> Version | None:
     return int(major), int(minor), int(patch), 0 if candidate else 1, int(candidate or 0)
 
 
-def open_ones(versions: Mapping[str, str], changelog: Callable[[str], str]) -> tuple[Hole, ...]:
+def open_ones(
+    versions: Mapping[str, str], packages: Mapping[str, str], changelog: Callable[[str], str]
+) -> tuple[Hole, ...]:
     """Return the holes that ``versions`` (by component) have and that their packages do not say to have mended.
 
-    ``changelog`` gives the text of a Debian package's changelog, "" for none. A hole keeps only the open CVEs.
+    ``packages``: the Debian package's version by component; ``changelog`` gives the text of a package's changelog, ""
+    for none. A hole keeps only the open CVEs.
     """
     found = []
     for hole in known():
-        if hole.affects(versions.get(hole.component, "")):
+        if hole.affects(versions.get(hole.component, "")) and not hole.mended_in(packages.get(hole.component, "")):
             said = changelog(PACKAGES[hole.component])
             left = tuple(cve for cve in hole.cves if not re.search(rf"\b{cve}\b", said))
             if left:

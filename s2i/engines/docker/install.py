@@ -190,4 +190,5 @@ def _running(file: str, program: str) -> int | None:
 
 
 def _tail(text: bytes) -> list[str]:
-    return text.decode(errors="replace").strip().splitlines()[-8:]
+    lines = text.decode(errors="replace").strip().splitlines()
+    return [line for line in lines if " level=info " not in line][-8:]

@@ -36,13 +36,11 @@ def ensure(
     return obtain.ensure(pythons, say, client)
 
 
-def make(
-    python: str, say: Callable[[str], None] = lambda line: None, client: docker.DockerClient | None = None
-) -> Base:
+def make(python: str, say: Callable[[str], None] = lambda line: None) -> Base:
     """Make both base images of ``python`` from Debian's packages, whatever there was before.
 
-    Needs mmdebstrap and debian-archive-keyring. Raises E_BASE, E_DOCKER.
+    Needs mmdebstrap and debian-archive-keyring: installs them where it may. Raises E_BASE, E_DOCKER.
     """
     from s2i.images.bases import obtain
 
-    return obtain.make(python, say, client)
+    return obtain.make(python, say)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from s2i.errors import E_BASE, S2IError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 REGISTRY_SECONDS = 5.0
 PULL_SECONDS = 600.0
+IMPORT_SECONDS = 300.0
 Say = Callable[[str], None]
 
 
@@ -33,34 +35,52 @@ def ensure(pythons: Sequence[str], say: Say, client: docker.DockerClient | None 
         return offer.offered()
     answers = registry_answers()
     offer.refresh(client, answers)
-    for python in missing:
-        if not (answers and _pulled(python, say)):
-            make(python, say, client)
+    left = [python for python in missing if not (answers and _pulled(python, say))]
+    if left:
+        _make(left, say)
     return offer.refresh(client)
 
 
-def make(python: str, say: Say = lambda line: None, client: docker.DockerClient | None = None) -> Base:
+def make(python: str, say: Say = lambda line: None) -> Base:
     """Make both base images of ``python`` from Debian's packages, whatever there was before.
 
-    Needs mmdebstrap and debian-archive-keyring. Raises E_BASE, E_DOCKER.
+    Needs mmdebstrap and debian-archive-keyring: installs them where it may. Raises E_BASE, E_DOCKER.
     """
     from s2i.engines.docker import connection
 
-    row = table.row(python)
-    if row is None:
-        raise E_BASE(python=python, why=f"s2i knows {', '.join(r.python for r in table.rows())}")
-    if not row.suite:
-        raise E_BASE(python=python, why="no registry answers, and no Debian release carries this Python")
-    client = client or connection.client(timeout=120)
-    _tools(python, say)
-    base = table.local(python)
+    _make([python], say)
+    offer.refresh(connection.client())
+    return table.local(python)
+
+
+def _make(pythons: Sequence[str], say: Say) -> None:
+    """Make the images of ``pythons``, two Pythons at a time: a core is busy with each."""
+    rows = [_makeable(python) for python in pythons]
+    _tools(pythons[0], say)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for done in [pool.submit(_make_one, row, say) for row in rows]:
+            done.result()
+
+
+def _make_one(row: table.Row, say: Say) -> None:
+    from s2i.engines.docker import connection
+
+    client = connection.client(timeout=IMPORT_SECONDS)
+    base = table.local(row.python)
     for name, verb in ((base.runtime, debian.runtime_base), (base.build, debian.build_base)):
         say(f"making {name} from Debian {row.suite}'s packages")
         start = time.monotonic()
         size = client.images.get(verb(row, client)).attrs["Size"] / 1e6
         say(f"made {name}: {size:.0f} MB, {time.monotonic() - start:.0f} s")
-    offer.refresh(client)
-    return base
+
+
+def _makeable(python: str) -> table.Row:
+    row = table.row(python)
+    if row is None:
+        raise E_BASE(python=python, why=f"s2i knows {', '.join(r.python for r in table.rows())}")
+    if not row.suite:
+        raise E_BASE(python=python, why="no registry answers, and no Debian release carries this Python")
+    return row
 
 
 def _tools(python: str, say: Say) -> None:

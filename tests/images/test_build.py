@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
-from s2i.images.build import described
+import pytest
+
+from s2i.errors import S2IError
+from s2i.images.build import _room, described
 from s2i.images.context import tell_apart
 from s2i.sources import Entry, Origin, Tree
 
@@ -41,3 +45,12 @@ def test_files_of_one_size_and_second_are_told_apart_by_their_content(tmp_path: 
         stamps.append((into / "app.py").stat().st_mtime_ns)
     assert [stamp // 10**9 for stamp in stamps] == [1_704_164_645, 1_704_164_645]
     assert stamps[0] != stamps[1]
+
+
+def test_a_full_disk_says_which_one(tmp_path: Path) -> None:
+    with pytest.raises(S2IError) as caught, _room(tmp_path / "build-x"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert (caught.value.code, caught.value.exit) == ("E_BUILD_DISK", 6)
+    assert str(caught.value) == (
+        f'the build failed at "copy the source": there is no room for a copy of the source in {tmp_path}'
+    )

@@ -1,0 +1,133 @@
+"""`s2i app`: the applications of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from s2i.cli.output import emit, output_option, safe, table, when
+from s2i.resources.names import project_name
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def project_option(command: F) -> F:
+    """Add ``--project`` to a command, as the checked parameter ``project``."""
+    return click.option(
+        "--project",
+        default="default",
+        show_default=True,
+        callback=lambda _context, _option, value: project_name(value),
+        help="The project to look in.",
+    )(command)
+
+
+def log_options(command: F) -> F:
+    """Add ``-f`` and ``--tail`` to a command, as ``follow`` and ``tail``."""
+    command = click.option("--tail", type=click.IntRange(0, 1_000_000), help="Only the last so many lines.")(command)
+    return click.option("-f", "--follow", is_flag=True, help="Go on printing what comes.")(command)
+
+
+@click.group()
+def app() -> None:
+    """Applications: code that answers HTTP.
+
+    \b
+    Example:  s2i app list
+    """
+
+
+@app.command("list")
+@project_option
+@output_option
+def list_(project: str, output: str | None) -> None:
+    """List the apps of a project.
+
+    \b
+    Example:  s2i app list -o json
+    """
+    from s2i.cli.client import connect
+
+    found = connect().call("GET", f"/v1/projects/{project}/apps")
+    if output:
+        emit(found, output)
+        return
+    rows = [(one["name"], one["status"], one["revision"] or "", one["url"], one["source"]) for one in found]
+    table(("name", "status", "revision", "url", "source"), rows)
+
+
+@app.command()
+@click.argument("name")
+@project_option
+@output_option
+def get(name: str, project: str, output: str | None) -> None:
+    """Show one app, its revisions and what happened to it.
+
+    \b
+    Example:  s2i app get shop
+    """
+    from s2i.cli.client import connect
+
+    at = path(project, "apps", name)
+    found = connect().call("GET", at)
+    if output:
+        emit(found, output)
+        return
+    for field in ("name", "project", "status", "url", "source", "commit", "image"):
+        if found[field]:
+            click.echo(f"{field:<10}{safe(found[field])}")
+    for line in found["reason"].splitlines():
+        click.echo(f"{'reason':<10}{safe(line)}")
+    rows = [(one["number"], one["status"], when(one["created"]), one["image"][:19]) for one in found["revisions"]]
+    click.echo()
+    table(("revision", "status", "created", "image"), rows)
+    click.echo()
+    lines = [(when(one["at"]), one["what"], one["text"].split("\n")[0]) for one in found["events"][-10:]]
+    table(("time", "event", "about"), lines)
+
+
+@app.command()
+@click.argument("name")
+@project_option
+@log_options
+def logs(name: str, project: str, follow: bool, tail: int | None) -> None:
+    """Print what an app's instance wrote. Control characters are shown, not sent to the terminal.
+
+    \b
+    Example:  s2i app logs shop -f --tail 20
+    """
+    from s2i.cli.client import connect
+
+    at = path(project, "apps", name)
+    for line in connect().lines(f"{at}/logs", follow=follow, tail=tail):
+        click.echo(safe(line))
+
+
+@app.command()
+@click.argument("name")
+@project_option
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def delete(name: str, project: str, yes: bool) -> None:
+    """Delete an app: its route, containers, images and history.
+
+    \b
+    Example:  s2i app delete shop --yes
+    """
+    from s2i.cli.client import connect
+
+    at = path(project, "apps", name)
+    client = connect()
+    client.call("GET", at)
+    if not yes:
+        click.confirm(f"Delete the app {name} of the project {project}?", abort=True, err=True)
+    client.call("DELETE", at)
+    click.echo(f"deleted {name}")
+
+
+def path(project: str, kind: str, name: str) -> str:
+    """Return the API's path of one thing. Raises E_NAME, so that a name cannot lead anywhere else."""
+    from s2i.resources.names import thing_name
+
+    return f"/v1/projects/{project}/{kind}/{thing_name(kind.removesuffix('s'), name)}"

@@ -1,0 +1,163 @@
+"""`s2i deploy SRC`: from a source to a running app and its URL, or to a job run and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from s2i import sources
+from s2i.cli.build import title
+from s2i.cli.output import emit, output_option, safe
+from s2i.cli.plan import source_options
+from s2i.errors import E_SERVER, S2IError
+from s2i.resources import config, names
+from s2i.resources.app import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from s2i.cli.client import Client
+
+CANCEL_SECONDS = 15.0
+RECONNECTS = 3
+
+
+@click.command()
+@click.option("--name", help="Name of the app or job [default: made from SRC].")
+@click.option("--project", default="default", show_default=True, help="The project that it belongs to.")
+@click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="Set a variable; may be repeated.")
+@click.option("--port", metavar="PORT", help="Where the app listens, given to it as $PORT [default: 8080].")
+@click.option("--memory", metavar="SIZE", default="512M", show_default=True, help="The most that it may use.")
+@click.option("--cpu", metavar="CORES", default="1", show_default=True, help="The most that it may use.")
+@click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
+@click.option("--wait/--no-wait", default=True, help="Wait until it serves, or has run [default: wait].")
+@source_options
+@output_option
+def deploy(
+    src: str,
+    commit: str,
+    context_dir: str,
+    strategy: str,
+    name: str | None,
+    project: str,
+    env: tuple[str, ...],
+    port: str | None,
+    memory: str,
+    cpu: str,
+    timeout: str,
+    wait: bool,
+    output: str | None,
+) -> None:
+    """Build SRC and run it: an app at a URL, or a job to its end. Starts the server when it does not run.
+
+    SRC is a folder, https://host/owner/repo[@ref][#subdir] or git@host:owner/repo. An app that is there
+    already is replaced by its new version without a failed request. The exit status is 0 when the app
+    answers, or the job has succeeded.
+
+    \b
+    Example:  s2i deploy ./src --name shop --env LOG_LEVEL=debug
+    """
+    source = sources.parse(src, commit=commit, context_dir=context_dir)
+    if isinstance(source, sources.Folder):
+        source = sources.Folder(os.path.abspath(source.path), source.subdir)  # noqa: PTH100 a link stays a link
+    body = {
+        "source": source,
+        "name": names.app_name(names.suggest(title(source)) if name is None else name),
+        "config": Config(config.parse_env(env), config.parse_cpu(cpu), config.parse_memory(memory)),
+        "port": None if port is None else config.parse_port(port),
+        "strategy": strategy,
+        "timeout": config.parse_seconds(timeout),
+    }
+    _deploy(names.project_name(project), body, wait, output)
+
+
+def _deploy(project: str, body: dict[str, Any], wait: bool, output: str | None) -> None:
+    from s2i.cli.client import connect
+
+    client = connect()
+    base = f"/v1/projects/{project}/deployments"
+    begun = client.call("POST", base, body)
+    if not wait:
+        emit(begun, output) if output else click.echo(begun["id"])
+        return
+    path = f"{base}/{begun['id']}"
+    ended = _follow(client, path, begun)
+    if output:
+        emit(ended, output)
+    elif ended["kind"] == "app" and ended["result"]:
+        click.echo(ended["result"])
+    if ended["kind"] == "job":
+        _job_ended(client, project, ended, show=not output)
+    if ended["error"]:
+        _fail(ended)
+
+
+def _follow(client: Client, path: str, begun: dict[str, Any]) -> dict[str, Any]:
+    """Show a deployment until it has ended, and return it then. Ctrl-C cancels a build, and leaves a roll-out."""
+    from s2i.cli.progress import Progress
+
+    building = True
+    with Progress() as progress:
+        try:
+            for event in _events(client, path):
+                building = building and event.get("status") != "rolling-out"
+                progress.wire(event)
+        except KeyboardInterrupt:
+            if building:
+                _cancel(client, path)
+            else:
+                progress.say(f"note   the roll-out goes on without us: `s2i app get {begun['name']}`")
+            raise
+        found: dict[str, Any] = client.call("GET", path)
+    return found
+
+
+def _events(client: Client, path: str) -> Iterator[dict[str, Any]]:
+    """Yield the events of a deployment to its end, from one server and then the next when one is killed."""
+    import json
+
+    from s2i.cli.client import connect
+
+    seen = 0
+    for attempt in range(RECONNECTS + 1):
+        try:
+            for line in client.lines(f"{path}/events", start=seen):
+                seen += 1
+                yield json.loads(line)
+        except S2IError as error:
+            if error.kind is not E_SERVER or attempt == RECONNECTS:
+                raise
+            connect()  # starts the next server; `client` talks to whoever has the socket
+        else:
+            return
+
+
+def _cancel(client: Client, path: str) -> None:
+    """Cancel a build and wait until nothing of it is left."""
+    client.call("POST", f"{path}/cancel")
+    until = time.monotonic() + CANCEL_SECONDS
+    with contextlib.suppress(KeyboardInterrupt):  # once is enough
+        while client.call("GET", path)["status"] == "building" and time.monotonic() < until:
+            time.sleep(0.05)
+
+
+def _job_ended(client: Client, project: str, ended: dict[str, Any], *, show: bool) -> None:
+    """Print a job run's log, and how it ended."""
+    if not ended["result"]:
+        return
+    run = client.call("GET", f"/v1/projects/{project}/jobruns/{ended['result']}")
+    if show:
+        for line in client.lines(f"/v1/projects/{project}/jobruns/{run['name']}/logs"):
+            click.echo(safe(line))
+        code = "no exit code" if run["exit"] is None else f"exit code {run['exit']}"
+        click.echo(f"{run['name']}: {run['status']}, {code}")
+
+
+def _fail(ended: dict[str, Any]) -> None:
+    from s2i.cli.client import RemoteError
+
+    raise RemoteError(ended["error"])

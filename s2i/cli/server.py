@@ -1,0 +1,113 @@
+"""`s2i server`: the process that keeps apps running."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from s2i.cli.output import emit, output_option, when
+
+STOP_SECONDS = 30.0
+
+
+@click.group()
+def server() -> None:
+    """The server. Other commands start it when it does not run.
+
+    \b
+    Example:  s2i server status
+    """
+
+
+@server.command()
+@output_option
+def run(output: str | None) -> None:
+    """Run the server in the foreground, until Ctrl-C.
+
+    \b
+    Example:  s2i server run
+    """
+    from s2i.api.serve import serve
+
+    serve()
+
+
+@server.command()
+def start() -> None:
+    """Start the server in the background, if it does not run.
+
+    \b
+    Example:  s2i server start
+    """
+    from s2i.cli.client import connect
+
+    about = connect().call("GET", "/v1/server")
+    click.echo(f"the server runs: process {about['pid']}, apps at http://APP.PROJECT.localhost:{about['port']}")
+
+
+@server.command()
+@output_option
+def status(output: str | None) -> None:
+    """Say whether the server runs, and what it sees. Does not start it; exit status 6 when it does not run.
+
+    \b
+    Example:  s2i server status -o json
+    """
+    from s2i.cli.client import connect
+
+    about: dict[str, Any] = connect(start=False).call("GET", "/v1/server?full=true")
+    if output:
+        emit(about, output)
+        return
+    engine = about["engine"]
+    rows = {
+        "version": about["version"],
+        "process": about["pid"],
+        "since": when(about["started"]),
+        "engine": f"{engine['name']} {engine['version']} at {engine['socket']}" if engine else about["problem"],
+        "router": f"http://APP.PROJECT.localhost:{about['port']}",
+        "apps": about["apps"],
+        "id": about["id"],
+    }
+    for field, value in rows.items():
+        click.echo(f"{field:<10}{value}")
+
+
+@server.command()
+@click.option("--all", "everything", is_flag=True, help="Remove all that it made: apps, jobs, containers, images.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def stop(everything: bool, yes: bool) -> None:
+    """Stop the server and its router. Containers go on running, and are taken up again by the next server.
+
+    \b
+    Example:  s2i server stop --all --yes
+    """
+    from s2i.cli.client import connect, running
+
+    found = running()
+    if everything and found is None:
+        connect()  # only a server can remove what is there
+        found = running()
+    if found is None:
+        click.echo("the server does not run")
+        return
+    client, about = found
+    if everything and not yes:
+        question = f"Remove all that this server made: {about['apps']} apps, all jobs, their containers and images?"
+        click.confirm(question, abort=True, err=True)
+    removed = client.call("POST", "/v1/server/stop", {"all": everything})
+    _await_end(int(about["pid"]))
+    if everything:
+        counts = ", ".join(f"{count} {what}" for what, count in removed.items())
+        click.echo(f"removed {counts}; base images are kept (they are shared: `docker image ls s2i.local/*`)")
+    click.echo("the server has ended" + ("" if everything else f"; {about['apps']} apps are left running, unrouted"))
+
+
+def _await_end(pid: int) -> None:
+    from s2i import shell
+
+    until = time.monotonic() + STOP_SECONDS
+    while shell.alive(pid) and time.monotonic() < until:
+        time.sleep(0.02)

@@ -1,0 +1,49 @@
+"""From a source to an image: fetch, plan, build, told step by step."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from s2i import sources
+from s2i.control.deploy import Built, Task
+from s2i.errors import E_CANCELLED
+from s2i.images import bases
+from s2i.images import build as images
+from s2i.planning.compile import compile as compile_plan
+from s2i.planning.plan import BuildPlan
+from s2i.resources import labels
+from s2i.sources.commit import with_commit
+
+
+def build(task: Task) -> Built:
+    """Build what ``task`` asks for. Raises whatever stands in a stage's way, E_CANCELLED when it is told to end."""
+    request = task.request
+    policy = sources.Policy.of(os.environ, network=task.network)
+    task.emit({"type": "stage", "name": "fetch", "text": task.place})
+    with sources.fetch(request.source, policy=policy, cancelled=task.cancelled) as found:
+        tree = with_commit(found)
+        plan = compile_plan(tree, bases.refresh(), request.strategy)
+        _tell(task, plan)
+        if task.cancelled.is_set():
+            raise E_CANCELLED(doing="it was being planned")
+        image = images.build(
+            tree,
+            plan,
+            title=request.name,
+            labels={**task.labels, labels.JOB if plan.kind == "job" else labels.APP: request.name},
+            on_event=lambda event: task.emit(msgspec.to_builtins(event)),
+            cancelled=task.cancelled,
+            timeout=request.timeout,
+        )
+    size = f"{image.size / 1e6:.0f} MB in {image.seconds:.1f} s"
+    task.emit({"type": "stage", "name": "built", "text": size})
+    return Built("job" if plan.kind == "job" else "app", image.id, plan.port, tree.origin.commit)
+
+
+def _tell(task: Task, plan: BuildPlan) -> None:
+    parts = (f"{plan.kind} ({plan.framework})", plan.entry, f"Python {plan.python}" if plan.python else "")
+    task.emit({"type": "stage", "name": "plan", "text": ", ".join(filter(None, parts))})
+    for notice in plan.warnings:
+        task.emit({"type": "notice", **msgspec.to_builtins(notice)})

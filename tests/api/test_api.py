@@ -1,0 +1,165 @@
+"""The API: one form of answer, one form of error, nothing that the caller should not see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from litestar.testing import TestClient
+
+from s2i.api.app import BODY_LIMIT, make_app
+from s2i.control.deploy import Built, Task
+from s2i.control.execute import run_log
+from s2i.control.platform import Platform
+from s2i.errors import E_DOCKER
+from tests.control.simulation import Simulation
+
+
+class World(Simulation):
+    """A platform on fakes behind its API."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.platform = Platform(self.store, self.engine, self.router, _build)
+        self.platform.loop._prober.answers = self.engine.answers
+
+
+def _build(task: Task) -> Built:
+    task.emit({"type": "stage", "name": "plan", "text": "wsgi"})
+    return Built("app", "sha256:app")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.platform.stop()
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[TestClient]:
+    world.platform.start()
+    with TestClient(make_app(world.platform, local=True), raise_server_exceptions=False) as one:
+        yield one
+
+
+BODY = {"source": {"type": "folder", "path": "/src/shop"}, "name": "shop"}
+BASE = "/v1/projects/default"
+
+
+def test_a_deployment_is_followed_as_lines_to_its_result(client: TestClient) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY)
+    assert (begun.status_code, begun.json()["status"]) == (201, "building")
+    path = f"{BASE}/deployments/{begun.json()['id']}"
+    events = [json.loads(line) for line in client.get(f"{path}/events").text.splitlines()]
+    assert events[0] == {"type": "stage", "name": "plan", "text": "wsgi"}
+    assert events[-1] == {"type": "result", "url": "http://shop.default.localhost:8080", "app": "shop", "revision": 1}
+    assert client.get(path).json()["status"] == "ready"
+    later = client.get(f"{path}/events", params={"start": len(events) - 1}).text.splitlines()
+    assert [json.loads(line) for line in later] == events[-1:]
+
+
+def test_an_app_is_listed_shown_and_deleted(client: TestClient, world: World) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    (listed,) = client.get(f"{BASE}/apps").json()
+    assert (listed["name"], listed["status"], listed["revision"]) == ("shop", "ready", 1)
+    shown = client.get(f"{BASE}/apps/shop").json()
+    assert [one["status"] for one in shown["revisions"]] == ["serving"]
+    assert [one["what"] for one in shown["events"]] == ["serving"]
+    assert client.delete(f"{BASE}/apps/shop").json() == {"deleted": "shop"}
+    assert client.get(f"{BASE}/apps").json() == []
+    assert world.engine.containers == {}
+
+
+def test_the_log_of_an_app_is_streamed_raw(client: TestClient, world: World) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    (instance,) = [one for one in world.engine.observe() if one.role == "instance"]
+    world.engine.say(instance.owner, b"one")
+    world.engine.say(instance.owner, b"\x1b[2Jtwo")
+    assert client.get(f"{BASE}/apps/shop/logs").content == b"one\n\x1b[2Jtwo\n"
+    assert client.get(f"{BASE}/apps/shop/logs?tail=1").content == b"\x1b[2Jtwo\n"
+
+
+def test_the_log_of_an_ended_run_is_read_from_where_it_was_saved(client: TestClient, world: World) -> None:
+    run = world.submit()
+    world.store.put_run(type(run)(**{**{f: getattr(run, f) for f in run.__struct_fields__}, "status": "succeeded"}))
+    path = run_log("default", run.name)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"1\n2\n3\n")
+    assert client.get(f"{BASE}/jobruns/{run.name}/logs?tail=2").content == b"2\n3\n"
+    assert client.delete(f"{BASE}/jobruns/{run.name}").json() == {"deleted": run.name}
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", f"{BASE}/apps/nope", None, 404, "E_NOT_FOUND"),
+        ("GET", f"{BASE}/jobruns/nope-1", None, 404, "E_NOT_FOUND"),
+        ("GET", f"{BASE}/deployments/nope/events", None, 404, "E_NOT_FOUND"),
+        ("DELETE", f"{BASE}/apps/nope", None, 404, "E_NOT_FOUND"),
+        ("GET", "/v1/nothing", None, 404, "E_REQUEST"),
+        ("PUT", f"{BASE}/apps", None, 405, "E_REQUEST"),
+        ("GET", f"{BASE}/deployments/x/events?start=many", None, 400, "E_REQUEST"),
+        ("POST", f"{BASE}/deployments", b"{", 400, "E_REQUEST"),
+        ("POST", f"{BASE}/deployments", b"[]", 400, "E_REQUEST"),
+        ("POST", f"{BASE}/deployments", b'{"name": "x"}', 400, "E_REQUEST"),
+        ("POST", f"{BASE}/deployments", json.dumps({**BODY, "privileged": True}).encode(), 400, "E_REQUEST"),
+        ("POST", f"{BASE}/deployments", json.dumps({**BODY, "name": "a/../b"}).encode(), 400, "E_NAME"),
+        ("POST", "/v1/projects/No/deployments", json.dumps(BODY).encode(), 400, "E_NAME"),
+        ("POST", f"{BASE}/deployments", b" " * (BODY_LIMIT + 1), 413, "E_REQUEST"),
+        ("POST", "/v1/server/stop", b'{"everything": 1}', 400, "E_REQUEST"),
+    ],
+)
+def test_every_refusal_has_one_form(
+    client: TestClient, method: str, path: str, body: bytes | None, status: int, code: str
+) -> None:
+    answer = client.request(method, path, content=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (status, code)
+    assert set(error) == {"code", "message", "found", "advice", "exit"}
+
+
+def test_no_engine_is_a_503_that_says_when_to_come_again(client: TestClient, world: World) -> None:
+    world.engine.fail_next("info", E_DOCKER(socket="unix:///x", why="refused"))
+    answer = client.post(f"{BASE}/deployments", json=BODY)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert answer.json()["error"]["exit"] == 6
+
+
+def test_a_bug_is_an_id_for_the_caller_and_a_traceback_for_the_log(
+    client: TestClient, world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object) -> None:
+        raise RuntimeError("SELECT secret FROM apps")
+
+    monkeypatch.setattr(world.store, "runs", broken)
+    answer = client.get(f"{BASE}/jobruns")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "E_INTERNAL")
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+    ident = answer.json()["error"]["message"].rpartition(" ")[2]
+    (record,) = [one for one in caplog.records if ident in one.getMessage()]
+    assert record.exc_info is not None
+
+
+def test_a_folder_is_taken_from_the_servers_own_user_only(world: World) -> None:
+    with TestClient(make_app(world.platform, local=False)) as client:
+        answer = client.post(f"{BASE}/deployments", json=BODY)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "E_FORBIDDEN")
+    assert world.store.deployments() == ()
+
+
+def test_stop_with_all_removes_everything_first(client: TestClient, world: World) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    removed = client.post("/v1/server/stop", json={"all": True}).json()
+    assert (removed["apps"], removed["containers"]) == (1, 2)
+    assert world.engine.containers == {}
+    assert world.router.routes == set()
+    assert world.store.apps() == ()
+    assert world.platform.stopping.is_set()

@@ -1,0 +1,60 @@
+"""What is printed: aligned for people, whole for programs, harmless for terminals."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from s2i.cli.output import emit, safe, table
+
+DATA = [
+    {"name": "shop", "ready": True, "port": None, "reason": "line one\nline two: x", "tags": [], "env": {"A": "yes"}},
+    {"name": "no", "nested": [["a", 1.5], []]},
+]
+
+
+def test_a_table_is_aligned_and_says_dash_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    table(("name", "status"), [("shop", "ready"), ("x", "")])
+    assert capsys.readouterr().out == "NAME  STATUS\nshop  ready\nx     -\n"
+
+
+def test_json_is_what_went_in(capsys: pytest.CaptureFixture[str]) -> None:
+    emit(DATA, "json")
+    assert json.loads(capsys.readouterr().out) == DATA
+
+
+def test_yaml_quotes_what_would_be_read_as_something_else(capsys: pytest.CaptureFixture[str]) -> None:
+    emit(DATA, "yaml")
+    assert capsys.readouterr().out == (
+        "- name: shop\n"
+        "  ready: true\n"
+        "  port: null\n"
+        '  reason: "line one\\nline two: x"\n'
+        "  tags: []\n"
+        "  env:\n"
+        '    A: "yes"\n'
+        '- name: "no"\n'
+        "  nested:\n"
+        "    - - a\n"
+        "      - 1.5\n"
+        "    - []\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("plain\ttext", "plain\ttext"),
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+        ("\x1b[2Jgone", "\\x1b[2Jgone"),
+        ("over\rwritten", "over\\rwritten"),
+        ("\u202eevil", "\\u202eevil"),
+    ],
+)
+def test_foreign_text_cannot_steer_the_terminal(line: str, shown: str) -> None:
+    assert safe(line) == shown
+
+
+def test_a_line_without_end_is_cut() -> None:
+    assert len(safe("x" * 100_000)) < 17_000

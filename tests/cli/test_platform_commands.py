@@ -1,0 +1,118 @@
+"""Bad names and values end a platform command before a server is started or anything is made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import s2i
+from s2i import cli, dirs
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> object:
+    """Run a command line in this process; return its exit status and what it wrote to standard error."""
+
+    def one(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["s2i", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    return one
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--name", "a b", "."), "E_NAME"),
+        (("--name", "", "."), "E_NAME"),
+        (("--name", "-rf", "."), "E_NAME"),
+        (("--name", "a/../b", "."), "E_NAME"),
+        (("--name", "a\nb", "."), "E_NAME"),
+        (("--name", "caf\u00e9", "."), "E_NAME"),
+        (("--name", "$(id)", "."), "E_NAME"),
+        (("--name", "a.", "."), "E_NAME"),
+        (("--name", "default", "."), "E_NAME"),
+        (("--project", "No", "."), "E_NAME"),
+        (("--env", "FOO", "."), "E_ENV"),
+        (("--env", "LD_PRELOAD=/x.so", "."), "E_ENV"),
+        (("--port", "65536", "."), "E_PORT"),
+        (("--port", "080", "."), "E_PORT"),
+        (("--memory", "1k", "."), "E_LIMIT"),
+        (("--memory", "999999g", "."), "E_LIMIT"),
+        (("--memory", "-1", "."), "E_LIMIT"),
+        (("--memory", "64mb", "."), "E_LIMIT"),
+        (("--cpu", "1e9", "."), "E_LIMIT"),
+        (("--timeout", "0", "."), "E_LIMIT"),
+        (("--timeout", "-5", "."), "E_LIMIT"),
+        (("--timeout", "99999999999999999999", "."), "E_LIMIT"),
+        (("ext::sh -c touch% /tmp/canary",), "E_URL"),
+        (("--", "--upload-pack=touch /tmp/canary;"), "E_URL"),
+    ],
+)
+def test_a_bad_value_of_deploy_makes_nothing(run, words: tuple[str, ...], code: str) -> None:  # type: ignore[no-untyped-def]
+    status, said = run("deploy", *words)
+    assert (status, f"({code}, exit 2)" in said) == (2, True)
+    assert not dirs.state().exists()
+    assert not dirs.runtime().exists()
+
+
+def test_a_near_name_of_an_option_is_suggested(run) -> None:  # type: ignore[no-untyped-def]
+    status, said = run("deploy", "--nmae", "x", ".")
+    assert status == 2
+    assert "Did you mean '--name'?" in said
+
+
+def test_an_option_without_its_value_is_a_usage_error(run) -> None:  # type: ignore[no-untyped-def]
+    status, said = run("deploy", "--name")
+    assert status == 2
+    assert "Option '--name' requires an argument" in said
+
+
+@pytest.mark.parametrize(
+    "words", [("app", "get", "../x"), ("app", "logs", "A"), ("jobrun", "get", "a/b"), ("app", "delete", "x y", "--yes")]
+)
+def test_a_name_cannot_lead_to_another_path_of_the_api(  # type: ignore[no-untyped-def]
+    run, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2i.cli.client.connect", lambda: None)
+    status, said = run(*words)
+    assert (status, "(E_NAME, exit 2)" in said) == (2, True)
+
+
+def test_status_without_a_server_starts_none_and_exits_6(run) -> None:  # type: ignore[no-untyped-def]
+    status, said = run("server", "status")
+    assert status == 6
+    assert "it does not run" in said
+    assert not dirs.state().exists()
+
+
+def test_stop_without_a_server_is_no_failure(run) -> None:  # type: ignore[no-untyped-def]
+    assert run("server", "stop") == (0, "")
+
+
+@pytest.mark.parametrize("noun", ["deploy", "app", "job", "jobrun", "server"])
+def test_the_help_has_an_example(
+    noun: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["s2i", noun, "--help"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert f"Example:  s2i {noun}" in capsys.readouterr().out
+
+
+@pytest.mark.world  # a process, to see what it imports
+def test_a_version_imports_nothing_heavy(tmp_path: Path) -> None:
+    from s2i import shell
+
+    code = (
+        "import sys; from s2i.cli import cli; import contextlib\n"
+        "with contextlib.suppress(SystemExit): cli(['--version'])\n"
+        "print(sorted({'docker', 'httpx', 'litestar', 'rich', 'jinja2', 'hypercorn'} & set(sys.modules)))"
+    )
+    root = str(Path(s2i.__file__).parents[1])
+    done = shell.run((sys.executable, "-c", code), timeout=60, env={"PYTHONPATH": root, "HOME": str(tmp_path)})
+    assert done.out.decode().splitlines() == [s2i.__version__, "[]"]

@@ -1,0 +1,211 @@
+"""Deployments: built, accepted, watched to their end, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from s2i.control.deploy import Built, Request, Task
+from s2i.control.journal import Journal
+from s2i.control.platform import Platform
+from s2i.engines.engine import Owner
+from s2i.errors import E_CANCELLED, E_NOT_PYTHON, S2IError
+from s2i.resources.app import Config, Deployment, Revision
+from s2i.sources import Folder, Git
+from tests.control.simulation import Simulation
+
+SOURCE = Folder("/src/shop")
+
+
+class World(Simulation):
+    """A platform on fakes: its loop runs for real, its build is what a test says."""
+
+    def __init__(self, folder: Path, build: Callable[[Task], Built]) -> None:
+        super().__init__(folder)
+        self.platform = Platform(self.store, self.engine, self.router, build)
+        self.platform.loop._prober.answers = self.engine.answers
+        self.platform.start()
+
+    def deploy_and_wait(self, request: Request) -> Deployment:
+        begun = self.platform.deployments.begin("default", request)
+        return self.ended(begun.id)
+
+    def ended(self, ident: str) -> Deployment:
+        until = time.monotonic() + 20
+        while (found := self.store.deployment("default", ident)).status in ("building", "rolling-out"):
+            assert time.monotonic() < until, found
+            time.sleep(0.01)
+        return found
+
+
+def app(task: Task) -> Built:
+    task.emit({"type": "stage", "name": "plan", "text": "wsgi"})
+    return Built("app", "sha256:app", 9000, "c0ffee")
+
+
+def job(_task: Task) -> Built:
+    return Built("job", "sha256:app")
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[[Callable[[Task], Built]], World]]:
+    made: list[World] = []
+
+    def one(build: Callable[[Task], Built]) -> World:
+        made.append(World(tmp_path, build))
+        return made[-1]
+
+    yield one
+    for world in made:
+        world.platform.stop()
+
+
+Make = Callable[[Callable[[Task], Built]], World]
+
+
+def journal(ident: str) -> list[dict[str, object]]:
+    lines, _ = Journal(ident).read(0)
+    return [json.loads(line) for line in lines]
+
+
+def test_an_app_is_built_rolled_out_and_has_a_url(make: Make) -> None:
+    world = make(app)
+    ended = world.deploy_and_wait(Request(source=SOURCE, name="shop", config=Config(env=(("A", "1"),))))
+    assert (ended.status, ended.kind, ended.revision) == ("ready", "app", 1)
+    assert ended.result == "http://shop.default.localhost:8080"
+    made = world.store.revision("default", "shop", 1)
+    assert (made.config.port, made.config.env, made.commit, made.source) == (9000, (("A", "1"),), "c0ffee", "/src/shop")
+    assert [(one["type"], one.get("name")) for one in journal(ended.id)] == [
+        ("stage", "plan"),
+        ("status", None),
+        ("stage", "rollout"),
+        ("result", None),
+    ]
+
+
+def test_the_port_that_was_asked_for_beats_the_plan(make: Make) -> None:
+    world = make(app)
+    world.deploy_and_wait(Request(source=SOURCE, name="shop", port=5555))
+    assert world.store.revision("default", "shop", 1).config.port == 5555
+
+
+def test_a_job_is_run_and_ends_the_deployment_with_its_exit(make: Make) -> None:
+    world = make(job)
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="report"))
+    owner = Owner("default", "job", "report", run="report-1")
+    until = time.monotonic() + 20
+    while ("start_task", "default/report-1") not in world.engine.calls and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    world.engine.exit(owner, 3)
+    ended = world.ended(begun.id)
+    assert (ended.status, ended.kind, ended.result) == ("failed", "job", "report-1")
+    assert ended.error is not None
+    assert (ended.error["code"], ended.error["exit"]) == ("E_JOB_FAILED", 6)
+    assert world.store.run("default", "report-1").exit == 3
+
+
+def test_a_refusal_of_a_stage_is_the_deployments_error(make: Make) -> None:
+    def refuse(_task: Task) -> Built:
+        raise E_NOT_PYTHON(found="index.html")
+
+    world = make(refuse)
+    ended = world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    assert ended.status == "failed"
+    assert ended.error is not None
+    assert (ended.error["code"], ended.error["exit"]) == ("E_NOT_PYTHON", 4)
+    assert world.store.apps() == ()
+    assert journal(ended.id)[-1]["type"] == "error"
+
+
+def test_a_bug_in_a_stage_tells_the_caller_no_more_than_its_class(make: Make) -> None:
+    def stumble(_task: Task) -> Built:
+        raise ValueError("secret detail")
+
+    ended = make(stumble).deploy_and_wait(Request(source=SOURCE, name="shop"))
+    assert ended.error is not None
+    assert ended.error["code"] == "E_INTERNAL"
+    assert "secret detail" not in json.dumps(journal(ended.id))
+
+
+def test_a_second_deployment_of_the_same_name_is_told_who_is_busy(make: Make) -> None:
+    gate = threading.Event()
+
+    def slow(task: Task) -> Built:
+        gate.wait(20)
+        return app(task)
+
+    world = make(slow)
+    first = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    with pytest.raises(S2IError) as caught:
+        world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    assert (caught.value.code, caught.value.exit) == ("E_BUSY", 7)
+    assert first.id in caught.value.message
+    gate.set()
+    assert world.ended(first.id).status == "ready"
+
+
+def test_a_cancelled_build_leaves_no_revision(make: Make) -> None:
+    def endless(task: Task) -> Built:
+        assert task.cancelled.wait(20)
+        raise E_CANCELLED(doing="it was built")
+
+    world = make(endless)
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    world.platform.deployments.cancel("default", begun.id)
+    assert world.ended(begun.id).status == "cancelled"
+    assert world.store.apps() == ()
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (Request(source=SOURCE, name="Shop"), "E_NAME"),
+        (Request(source=SOURCE, name="shop", config=Config(memory=1)), "E_LIMIT"),
+        (Request(source=SOURCE, name="shop", config=Config(env=(("LD_PRELOAD", "x"),))), "E_ENV"),
+        (Request(source=SOURCE, name="shop", config=Config(port=0)), "E_PORT"),
+    ],
+)
+def test_a_bad_request_records_nothing(make: Make, request_: Request, code: str) -> None:
+    world = make(app)
+    with pytest.raises(S2IError) as caught:
+        world.platform.deployments.begin("default", request_)
+    assert caught.value.code == code
+    assert world.store.deployments() == ()
+
+
+def test_after_a_kill_builds_are_interrupted_and_roll_outs_watched(tmp_path: Path) -> None:
+    before = Simulation(tmp_path)
+    before.store.open_deployment(Deployment("k1", "default", "half", "src", "building", 1.0))
+    before.store.open_deployment(Deployment("k2", "default", "shop", "src", "building", 1.0))
+    before.store.accept_revision(Revision("default", "shop", 0, "sha256:app", Config()), "k2")
+    before.store.close()
+    after = World(tmp_path, app)
+    assert after.ended("k1").status == "interrupted"
+    assert (after.ended("k2").status, after.store.app("default", "shop").serving) == ("ready", 1)
+    after.platform.stop()
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (Folder("/src", "app"), "/src#app"),
+        (Git("https://h/o/r", ref="v1", subdir="app"), "https://h/o/r@v1#app"),
+        (Git("https://h/o/r", commit="a" * 40), "https://h/o/r@" + "a" * 40),
+    ],
+)
+def test_a_source_is_recorded_as_a_person_would_write_it(make: Make, source: Folder | Git, text: str) -> None:
+    world = make(app)
+    assert world.deploy_and_wait(Request(source=source, name="shop")).source == text
+
+
+def test_a_deleted_app_is_gone_with_all_that_it_had_when_delete_returns(make: Make) -> None:
+    world = make(app)
+    world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    world.platform.delete_app("default", "shop")
+    assert (world.engine.containers, world.router.routes, world.store.apps()) == ({}, set(), ())

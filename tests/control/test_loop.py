@@ -1,0 +1,113 @@
+"""The loop: one app's trouble is not another's, an absent engine is waited for, a wake waits for an answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from s2i.control.loop import FAULT_SECONDS, Loop
+from s2i.control.reconcile import instance_of
+from s2i.errors import E_CONTAINER, E_DOCKER
+from tests.control.simulation import Simulation
+
+
+class Probes(Loop):
+    """A loop whose lanes run at once, in the caller's thread, and whose probes ask the fake engine."""
+
+    def __init__(self, world: Simulation) -> None:
+        super().__init__(world.world, clock=lambda: world.now, spawn=_now, probe=world.engine.answers)
+        self.world = world
+
+    def settle(self) -> None:
+        for _ in range(12):
+            self.step()
+            for thread in threading.enumerate():
+                if thread.name.startswith("probe"):
+                    thread.join(5)
+            self.world.now += 1
+
+
+def _now(work: Callable[[], None]) -> None:
+    work()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Simulation:
+    return Simulation(tmp_path)
+
+
+@pytest.fixture
+def loop(world: Simulation) -> Probes:
+    return Probes(world)
+
+
+def test_an_app_comes_up_and_is_replaced(world: Simulation, loop: Probes) -> None:
+    world.deploy()
+    loop.settle()
+    world.deploy()
+    loop.settle()
+    assert world.store.app("default", "shop").serving == 2
+    assert set(world.router.pointed("default", "shop")) == world.addresses()
+    assert len(world.addresses()) == 1
+
+
+def test_one_apps_trouble_stops_no_other(world: Simulation, loop: Probes) -> None:
+    world.engine.fail_next("stop", RuntimeError("the engine is confused"))
+    world.deploy("alpha")
+    loop.settle()
+    world.store.delete_app("default", "alpha")
+    world.deploy("beta")
+    loop.settle()
+    assert [app.name for app in world.store.apps()] == ["beta"]
+    assert world.store.app("default", "beta").serving == 1
+
+
+def test_an_absent_engine_is_asked_again_later_and_later_and_fails_nothing(world: Simulation, loop: Probes) -> None:
+    world.deploy()
+    loop.settle()
+    for _ in range(6):
+        world.engine.fail_next("observe", E_DOCKER(socket="unix:///x", why="refused"))
+    assert tuple(loop.step() for _ in range(6)) == (*FAULT_SECONDS, FAULT_SECONDS[-1], FAULT_SECONDS[-1])
+    assert loop.engine_error is not None
+    assert world.store.app("default", "shop").serving == 1
+    loop.step()
+    assert loop.engine_error is None
+
+
+def test_a_serving_instance_that_cannot_be_started_is_tried_with_growing_distance(
+    world: Simulation, loop: Probes
+) -> None:
+    owner = instance_of(world.deploy()).owner
+    loop.settle()
+    world.engine.exit(owner, 1)
+    for _ in range(20):
+        world.engine.fail_next("start_instance", E_CONTAINER(name="shop", why="no space left"))
+    world.engine.calls.clear()
+    for _ in range(60):
+        loop.step()
+        world.now += 1
+    assert len(world.engine.calls) == 3
+    assert world.store.app("default", "shop").serving == 1
+
+
+def test_the_router_is_seen_to_at_every_look(world: Simulation, loop: Probes) -> None:
+    loop.step()
+    world.router.running = False
+    loop.step()
+    assert world.router.running
+
+
+def test_a_wake_of_an_unknown_app_is_refused_at_once(world: Simulation, loop: Probes) -> None:
+    loop.kick = loop.step  # type: ignore[method-assign, assignment]
+    assert loop.wake("default", "nobody") is None
+
+
+def test_a_wake_gets_the_address_when_the_instance_is_back(world: Simulation, loop: Probes) -> None:
+    owner = instance_of(world.deploy()).owner
+    loop.settle()
+    world.engine.exit(owner, 1)
+    loop.kick = loop.step  # type: ignore[method-assign, assignment]
+    assert {loop.wake("default", "shop")} == world.addresses()

@@ -1,0 +1,176 @@
+"""The store: nothing acknowledged is lost, nothing is decided twice, a file that is not ours is refused."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from s2i.control import schema
+from s2i.control.store import KEEP_EVENTS, Store
+from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, S2IError
+from s2i.resources.app import App, Config, Deployment, Event, Revision
+from s2i.resources.job import Job
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "s2i.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Store:
+    return Store(path)
+
+
+def opened(store: Store, name: str = "shop", ident: str = "d1") -> str:
+    store.open_deployment(Deployment(ident, "default", name, "src", "building", 1.0))
+    return ident
+
+
+def revision(name: str = "shop") -> Revision:
+    return Revision("default", name, 0, "sha256:a", Config(), created=2.0)
+
+
+def job(name: str = "report") -> Job:
+    return Job("default", name, "sha256:a", Config())
+
+
+def refusal(code: str, call: object, *args: object) -> S2IError:
+    with pytest.raises(S2IError) as caught:
+        call(*args)  # type: ignore[operator]
+    assert caught.value.code == code
+    return caught.value
+
+
+def test_what_was_written_is_there_after_opening_again(path: Path, store: Store) -> None:
+    made = store.accept_revision(revision(), opened(store))
+    identity = store.server
+    store.close()
+    again = Store(path)
+    assert again.app("default", "shop") == App("default", "shop", target=1, created=2.0)
+    assert again.revisions("default", "shop") == (made,)
+    assert again.deployment("default", "d1").status == "rolling-out"
+    assert again.server == identity
+
+
+def test_the_database_is_for_its_user_only(path: Path, store: Store) -> None:
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_newer_schema_is_refused_and_left_alone(path: Path, store: Store) -> None:
+    store.close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    error = refusal("E_STORE", Store, path)
+    assert f"schema {schema.VERSION + 1}, this one knows {schema.VERSION}" in error.message
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION + 1,)
+
+
+def test_a_damaged_file_is_refused(path: Path, store: Store) -> None:
+    opened(store)
+    store.close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = bytes(len(data) - 4096)
+    path.write_bytes(data)
+    assert refusal("E_STORE", Store, path).kind is E_STORE
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.write_bytes(b"notes to self, " * 1000)
+    assert refusal("E_STORE", Store, path).kind is E_STORE
+
+
+def test_a_failed_migration_changes_nothing(path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.close()
+    steps = (*schema.MIGRATIONS, ("CREATE TABLE later (x)", "CREATE TABLE apps (x)"))
+    monkeypatch.setattr(schema, "MIGRATIONS", steps)
+    monkeypatch.setattr(schema, "VERSION", len(steps))
+    refusal("E_STORE", Store, path)
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'later'").fetchone() == (0,)
+        assert db.execute("PRAGMA user_version").fetchone() == (schema.VERSION - 1,)
+
+
+def test_one_deployment_of_a_name_at_a_time(store: Store) -> None:
+    opened(store)
+    error = refusal("E_BUSY", opened, store, "shop", "d2")
+    assert error.kind is E_BUSY
+    assert str(error) == '"shop" is busy: the deployment d1 is under way'
+    opened(store, "other", "d3")
+    store.change_deployment("d1", status="failed")
+    opened(store, "shop", "d4")
+
+
+def test_revisions_are_numbered_and_the_last_is_the_target(store: Store) -> None:
+    store.accept_revision(revision(), opened(store))
+    store.mark_serving("default", "shop", 1)
+    store.change_deployment("d1", status="ready")
+    store.accept_revision(revision(), opened(store, ident="d2"))
+    store.mark_failed("default", "shop", 2, "no answer")
+    app = store.app("default", "shop")
+    assert (app.serving, app.target, app.reason) == (1, 1, "no answer")
+    assert [one.status for one in store.revisions("default", "shop")] == ["serving", "failed"]
+
+
+def test_a_name_is_an_app_or_a_job_but_not_both(store: Store) -> None:
+    store.accept_revision(revision("x"), opened(store, "x"))
+    assert refusal("E_TAKEN", store.accept_run, job("x"), "d1", 1.0).kind is E_TAKEN
+    store.accept_run(job("y"), opened(store, "y", "d2"), 1.0)
+    assert refusal("E_TAKEN", store.accept_revision, revision("y"), "d2").kind is E_TAKEN
+
+
+def test_the_name_of_a_run_never_comes_again(store: Store) -> None:
+    ident = opened(store, "report")
+    assert store.accept_run(job(), ident, 1.0).name == "report-1"
+    store.delete_run("default", "report-1")
+    assert store.accept_run(job(), ident, 1.0).name == "report-2"
+    store.delete_job("default", "report")
+    assert store.accept_run(job(), ident, 1.0).name == "report-3"
+
+
+def test_a_run_that_was_deleted_while_it_ended_stays_deleted(store: Store) -> None:
+    run = store.accept_run(job(), opened(store, "report"), 1.0)
+    store.delete_run("default", run.name)
+    store.put_run(run)
+    assert refusal("E_NOT_FOUND", store.run, "default", run.name).kind is E_NOT_FOUND
+
+
+def test_an_app_that_is_being_deleted_takes_no_revision(store: Store) -> None:
+    store.accept_revision(revision(), opened(store))
+    store.delete_app("default", "shop")
+    refusal("E_BUSY", store.accept_revision, revision(), "d1")
+    store.forget_app("default", "shop")
+    assert store.apps() == ()
+    assert store.images() == frozenset()
+
+
+def test_old_events_go(store: Store) -> None:
+    for number in range(KEEP_EVENTS + 5):
+        store.record(Event(number, "default", "shop", "serving"))
+    assert [one.at for one in store.events("default", "shop")] == list(range(5, KEEP_EVENTS + 5))
+
+
+def test_many_writers_lose_nothing_and_never_find_it_locked(path: Path) -> None:
+    failures: list[S2IError] = []
+
+    def write(writer: int) -> None:
+        store = Store(path)  # a connection of its own, as another process would have
+        try:
+            for number in range(40):
+                store.record(Event(number, "default", f"app{writer}", "event"))
+        except S2IError as error:
+            failures.append(error)
+
+    Store(path).close()
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    store = Store(path)
+    assert [len(store.events("default", f"app{writer}")) for writer in range(6)] == [40] * 6

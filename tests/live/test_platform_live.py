@@ -1,0 +1,293 @@
+"""The platform on a real engine: deploy, replace, kill, delete, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from s2i import shell
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "fixtures"
+
+
+class Home:
+    """One server with an S2I_HOME of its own, used through the command line as a person would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "S2I_HOME": str(folder), "PYTHONPATH": str(ROOT), "S2I_HTTP_PORT": "18700"}
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        argv = (sys.executable, "-m", "s2i", *words)
+        return subprocess.run(argv, env=self.environment, capture_output=True, text=True, timeout=240, check=False)
+
+    def ok(self, *words: str) -> str:
+        done = self.run(*words)
+        assert done.returncode == 0, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout.strip()
+
+    def data(self, *words: str) -> object:
+        return json.loads(self.ok(*words, "-o", "json"))
+
+    def server(self) -> dict[str, object]:
+        found = self.data("server", "status")
+        assert isinstance(found, dict)
+        return found
+
+    def kill_server(self) -> None:
+        os.kill(int(str(self.server()["pid"])), signal.SIGKILL)
+
+    def get(self, url: str, timeout: float = 20.0) -> tuple[int, str]:
+        """Ask an app by its URL; the name is not resolved, as *.localhost need not be."""
+        host, _, port = url.removeprefix("http://").partition(":")
+        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=timeout)
+        with contextlib.closing(connection):
+            connection.request("GET", "/", headers={"Host": host})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def answer_within(self, url: str, seconds: float) -> str:
+        """Ask until there is a 200, for at most ``seconds``."""
+        until, last = time.monotonic() + seconds, "nothing"
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                status, text = self.get(url)
+                if status == 200:
+                    return text
+                last = str(status)
+            time.sleep(0.05)
+        raise AssertionError(f"no answer within {seconds} s, last: {last}")
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Home]:
+    # A short path: the kernel takes 107 bytes for a socket's.
+    with tempfile.TemporaryDirectory(prefix="s2i-") as folder:
+        made = Home(Path(folder))
+        yield made
+        made.run("server", "stop", "--all", "--yes")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(FIXTURES / "flask-hello/app", tmp_path / "hello"))
+
+
+@pytest.fixture(scope="module")
+def engine() -> docker.DockerClient:
+    return docker.from_env()
+
+
+def labelled(engine: docker.DockerClient, server: str) -> dict[str, int]:
+    """Count what carries the server's label."""
+    filters = {"label": f"s2i.server={server}"}
+    return {
+        "containers": len(engine.containers.list(all=True, filters=filters)),
+        "networks": len(engine.networks.list(filters=filters)),
+        "images": len(engine.api.images(filters=filters)),
+    }
+
+
+def test_an_app_is_deployed_and_answers(home: Home, source: Path) -> None:
+    url = home.ok("deploy", str(source))
+    assert url.startswith("http://hello.default.localhost:")
+    assert home.get(url) == (200, "Hello from Flask\n")
+    (listed,) = home.data("app", "list")  # type: ignore[misc]
+    assert (listed["name"], listed["status"], listed["url"]) == ("hello", "ready", url)
+    assert "Listening at" in home.ok("app", "logs", "hello")
+
+
+def test_a_new_version_replaces_the_old_without_a_failed_request(home: Home, source: Path) -> None:
+    url = home.ok("deploy", str(source), "--name", "swap")
+    failures: list[object] = []
+    count = 0
+    ended = threading.Event()
+
+    def ask() -> None:
+        nonlocal count
+        while not ended.is_set():
+            try:
+                status, _ = home.get(url)
+                if status != 200:
+                    failures.append(status)
+            except (OSError, http.client.HTTPException) as error:
+                failures.append(error)
+            count += 1
+
+    client = threading.Thread(target=ask)
+    client.start()
+    for number in range(3):
+        program = source / "app.py"
+        program.write_text(program.read_text().replace("Hello", f"Hello {number},"))
+        assert home.ok("deploy", str(source), "--name", "swap") == url
+    ended.set()
+    client.join()
+    assert failures == []
+    assert count > 100
+    assert home.get(url)[1].startswith("Hello 2,")
+
+
+def test_a_version_that_does_not_come_up_leaves_the_old_one_serving(home: Home, source: Path) -> None:
+    url = home.ok("deploy", str(source), "--name", "steady")
+    (source / "app.py").write_text((source / "app.py").read_text() + "\nraise RuntimeError('no database')\n")
+    failed = home.run("deploy", str(source), "--name", "steady")
+    assert failed.returncode == 6
+    assert failed.stdout == ""
+    assert "revision 2 of steady did not come up: it exited with code 3 before it answered" in failed.stderr
+    assert "RuntimeError: no database" in failed.stderr
+    assert home.get(url) == (200, "Hello from Flask\n")
+    shown = home.data("app", "get", "steady")
+    assert isinstance(shown, dict)
+    assert [one["status"] for one in shown["revisions"]] == ["serving", "failed"]
+
+
+def test_a_killed_server_is_followed_by_one_that_takes_everything_up(
+    home: Home, source: Path, engine: docker.DockerClient
+) -> None:
+    url = home.ok("deploy", str(source), "--name", "adopted")
+    server = str(home.server()["id"])
+    before = {one.id for one in engine.containers.list(filters={"label": f"s2i.server={server}"})}
+    caddy = (home.folder / "run" / "caddy.pid").read_text()
+    home.kill_server()
+    assert home.get(url)[0] == 200
+    began = time.monotonic()
+    home.ok("app", "list")
+    assert time.monotonic() - began < 5
+    time.sleep(1.5)
+    after = {one.id for one in engine.containers.list(filters={"label": f"s2i.server={server}"})}
+    assert after == before
+    assert (home.folder / "run" / "caddy.pid").read_text() == caddy
+    assert home.get(url)[0] == 200
+
+
+def test_a_killed_router_is_back_within_5_seconds(home: Home, source: Path) -> None:
+    url = home.ok("deploy", str(source), "--name", "routed")
+    os.kill(int((home.folder / "run" / "caddy.pid").read_text()), signal.SIGKILL)
+    assert home.answer_within(url, 5) == "Hello from Flask\n"
+
+
+def test_a_crash_of_what_serves_is_a_wait_and_no_failure(home: Home, source: Path, engine: docker.DockerClient) -> None:
+    url = home.ok("deploy", str(source), "--name", "crash")
+    server = str(home.server()["id"])
+    engine.containers.get(f"s2i-{server}.default.crash.r1-0").kill()
+    assert home.get(url) == (200, "Hello from Flask\n")
+
+
+def test_a_job_gives_its_exit_code_and_its_log_is_kept(home: Home, tmp_path: Path, engine: docker.DockerClient) -> None:
+    (tmp_path / "good.py").write_text("print('42 rows')\n")
+    out = home.ok("deploy", str(tmp_path), "--name", "good")
+    assert out == "42 rows\ngood-1: succeeded, exit code 0"
+    (tmp_path / "good.py").unlink()
+    (tmp_path / "bad.py").write_text("import sys\nprint('half of it')\nsys.exit(3)\n")
+    failed = home.run("deploy", str(tmp_path), "--name", "bad")
+    assert (failed.returncode, failed.stdout) == (6, "half of it\nbad-1: failed, exit code 3\n")
+    server = str(home.server()["id"])
+    until = time.monotonic() + 10
+    filters = {"label": [f"s2i.server={server}", "s2i.run"]}
+    while engine.containers.list(all=True, filters=filters) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert engine.containers.list(all=True, filters=filters) == []
+    assert home.ok("jobrun", "logs", "bad-1") == "half of it"
+    shown = home.data("jobrun", "get", "bad-1")
+    assert isinstance(shown, dict)
+    assert (shown["status"], shown["exit"], shown["reason"]) == ("failed", 3, "exit code 3")
+
+
+def test_a_job_that_ends_while_the_server_is_dead_is_not_run_again(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\nprint('once', flush=True)\ntime.sleep(3)\n")
+    home.ok("deploy", str(tmp_path), "--name", "slow", "--no-wait")
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not [
+        one
+        for one in home.data("jobrun", "list")  # type: ignore[attr-defined]
+        if one["name"] == "slow-1" and one["status"] == "running"
+    ]:
+        time.sleep(0.1)
+    home.kill_server()
+    time.sleep(4)
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        shown = home.data("jobrun", "get", "slow-1")
+        assert isinstance(shown, dict)
+        if shown["status"] != "running":
+            break
+        time.sleep(0.1)
+    assert (shown["status"], shown["exit"]) == ("succeeded", 0)
+    assert home.ok("jobrun", "logs", "slow-1") == "once"
+
+
+def test_ctrl_c_in_a_build_cancels_it_and_leaves_nothing(home: Home, source: Path) -> None:
+    # A name that pip looks for in vain would end too soon: this one takes seconds to install.
+    (source / "requirements.txt").write_text("flask\nscipy\npandas\n")
+    argv = (sys.executable, "-m", "s2i", "deploy", str(source), "--name", "stopped")
+    process = subprocess.Popen(
+        argv, env=home.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("plan"):
+            break
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.splitlines()[-1]) == (130, "interrupted")
+    assert [one["name"] for one in home.data("app", "list") if one["name"] == "stopped"] == []  # type: ignore[attr-defined]
+    assert list((home.folder / "cache" / "work").iterdir()) == []
+
+
+def test_a_deleted_app_leaves_no_container_image_or_route(
+    home: Home, source: Path, engine: docker.DockerClient
+) -> None:
+    server = str(home.server()["id"])
+    url = home.ok("deploy", str(source), "--name", "gone", "--env", "GONE=1")
+    (source / "extra.py").write_text("X = 1\n")
+    home.ok("deploy", str(source), "--name", "gone")
+    assert home.ok("app", "delete", "gone", "--yes") == "deleted gone"
+    filters = {"label": [f"s2i.server={server}", "s2i.app=gone"]}
+    assert engine.containers.list(all=True, filters=filters) == []
+    assert engine.api.images(filters=filters) == []
+    assert home.get(url)[0] == 404
+    assert home.run("app", "get", "gone").returncode == 2
+
+
+def test_two_clients_at_once_start_one_server() -> None:
+    with tempfile.TemporaryDirectory(prefix="s2i-") as folder:
+        other = Home(Path(folder))
+        outputs: list[str] = []
+        threads = [threading.Thread(target=lambda: outputs.append(other.ok("server", "start"))) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(set(outputs)) == 1
+        assert len(outputs) == 3
+        assert other.ok("server", "stop") == "the server has ended; 0 apps are left running, unrouted"
+
+
+def test_stop_with_all_leaves_nothing_with_our_label(source: Path, engine: docker.DockerClient) -> None:
+    with tempfile.TemporaryDirectory(prefix="s2i-") as folder:
+        other = Home(Path(folder))
+        other.ok("deploy", str(source))
+        server, pid = (str(other.server()[key]) for key in ("id", "pid"))
+        assert all(labelled(engine, server).values())
+        said = other.ok("server", "stop", "--all", "--yes")
+        assert said.startswith("removed 1 apps, 0 jobs, 2 containers, 1 networks, 1 images")
+        assert labelled(engine, server) == {"containers": 0, "networks": 0, "images": 0}
+        assert not shell.alive(int(pid))
+        assert not (Path(folder) / "run" / "s2i.sock").exists()
+        assert other.run("server", "status").returncode == 6

@@ -1,0 +1,48 @@
+"""Sources for tests: files given as text, read through the real Tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from s2i import sources
+from s2i.planning.compile import compile as compile_plan
+from s2i.planning.plan import Base, BuildPlan
+from s2i.sources import Tree
+
+OFFERED = tuple(
+    Base(python, f"build:{python}", f"run:{python}", uv=True) for python in ("3.10", "3.11", "3.12", "3.13")
+)
+FLASK = "from flask import Flask\napp = Flask(__name__)\n"
+
+MakeTree = Callable[[dict[str, str | bytes]], Tree]
+MakePlan = Callable[[dict[str, str | bytes]], BuildPlan]
+
+
+@pytest.fixture
+def tree_of(tmp_path: Path) -> MakeTree:
+    """Write files into a folder and return its Tree."""
+
+    def make(files: dict[str, str | bytes]) -> Tree:
+        root = tmp_path / "source"
+        for path, text in files.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(text if isinstance(text, bytes) else text.encode())
+        with sources.fetch(sources.parse(str(root)), policy=sources.Policy()) as tree:
+            return tree
+
+    return make
+
+
+@pytest.fixture
+def plan_of(tree_of: MakeTree) -> MakePlan:
+    """Write files and return the plan of them, with Python 3.10 to 3.13 on offer."""
+    return lambda files: compile_plan(tree_of(files), OFFERED)
+
+
+@pytest.fixture
+def flask() -> str:
+    """Return a module that makes a Flask application ``app`` in its second line."""
+    return FLASK

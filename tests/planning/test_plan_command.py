@@ -1,0 +1,93 @@
+"""`s2i plan` and `s2i dockerfile`: what they print, and what they do not import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from s2i.cli.dockerfile import dockerfile
+from s2i.cli.plan import plan
+from s2i.planning.plan import Base
+
+ROOT = Path(__file__).parents[2]
+FLASK_HELLO = str(ROOT / "fixtures" / "flask-hello" / "app")
+TEXT = """\
+kind     wsgi (flask)
+entry    app:app
+python   3.13
+manager  requirements.txt
+start    gunicorn --worker-class gthread --threads 8 --access-logfile - app:app
+port     $PORT, 8080 by default
+base     run
+
+steps
+   1. build    A virtual environment, which is all that the image takes from this stage
+      $ uv venv --python /usr/local/bin/python3 /opt/venv
+   2. build    What is to be installed, before the source: a changed line keeps what follows
+   3. build    Install the dependencies
+      $ uv pip install --python /opt/venv/bin/python --compile-bytecode -r requirements.txt 'gunicorn>=23,<28'
+   4. runtime  The environment, without the tools that made it
+   5. runtime  The source, last: it changes most often
+   6. runtime  Compile the source once here instead of at each start: the container cannot write
+      $ python -c 'import compileall; compileall.compile_dir("/app", quiet=2)'
+
+why
+  buildpack     python                    the first that fits
+  kind          wsgi                      app.py:3
+  entry         app:app                   app.py:3
+  manager       requirements.txt          requirements.txt:1
+  python        3.13                      the newest offered  (likely)
+  server        gunicorn>=23,<28          servers.toml: wsgi  (likely)
+"""
+
+
+@pytest.fixture(autouse=True)
+def one_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("s2i.images.bases.offered", lambda: (Base("3.13", "build", "run", uv=True),))
+
+
+def test_a_plan_reads_as_text():
+    assert CliRunner().invoke(plan, [FLASK_HELLO], catch_exceptions=False).output == TEXT
+
+
+def test_a_plan_is_data_on_request():
+    done = CliRunner().invoke(plan, [FLASK_HELLO, "-o", "json"], catch_exceptions=False)
+    made = json.loads(done.output)
+    assert (made["version"], made["kind"], made["entry"], made["port"]) == (1, "wsgi", "app:app", 8080)
+
+
+def test_a_context_dir_is_planned_alone():
+    root = str(ROOT / "fixtures")
+    done = CliRunner().invoke(plan, [root, "--context-dir", "job-script/app", "-o", "json"], catch_exceptions=False)
+    assert json.loads(done.output)["entry"] == "report.py"
+
+
+def test_the_dockerfile_is_printed():
+    done = CliRunner().invoke(dockerfile, [FLASK_HELLO], catch_exceptions=False)
+    assert done.output.startswith("# Made by s2i")
+    assert done.output.endswith('"app:app"]\n')
+
+
+@pytest.mark.world
+def test_a_plan_imports_nothing_that_is_slow():
+    code = f"import sys; from s2i.cli.plan import plan; plan([{FLASK_HELLO!r}], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    slow = {
+        "docker",
+        "git",
+        "httpx",
+        "litestar",
+        "rich",
+        "jinja2",
+        "packaging",
+        "asyncio",
+        "subprocess",
+        "hashlib",
+        "tempfile",
+    }
+    assert set() == slow & set(done.stdout.splitlines()[-1].split())
