@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2i import shell
 from s2i.engines.docker import connection
-from s2i.errors import E_BUILD_CANCELLED, E_BUILD_TIMEOUT
+from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT
 from s2i.images import admission, classic, clients, command
 from s2i.images.clients import BuildClient
+from s2i.images.context import tell_apart
 from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
 from s2i.images.dockerfile import render
 from s2i.images.events import Image, StepEvent
@@ -69,7 +72,8 @@ def build(
             proxies=command.proxies(os.environ),
             namespace=namespace,
         )
-        dockerfile = _stage(tree, plan, client, order)
+        with _room(folder):
+            dockerfile = _stage(tree, plan, client, order)
         admission.admit(engine, dockerfile, order.tags, on_event)
         reader = _reader(client, StepNames(dockerfile))
         code = _follow(client, order, reader, on_event, cancelled, timeout, tree.origin.time or STAGED_TIME)
@@ -91,6 +95,18 @@ def described(tree: Tree, title: str) -> dict[str, str]:
     source = origin.place if origin.kind == "git" else ""
     known = {"title": title, "source": source, "revision": origin.commit, "version": origin.ref, "created": stamp}
     return {f"org.opencontainers.image.{name}": value for name, value in known.items() if value}
+
+
+@contextlib.contextmanager
+def _room(folder: Path) -> Iterator[None]:
+    """Say which disk it is when the block runs into a full one. Raises E_BUILD_DISK."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        why = f"there is no room for a copy of the source in {folder.parent}"
+        raise E_BUILD_DISK(step="copy the source", why=why, log=()) from None
 
 
 def _secrets(given: Mapping[str, Path]) -> tuple[tuple[str, str], ...]:
@@ -115,6 +131,8 @@ def _stage(tree: Tree, plan: BuildPlan, client: BuildClient, order: command.Orde
     else:
         dockerfile = render(plan)
     tree.stage(source)
+    if client.kind != "classic":
+        tell_apart(tree, source)
     order.dockerfile.write_text(dockerfile)
     # Beats a .dockerignore of the source, which the tree has respected already: a second reading by other rules
     # could leave out what the Dockerfile names.

@@ -245,7 +245,7 @@ def test_what_a_base_would_bring_into_the_build_never_runs(
     builds: Builds, engine: docker.DockerClient, remove_images: list[str], tmp_path: Path
 ) -> None:
     text = f"FROM {runtime()}\nONBUILD RUN touch /ONBUILD\n"
-    base, _ = engine.images.build(fileobj=io.BytesIO(text.encode()), tag=f"{builds.tag}-base")
+    base, _ = engine.images.build(fileobj=io.BytesIO(text.encode()), tag=f"{builds.tag}-base", rm=True)
     remove_images.append(str(base.id))
     with pytest.raises(S2IError) as caught:
         builds(dockerfile(tmp_path / "source", "", f"{builds.tag}-base"), "dockerfile")
@@ -442,5 +442,6 @@ def contents(engine: docker.DockerClient, image: str) -> dict[str, bytes]:
 def unpacked(data: bytes) -> dict[str, bytes]:
     """Return the files of a tar archive by their names."""
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        handles = ((member.name.removeprefix("./"), archive.extractfile(member)) for member in archive)
+        files = (member for member in archive if member.isfile())
+        handles = ((member.name.removeprefix("./"), archive.extractfile(member)) for member in files)
         return {name: handle.read() if handle else b"" for name, handle in handles}

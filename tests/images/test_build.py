@@ -1,0 +1,56 @@
+"""What an image says about its source, and how BuildKit sees that the source changed."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from s2i.errors import S2IError
+from s2i.images.build import _room, described
+from s2i.images.context import tell_apart
+from s2i.sources import Entry, Origin, Tree
+
+
+def tree(origin: Origin, root: Path = Path("/nowhere"), *names: str) -> Tree:
+    return Tree(root, tuple(Entry(name, (root / name).stat().st_size) for name in names), origin)
+
+
+def test_an_image_of_a_repository_names_the_commit_and_its_time() -> None:
+    origin = Origin("git", "https://host.example/owner/repo", "v1.2", "0" * 40, time=1_704_164_645)
+    assert described(tree(origin), "repo") == {
+        "org.opencontainers.image.title": "repo",
+        "org.opencontainers.image.source": "https://host.example/owner/repo",
+        "org.opencontainers.image.revision": "0" * 40,
+        "org.opencontainers.image.version": "v1.2",
+        "org.opencontainers.image.created": "2024-01-02T03:04:05Z",
+    }
+
+
+def test_an_image_of_a_folder_does_not_tell_where_the_folder_was() -> None:
+    assert described(tree(Origin("folder", "/home/ann/shop")), "shop") == {"org.opencontainers.image.title": "shop"}
+
+
+def test_files_of_one_size_and_second_are_told_apart_by_their_content(tmp_path: Path) -> None:
+    root, first, second = tmp_path / "root", tmp_path / "first", tmp_path / "second"
+    for folder in (root, first, second):
+        folder.mkdir()
+    stamps = []
+    for into, text in ((first, "Hello"), (second, "Jello")):
+        (root / "app.py").write_text(text)
+        source = tree(Origin("folder", str(root), time=1_704_164_645), root, "app.py")
+        source.stage(into)
+        tell_apart(source, into)
+        stamps.append((into / "app.py").stat().st_mtime_ns)
+    assert [stamp // 10**9 for stamp in stamps] == [1_704_164_645, 1_704_164_645]
+    assert stamps[0] != stamps[1]
+
+
+def test_a_full_disk_says_which_one(tmp_path: Path) -> None:
+    with pytest.raises(S2IError) as caught, _room(tmp_path / "build-x"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert (caught.value.code, caught.value.exit) == ("E_BUILD_DISK", 6)
+    assert str(caught.value) == (
+        f'the build failed at "copy the source": there is no room for a copy of the source in {tmp_path}'
+    )
