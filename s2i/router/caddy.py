@@ -29,6 +29,7 @@ PORT = 8080
 PORTS_TRIED = 100
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
+OWN_PORT_SECONDS = 2.0
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 108
 
 
@@ -196,6 +197,10 @@ class CaddyRouter:
 
     def _free_port(self) -> int:
         last = min(self._first + PORTS_TRIED, 65536) - 1
+        # A Caddy that was killed holds its port until its last thread is gone, a moment after it counts as dead.
+        deadline = time.monotonic() + (OWN_PORT_SECONDS if self._known.port else 0)
+        while not _is_free(self._address, self.port) and time.monotonic() < deadline:
+            time.sleep(0.01)
         ports: list[int] = [self.port, *range(self._first, last + 1)]
         for port in ports:
             if _is_free(self._address, port):

@@ -17,6 +17,7 @@ IF_PACKAGED = ("docker-cli", "docker-buildx")  # packages of their own from Debi
 LISTS = Path("/var/lib/apt/lists")
 APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 RUN = Path("/var/run")
+SYSTEMD = Path("/run/systemd/system")
 APT_SECONDS = 900.0
 START_SECONDS = 60.0
 NONINTERACTIVE = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
@@ -134,7 +135,7 @@ def _start(say: Say) -> None:
     """Start the installed engine, by systemd where that is in charge, and wait until it answers."""
     start = time.monotonic()
     log = dirs.make_private(dirs.state()) / "dockerd.log"
-    if Path("/run/systemd/system").is_dir():
+    if SYSTEMD.is_dir():
         say("starting the Docker Engine: systemctl enable --now docker")
         ended = shell.run(("systemctl", "enable", "--now", "docker"), timeout=START_SECONDS)
         place = "`journalctl --unit docker`"

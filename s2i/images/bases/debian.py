@@ -25,6 +25,13 @@ EPOCH = "1735689600"  # every file is at most this old: the same packages give t
 MERGED = "/usr/share/mmdebstrap/hooks/merged-usr"
 TIMEOUT = 900.0
 TOOLS = ("mmdebstrap", "debian-archive-keyring")
+# A proxy; a mirror that stands still (a snapshot, a copy behind an air gap) and so has a Release file past its date.
+APT_SETTINGS = (
+    "Acquire::http::Proxy",
+    "Acquire::https::Proxy",
+    "Acquire::Check-Valid-Until",
+    "Acquire::Check-Date",
+)
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -68,7 +75,6 @@ def command(
     recipe = msgspec.convert(tomllib.loads((HERE / "recipe.toml").read_text())[stage], Recipe)
     return (
         "mmdebstrap",
-        "--quiet",
         *options,
         *(f"--aptopt={option}" for option in aptopt),
         *(f"--dpkgopt=path-exclude={path}" for path in recipe.exclude),
@@ -89,7 +95,7 @@ def _made(
 ) -> str:
     with tempfile.TemporaryDirectory(prefix="s2i-base-") as scratch:
         tar = Path(scratch, "root.tar")
-        argv = command(row, stage, options, tar, _proxies())
+        argv = command(row, stage, options, tar, _apt_settings())
         sources = "\n".join((*mirror.find().lines(row.suite), "")).encode()
         environment = {**os.environ, **env, "SOURCE_DATE_EPOCH": EPOCH, "TMPDIR": scratch}
         try:
@@ -99,8 +105,9 @@ def _made(
         except shell.TimedOut as late:
             raise E_BASE(python=row.python, why=str(late)) from None
         if ended.code:
-            tail = ended.err.decode(errors="replace").strip().splitlines()[-8:]
-            raise E_BASE(python=row.python, why=("mmdebstrap failed:", *tail))
+            said = ended.err.decode(errors="replace").strip().splitlines()
+            wrong = [line for line in said if line.startswith("E: ")] or said
+            raise E_BASE(python=row.python, why=("mmdebstrap failed:", *wrong[-8:]))
         return _imported(tar, row, name, client)
 
 
@@ -127,10 +134,10 @@ def _imported(tar: Path, row: table.Row, name: str, client: docker.DockerClient)
     return made
 
 
-def _proxies() -> tuple[str, ...]:
-    """Return the settings of apt's proxy on this machine: mmdebstrap does not read /etc/apt."""
+def _apt_settings() -> tuple[str, ...]:
+    """Return what apt on this machine is told of the way to its mirror: mmdebstrap does not read /etc/apt."""
     found = []
-    for key in ("Acquire::http::Proxy", "Acquire::https::Proxy"):
+    for key in APT_SETTINGS:
         with contextlib.suppress(shell.Missing, shell.TimedOut):
             out = shell.run(("apt-config", "dump", key), timeout=10).out.decode(errors="replace")
             found += [line for line in out.splitlines() if line.startswith(f'{key} "') and line != f'{key} "";']
