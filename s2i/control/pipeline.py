@@ -34,7 +34,9 @@ def build(task: Task) -> Built:
             plan,
             title=request.name,
             labels={**task.labels, labels.JOB if plan.kind == "job" else labels.APP: request.name},
+            namespace=task.project,
             on_event=lambda event: task.emit(msgspec.to_builtins(event)),
+            on_notice=lambda notice: task.emit({"type": "notice", **msgspec.to_builtins(notice)}),
             cancelled=task.cancelled,
             timeout=request.timeout,
         )
