@@ -1,7 +1,10 @@
 """Where s2i keeps its state, cache and sockets (XDG, or one folder named by S2I_HOME)."""
 
 import os
+import stat
 from pathlib import Path
+
+from s2i.errors import E_NOT_PRIVATE
 
 
 def state() -> Path:
@@ -24,10 +27,19 @@ def runtime() -> Path:
 
 
 def make_private(folder: Path) -> Path:
-    """Create ``folder`` with mode 0700 (parents as the umask says) and return it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if folder.stat().st_uid == os.geteuid():
-        folder.chmod(0o700)
+    """Create ``folder``, and the parents that are missing, with mode 0700, and return it.
+
+    Raises E_NOT_PRIVATE when it is a link or somebody else's: who owns the folder of the sockets owns the server.
+    """
+    missing = [folder, *folder.parents]
+    for part in reversed(missing[: next(n for n, part in enumerate(missing) if os.path.lexists(part))]):
+        part.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise E_NOT_PRIVATE(path=folder, why="it is not a folder")
+    if found.st_uid != os.geteuid():
+        raise E_NOT_PRIVATE(path=folder, why=f"it belongs to user {found.st_uid}")
+    folder.chmod(0o700)
     return folder
 
 

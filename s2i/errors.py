@@ -276,6 +276,15 @@ E_GIT_FSCK = Kind(
 E_GIT = Kind("E_GIT", 3, "git failed on {url}: {why}", "try the same with `git clone`")
 E_CANCELLED = Kind("E_CANCELLED", 130, "cancelled while {doing}", "nothing was changed; run it again")
 
+# This machine: exit 6 -------------------------------------------------------------------------------------------
+
+E_NOT_PRIVATE = Kind(
+    "E_NOT_PRIVATE",
+    6,
+    "will not keep anything in {path}: {why}",
+    "remove it, or name a folder of your own with S2I_HOME (with sudo: `sudo -H`, so that root uses root's)",
+)
+
 # The engine: exit 6 ------------------------------------------------------------------------------------------
 
 E_DOCKER = Kind(
@@ -304,7 +313,8 @@ E_STORE = Kind(
     "E_STORE",
     6,
     "the database {path} cannot be used: {why}",
-    "move it away and start again (running apps without it are removed), or put a copy of it back",
+    "put a copy of it back; or move it away and start again, then apps that still run are yours to remove "
+    "(`docker ps --filter label=s2i.server`)",
 )
 E_NOT_FOUND = Kind(
     "E_NOT_FOUND",

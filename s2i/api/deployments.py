@@ -39,6 +39,7 @@ def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
 
     @get("/v1/projects/{project:str}/deployments/{ident:str}/events", sync_to_thread=True)
     def events(project: FromPath[str], ident: FromPath[str], start: FromQuery[int] = 0) -> Stream:
+        start = max(start, 0)
         platform.store.deployment(project, ident)
         return Stream(_follow(platform, project, ident, start), media_type=NDJSON)
 

@@ -17,10 +17,11 @@ from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, E_ROLLOUT, S2IError
 from s2i.resources.app import Config, Deployment, DeploymentStatus, Revision
-from s2i.resources.config import checked_config
+from s2i.resources.config import checked_config, checked_port, checked_seconds
 from s2i.resources.job import Job
 from s2i.resources.names import app_name, project_name
 from s2i.sources import Folder, Source
+from s2i.sources.source import checked
 
 POLL_SECONDS = 0.03
 ENDS: dict[int, DeploymentStatus] = {E_CANCELLED.exit: "cancelled", E_INTERRUPTED.exit: "interrupted"}
@@ -85,11 +86,15 @@ class Deployments:
     def begin(self, project: str, request: Request, *, network: bool = False) -> Deployment:
         """Start a deployment and return it. ``network``: see Task.
 
-        Raises E_NAME, E_ENV, E_LIMIT, E_PORT, E_BUSY, E_DOCKER.
+        Raises E_NAME, E_ENV, E_LIMIT, E_PORT, E_URL, E_REF, E_SOURCE, E_BUSY, E_DOCKER.
         """
         project_name(project)
         app_name(request.name)
         checked_config(request.config)
+        checked_seconds(request.timeout)
+        if request.port is not None:
+            checked_port(request.port)
+        request = msgspec.structs.replace(request, source=checked(request.source))
         self._world.engine.info()
         ident = secrets.token_hex(6)
         new = Deployment(ident, project, request.name, _text(request.source), "building", self._world.now())

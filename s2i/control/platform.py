@@ -72,7 +72,8 @@ class Platform:
             self.router.remove(app.project, app.name)
         counts = {"apps": len(apps), "jobs": len(jobs), **self.engine.remove_all()}
         self.store.clear()
-        shutil.rmtree(dirs.state() / "logs" / "jobruns", ignore_errors=True)
+        for kind in ("jobruns", "deployments"):
+            shutil.rmtree(dirs.state() / "logs" / kind, ignore_errors=True)
         return counts
 
     def delete_app(self, project: str, name: str) -> None:

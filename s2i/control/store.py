@@ -37,6 +37,7 @@ class Store:
         try:
             self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             path.chmod(0o600)
+            self._file = path.stat().st_ino
             # FULL: what was acknowledged survives a loss of power too; writes here are rare.
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
                 self._db.execute(f"PRAGMA {pragma}")
@@ -261,6 +262,9 @@ class Store:
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
+            # A file that was removed or replaced while it is open takes every write, and forgets it with the server.
+            if not self._path.exists() or self._path.stat().st_ino != self._file:
+                raise E_STORE(path=self._path, why="it was removed or replaced while the server ran")
             try:
                 # IMMEDIATE: a transaction that reads first and locks later fails at once when another one wrote.
                 self._db.execute("BEGIN IMMEDIATE")

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 
-from s2i.errors import E_ENV, E_LIMIT, E_PORT
+from s2i.errors import E_ENV, E_LIMIT, E_PORT, E_VALUE
 from s2i.resources.app import Config
 
 MEMORY_LEAST = 32 << 20  # Docker's own minimum is 6 MB; a Python that has imported a web framework needs about 25
@@ -91,9 +91,16 @@ def checked_port(port: int) -> int:
 
 def parse_seconds(text: str, what: str = "timeout", most: int = 86400) -> float:
     """Parse a whole number of seconds from 1 to ``most``. Raises E_LIMIT."""
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise E_LIMIT(what=what, value=text, why="it is not a number of seconds", least="1", most=most)
-    return float(text)
+    return checked_seconds(float(text), what, most)
+
+
+def checked_seconds(seconds: float, what: str = "timeout", most: int = 86400) -> float:
+    """Return ``seconds`` when it is from 1 to ``most``. Raises E_LIMIT."""
+    if not 1 <= seconds <= most:
+        raise E_LIMIT(what=what, value=f"{seconds:g}", why="it is out of range", least="1", most=most)
+    return seconds
 
 
 def checked_config(config: Config) -> Config:
@@ -102,6 +109,8 @@ def checked_config(config: Config) -> Config:
     checked_memory(config.memory)
     checked_cpu(config.cpu)
     checked_port(config.port)
+    if any("\0" in word for word in config.command):
+        raise E_VALUE(what="the command", value=" ".join(config.command), why="it has a NUL byte", command="deploy")
     return config
 
 

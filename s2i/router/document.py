@@ -21,8 +21,17 @@ RETRY_AFTER = "2"  # seconds
 # What a client could claim to be, and what Caddy says instead (X-Forwarded-For, -Proto and -Host). Names with an
 # underscore go too: WSGI cannot tell X_Forwarded_For from X-Forwarded-For.
 FORGEABLE = (
+    "X-Forwarded",
     "X-Forwarded-*",
     "Forwarded",
+    "Via",
+    "Client-Ip",
+    "X-Originating-Ip",
+    "X-Proxyuser-Ip",
+    "Fastly-Client-Ip",
+    "X-Azure-Clientip",
+    "X-Script-Name",
+    "X-Http-Method-Override",
     "X-Real-Ip",
     "X-Client-Ip",
     "X-Cluster-Client-Ip",

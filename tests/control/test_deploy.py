@@ -209,3 +209,25 @@ def test_a_deleted_app_is_gone_with_all_that_it_had_when_delete_returns(make: Ma
     world.deploy_and_wait(Request(source=SOURCE, name="shop"))
     world.platform.delete_app("default", "shop")
     assert (world.engine.containers, world.router.routes, world.store.apps()) == ({}, set(), ())
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (Request(source=Git("https://user:s3cr3tcanary@example.com/x/y"), name="shop"), "E_URL"),
+        (Request(source=Git("https://example.com/x/y", ref="--upload-pack=x"), name="shop"), "E_REF"),
+        (Request(source=SOURCE, name="shop", port=99999), "E_PORT"),
+        (Request(source=SOURCE, name="shop", timeout=-1), "E_LIMIT"),
+        (Request(source=SOURCE, name="shop", config=Config(command=("a\0b",))), "E_VALUE"),
+        (Request(source=SOURCE, name="shop", config=Config(env=(("LD_PRELOAD", "x"),))), "E_ENV"),
+    ],
+)
+def test_a_bad_request_is_refused_before_anything_is_written_down(
+    make: Callable[[Callable[[Task], Built]], World], request_: Request, code: str
+) -> None:
+    world = make(app)
+    with pytest.raises(S2IError) as caught:
+        world.platform.deployments.begin("default", request_)
+    assert (caught.value.code, caught.value.exit) == (code, 2)
+    assert "s3cr3tcanary" not in str(caught.value)
+    assert world.store.deployments() == ()

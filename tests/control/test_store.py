@@ -174,3 +174,10 @@ def test_many_writers_lose_nothing_and_never_find_it_locked(path: Path) -> None:
     assert failures == []
     store = Store(path)
     assert [len(store.events("default", f"app{writer}")) for writer in range(6)] == [40] * 6
+
+
+def test_a_database_that_is_removed_under_the_server_takes_no_more_writes(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s2i.db")
+    (tmp_path / "s2i.db").unlink()
+    with pytest.raises(S2IError, match="it was removed or replaced while the server ran"):
+        store.delete_app("default", "shop")

@@ -6,6 +6,7 @@ from pathlib import Path
 import s2i
 from s2i.engines.docker.hardening import container_settings
 from s2i.engines.engine import Owner, Workload
+from s2i.resources import labels
 from s2i.resources.app import Config
 
 PACKAGE = Path(s2i.__file__).parent
@@ -32,6 +33,8 @@ def test_the_settings_of_an_instance() -> None:
             "s2i.revision": "3",
             "s2i.instance": "r3-0",
             "s2i.port": "9000",
+            "s2i.job": "",
+            "s2i.run": "",
         },
         "StopSignal": "SIGTERM",
         "Healthcheck": {"Test": ["NONE"]},
@@ -75,6 +78,15 @@ def test_a_task_is_confined_like_an_instance() -> None:
     assert task["HostConfig"] == instance["HostConfig"]
     assert task["User"] == instance["User"]
     assert (task["Labels"]["s2i.job"], task["Labels"]["s2i.run"]) == ("report", "report-7")
+
+
+def test_no_label_of_an_image_can_pass_for_one_of_the_container() -> None:
+    """A container inherits its image's labels: each of ours is set, on every kind of container."""
+    ours = {value for name, value in vars(labels).items() if name.isupper()} - {labels.BUILD, labels.BASE}
+    for role, owner in (("instance", APP), ("sandbox", APP), ("task", TASK)):
+        made = container_settings(role, Workload(owner, "i", CONFIG), server="one", image="i", network="net")
+        assert ours - made["Labels"].keys() == set()
+        assert bool(made["Labels"][labels.APP]) != bool(made["Labels"][labels.JOB])
 
 
 def test_a_host_name_is_at_most_63_characters_long() -> None:

@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from git_http import commit, git, repository
@@ -178,7 +179,7 @@ def test_a_git_folder_that_is_a_link_is_not_followed(folder: Path, tmp_path: Pat
 def test_a_repository_of_another_user_is_read_and_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     head = git(folder, "rev-parse", "HEAD")
     tree = listing(str(folder))
-    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setattr("s2i.sources.commit.os", SimpleNamespace(geteuid=lambda: 12345))
     tree = with_commit(tree)
     assert (tree.origin.commit, codes(tree)) == (head, ["W_OWNER"])
 

@@ -83,15 +83,12 @@ def _environment(work: Workload) -> list[str]:
 
 def _labels(role: Role, work: Workload, server: str) -> dict[str, str]:
     owner = work.owner
-    common = {labels.SERVER: server, labels.PROJECT: owner.project, labels.ROLE: role}
-    if owner.kind == "job":
-        return common | {labels.JOB: owner.name, labels.RUN: owner.run, labels.INSTANCE: owner.instance}
-    return common | {
-        labels.APP: owner.name,
-        labels.REVISION: str(owner.number),
-        labels.INSTANCE: owner.instance,
-        labels.PORT: str(work.config.port),
-    }
+    common = {labels.SERVER: server, labels.PROJECT: owner.project, labels.ROLE: role, labels.INSTANCE: owner.instance}
+    app = {labels.APP: owner.name, labels.REVISION: str(owner.number), labels.PORT: str(work.config.port)}
+    job = {labels.JOB: owner.name, labels.RUN: owner.run}
+    used, unused = (job, app) if owner.kind == "job" else (app, job)
+    # A container inherits its image's labels: those of the other kind are emptied, whatever a Dockerfile says.
+    return common | used | dict.fromkeys(unused, "")
 
 
 def _hostname(owner: Owner) -> str:

@@ -65,9 +65,9 @@ def epoch(text: str) -> float:
 
 def _owner(tags: dict[str, str]) -> Owner | None:
     project, instance = tags.get(labels.PROJECT, ""), tags.get(labels.INSTANCE, "")
-    if labels.APP in tags:
+    if tags.get(labels.APP):
         number = tags.get(labels.REVISION, "")
         return Owner(project, "app", tags[labels.APP], int(number) if number.isdecimal() else 0, "", instance)
-    if labels.JOB in tags:
+    if tags.get(labels.JOB):
         return Owner(project, "job", tags[labels.JOB], 0, tags.get(labels.RUN, ""), instance)
     return None
