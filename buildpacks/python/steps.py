@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from buildpacks.python.manifest import Manifest
@@ -16,6 +17,7 @@ UV = "uv>=0.8,<1"
 TRUST = Mount("secret", CA, id="ca")
 UV_CACHE = Mount("cache", "/root/.cache/uv", id="s2i-uv")
 PIP_CACHE = Mount("cache", "/root/.cache/pip", id="s2i-pip")
+_SIMPLE = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _COMPILE = 'import compileall; compileall.compile_dir("/app", quiet=2)'
 # Requirements as uv reads them: UTF-8, each on one line. (No backslash may stand in a Dockerfile's words.)
 _REWRITE = (
@@ -31,13 +33,13 @@ def plan(base: Base, manifest: Manifest, extra: tuple[str, ...], install_project
     installs = manifest.manager != "none" or bool(extra)
     steps: list[Step] = list(_environment(base, installs or install_project))
     if manifest.needs_source:
-        steps.append(Copy("build", "The whole source: its dependencies are among its folders", (".",), f"{APP}/"))
+        steps.append(Copy("build", "Copy the source: its dependencies are among its folders", (".",), f"{APP}/"))
     else:
         steps += _copies(manifest.files)
     steps += _dependencies(manifest, extra)
     if install_project and not manifest.builds_project:
         if not manifest.needs_source:
-            steps.append(Copy("build", "The source, to install the project itself", (".",), f"{APP}/"))
+            steps.append(Copy("build", "Copy the source, to install the project itself", (".",), f"{APP}/"))
         steps.append(_uv_pip("Install the project itself: its package stands under src/", ("--no-deps", ".")))
     return (*steps, *_runtime())
 
@@ -45,16 +47,14 @@ def plan(base: Base, manifest: Manifest, extra: tuple[str, ...], install_project
 def _environment(base: Base, needs_uv: bool) -> Iterator[Step]:
     if not needs_uv:
         plain = (base.interpreter, "-m", "venv", "--without-pip", VENV)
-        yield Run("build", "A virtual environment; nothing has to be installed into it", plain)
+        yield Run("build", "Make a virtual environment; nothing has to be installed", plain)
         return
     if not base.uv:
         pip = (base.interpreter, "-m", "pip", "install", "--quiet", UV)
         quiet = (("PIP_ROOT_USER_ACTION", "ignore"), ("PIP_BREAK_SYSTEM_PACKAGES", "1"))
-        yield Run(
-            "build", "Get uv, which resolves and installs; it stays in this stage", pip, quiet, (PIP_CACHE, TRUST)
-        )
+        yield Run("build", "Get uv, which resolves and installs", pip, quiet, (PIP_CACHE, TRUST))
     argv = ("uv", "venv", "--python", base.interpreter, VENV)
-    yield Run("build", "A virtual environment, which is all that the image takes from this stage", argv)
+    yield Run("build", "Make a virtual environment: all that the image takes from here", argv)
 
 
 def _copies(files: tuple[str, ...]) -> Iterator[Step]:
@@ -64,9 +64,13 @@ def _copies(files: tuple[str, ...]) -> Iterator[Step]:
         folders.setdefault(posixpath.dirname(path), []).append(path)
     for folder, paths in folders.items():
         to = f"{APP}/{folder}/" if folder else f"{APP}/"
-        yield Copy(
-            "build", "What is to be installed, before the source: a changed line keeps what follows", tuple(paths), to
-        )
+        yield Copy("build", f"Copy {_named(paths)} first: a change of code reinstalls nothing", tuple(paths), to)
+
+
+def _named(paths: list[str]) -> str:
+    """Name one or two files; more are "the manifests", as are names that a comment of a Dockerfile cannot hold."""
+    names = [posixpath.basename(path) for path in paths]
+    return " and ".join(names) if len(names) <= 2 and all(map(_SIMPLE.fullmatch, names)) else "the manifests"
 
 
 def _dependencies(manifest: Manifest, extra: tuple[str, ...]) -> Iterator[Step]:
@@ -105,7 +109,7 @@ def _uv_pip(why: str, what: tuple[str, ...]) -> Run:
 
 
 def _runtime() -> Iterator[Step]:
-    yield Copy("runtime", "The environment, without the tools that made it", (VENV,), VENV, from_build=True)
-    yield Copy("runtime", "The source, last: it changes most often", (".",), f"{APP}/")
+    yield Copy("runtime", "Copy the environment, without the tools that made it", (VENV,), VENV, from_build=True)
+    yield Copy("runtime", "Copy the source, last: it changes most often", (".",), f"{APP}/")
     argv = ("python", "-c", _COMPILE)
-    yield Run("runtime", "Compile the source once here instead of at each start: the container cannot write", argv)
+    yield Run("runtime", "Compile the source here, once: a running container cannot", argv)

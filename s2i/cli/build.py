@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from s2i.images.events import Image
 
 # Folders that are called the same in every project: the one above says more.
-GENERIC = frozenset({"app", "apps", "src", "source", "code", "backend", "server", "service", "web", "project"})
+GENERIC = frozenset({"app", "apps", "src", "source", "code"})
 
 
 @click.command()

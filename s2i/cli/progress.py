@@ -129,6 +129,7 @@ class Screen:
                     self._running[event.step][2].append(event.line)
             case _:
                 self._running.pop(event.step, None)
+                self._live.refresh()  # what is printed above pushes down the last frame, which still has the step
                 self._finished(event)
 
     def render(self) -> Text:
@@ -149,10 +150,11 @@ class Screen:
         from rich.text import Text
 
         mark = _MARKS[event.status] if self._symbols else _MARKS_ASCII[event.status]
-        line = Text(no_wrap=True, overflow="ellipsis")
+        line = Text()
         line.append(f" {mark} ", style=_STYLES[event.status])
         line.append(f"{_end(event):>7}  ", style="dim")
         line.append(escape(event.name), style="dim" if event.status == "cached" else "")
+        line.truncate(max(20, self._console.width - 1), overflow="ellipsis")
         self._console.print(line)
 
 

@@ -11,7 +11,7 @@ from s2i.sources import parse
     [
         ("/srv/shop", "shop"),
         ("/srv/shop/", "shop"),
-        ("/srv/shop/backend/src", "shop"),
+        ("/srv/shop/app/src", "shop"),
         ("https://example.com/owner/shop.git@v1", "shop.git"),
         ("https://example.com/owner/shop.git#services/cart", "cart"),
         ("https://example.com/owner/shop.git#app", "shop.git"),

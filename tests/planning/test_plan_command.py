@@ -26,14 +26,14 @@ port     $PORT, 8080 by default
 base     run
 
 steps
-   1. build    A virtual environment, which is all that the image takes from this stage
+   1. build    Make a virtual environment: all that the image takes from here
       $ uv venv --python /usr/local/bin/python3 /opt/venv
-   2. build    What is to be installed, before the source: a changed line keeps what follows
+   2. build    Copy requirements.txt first: a change of code reinstalls nothing
    3. build    Install the dependencies
       $ uv pip install --python /opt/venv/bin/python --compile-bytecode -r requirements.txt 'gunicorn>=23,<28'
-   4. runtime  The environment, without the tools that made it
-   5. runtime  The source, last: it changes most often
-   6. runtime  Compile the source once here instead of at each start: the container cannot write
+   4. runtime  Copy the environment, without the tools that made it
+   5. runtime  Copy the source, last: it changes most often
+   6. runtime  Compile the source here, once: a running container cannot
       $ python -c 'import compileall; compileall.compile_dir("/app", quiet=2)'
 
 why
