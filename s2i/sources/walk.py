@@ -59,7 +59,7 @@ class Walk:
     def take_rules(self, folder: int, at: str, names: set[str]) -> None:
         """Take in the rules of the ignore files among ``names``, the entries of ``folder``."""
         for name in self.rules.wanted(names, at):
-            self.rules.add(name, at, beneath.head(folder, name, ignore.RULES_LIMIT))
+            self.rules.add(name, at, beneath.head(folder, name, ignore.RULES_LIMIT + 1))
 
     def notices(self) -> Iterable[Notice]:
         """Yield what a person should know about what was left out."""
