@@ -28,7 +28,9 @@ class Bounded(GitIgnoreSpecPattern):
     def pattern_to_regex(cls, pattern: AnyStr) -> tuple[AnyStr | None, bool | None]:
         """Return the regular expression and whether it leaves out (None: it says nothing)."""
         regex, include = super().pattern_to_regex(pattern)
-        return (bound(regex), include) if isinstance(regex, str) else (regex, include)
+        if isinstance(regex, str):
+            return bound(regex), include  # type: ignore[return-value]  # mypy reads it for bytes too
+        return regex, include
 
 
 def bound(regex: str) -> str:
