@@ -169,6 +169,12 @@ E_TREE_CHANGED = Kind(
     "{path} changed while the source was read: {why}",
     "run it again when nothing writes to the folder; name what changes in .s2iignore",
 )
+E_IGNORE = Kind(
+    "E_IGNORE",
+    3,
+    "the ignore files of the source hold {what}",
+    "name folders instead of files; a .s2iignore in the folder that is built is used alone",
+)
 E_ENCODING = Kind(
     "E_ENCODING",
     3,

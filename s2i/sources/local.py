@@ -12,6 +12,7 @@ from s2i.sources.links import follow
 from s2i.sources.tree import Entry, Origin, Tree
 from s2i.sources.walk import Walk
 
+KERNEL = ("/proc/", "/sys/", "/dev/fd/")
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -24,6 +25,8 @@ def listing(path: str, subdir: str = "", limits: Limits | None = None) -> Tree:
     root = os.path.realpath(path)
     if root in ("/", os.path.realpath(Path.home())):
         raise E_SOURCE(path=path, why="it is the root of the system or your home folder, not a project")
+    if f"{root}/".startswith(KERNEL):
+        raise E_SOURCE(path=path, why="the kernel makes up what is in it: it is no project")
     origin = Origin(kind="folder", place=root, subdir=subdir)
     return contents(Path(root), origin, limits or Limits(), shown=path)
 

@@ -41,6 +41,7 @@ _HTTP_URL = rf"(?P<scheme>https?)://(?P<host>{_HOST}){_PORT}/{_PATH}"
 _SSH_URL = rf"(?P<scheme>ssh)://(?:{_USER}@)?(?P<host>{_HOST}){_PORT}/{_PATH}"
 _SCP_URL = rf"{_USER}@(?P<host>{_HOST}):(?P<path>/?{_PATH})"
 _SCP_START = r"[^/@:]*@(?:\[[^\]/]*\]|[^/:]*):.*"
+_PLAIN_WITH_REF = r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+/[^@:?#]*@[^@:?]*"
 _SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>.*)"
 _ENCODED_CONTROL = r"%(?:[01][0-9A-Fa-f]|7[Ff])"
 _REF = r"(?!-)[A-Za-z0-9._/+-]{1,200}"
@@ -59,8 +60,9 @@ def parse(text: str, *, commit: str = "", context_dir: str = "") -> Source:
         if commit:
             raise E_VALUE(what="--commit", value=commit, why="it goes with a Git URL, not a folder", command="plan")
         return checked(Folder(text, _relative(context_dir)))
-    text, _, fragment = text.partition("#")
-    url, ref = _split_ref(text)
+    before, _, fragment = text.partition("#")
+    url, ref = _split_ref(before)
+    endpoint(url, typed=text)
     inside, asked = _relative(fragment), _relative(context_dir)
     if inside and asked and inside != asked:
         raise E_VALUE(what="--context-dir", value=context_dir, why=f"the URL says #{fragment}", command="plan")
@@ -96,30 +98,43 @@ class Endpoint(msgspec.Struct, frozen=True):
     port: int
 
 
-def endpoint(url: str) -> Endpoint:
-    """Return where ``url`` leads. Raises E_URL for whatever is not a plain https, http or ssh URL."""
+def endpoint(url: str, *, typed: str = "") -> Endpoint:
+    """Return where ``url`` leads. Raises E_URL for whatever is not a plain https, http or ssh URL.
+
+    ``typed`` is what ``url`` was cut from: only the whole of it shows where a password ends.
+    """
+    typed = typed or url
     if any(ord(c) < 0x21 or ord(c) == 0x7F for c in url) or re.search(_ENCODED_CONTROL, url):
-        _refuse(url, "it has a control character or a space")
+        _refuse(typed, "it has a control character or a space")
     if len(url) > URL_LIMIT:
-        _refuse(url, f"it is longer than {URL_LIMIT} characters")
+        _refuse(typed, f"it is longer than {URL_LIMIT} characters")
     if not url.isascii():
-        _refuse(url, "it has a character that is not ASCII (write a host in its xn-- form, a path with %)")
+        _refuse(typed, "it has a character that is not ASCII (write a host in its xn-- form, a path with %)")
     if match := re.fullmatch(_SCP_URL, url):
         return Endpoint("ssh", match["host"].strip("[]").lower(), 22)
     if not (match := re.fullmatch(_HTTP_URL, url) or re.fullmatch(_SSH_URL, url)):
-        _refuse(url, _why(url))
+        _refuse(typed, _why(typed))
     default = {"https": 443, "http": 80, "ssh": 22}[match["scheme"]]
     port = int(match["port"] or default)
     if not 0 < port < 65536:
-        _refuse(url, f"there is no port {port}")
+        _refuse(typed, f"there is no port {port}")
     return Endpoint(match["scheme"], match["host"].strip("[]").lower(), port)
 
 
 def hide(url: str) -> str:
-    """Return ``url`` without what stands before an @ in its host part: it may be a password or a token."""
+    """Return ``url`` without what may be a password or a token: what stands before the last @ or behind a ?.
+
+    The @ of a ref is told from that of a user only in the plainest of URLs.
+    """
+    if re.fullmatch(_PLAIN_WITH_REF, url):
+        return url
     scheme, mark, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://***@{host.rpartition('@')[2]}{slash}{path}" if mark and "@" in host else url
+    start, rest = (scheme + mark, rest) if mark and "@" not in scheme and "?" not in scheme else ("", url)
+    shown, query, hidden = rest.partition("?")
+    if "@" in hidden:
+        return f"{start}***"
+    _, at, last = shown.rpartition("@")
+    return f"{start}{'***@' if at else ''}{last}{'?***' if query else ''}"
 
 
 def _is_url(text: str) -> bool:
@@ -161,7 +176,7 @@ def _check_ref(ref: str) -> None:
         why = "Git allows no name that ends in a dot, a slash or .lock"
     else:
         return
-    raise E_REF(ref=ref, what="branch or tag", why=why)
+    raise E_REF(ref=hide(ref), what="branch or tag", why=why)
 
 
 def _relative(subdir: str) -> str:

@@ -44,7 +44,7 @@ class Walk:
                 elif above:
                     gone = at
                     at, todo, parent = above.pop()
-                    folder = beneath.enter(folder, "..")
+                    folder = self._enter(folder, at, "..")
                     if _identity(folder) != parent:
                         raise E_TREE_CHANGED(path=gone, why="the folder was moved")
                 else:
@@ -59,7 +59,7 @@ class Walk:
     def take_rules(self, folder: int, at: str, names: set[str]) -> None:
         """Take in the rules of the ignore files among ``names``, the entries of ``folder``."""
         for name in self.rules.wanted(names, at):
-            self.rules.add(name, at, beneath.head(folder, name, ignore.RULES_LIMIT))
+            self.rules.add(name, at, beneath.head(folder, name, ignore.RULES_LIMIT + 1))
 
     def notices(self) -> Iterable[Notice]:
         """Yield what a person should know about what was left out."""
@@ -75,8 +75,7 @@ class Walk:
 
     def _scan(self, folder: int, at: str, *, first: bool = False, shown: str = "") -> list[str]:
         """Take in the entries of one folder; return the names of its subfolders to go into, last one first."""
-        with os.scandir(folder) as found:
-            entries = list(found)
+        entries = _entries(folder, at or shown)
         names = {entry.name for entry in entries}
         if first and {"HEAD", "objects", "refs"} <= names and not at and ".git" not in names:
             raise E_BARE(path=shown)
@@ -85,23 +84,35 @@ class Walk:
         self.take_rules(folder, at, names)
         folders = []
         for entry in entries:
-            if entry.is_symlink():
-                self._link(folder, entry, at)
-            elif entry.is_dir(follow_symlinks=False):
-                if self._wants_folder(entry.name, at):
+            try:
+                if self._take(folder, entry, at):
                     folders.append(entry.name)
-            elif entry.is_file(follow_symlinks=False):
-                self._file(folder, entry, at)
-            else:
-                self.special.append(at + entry.name)
+            except FileNotFoundError:  # gone since: as if it had never been there
+                continue
+            except PermissionError:
+                raise E_PERMISSION(path=at + entry.name) from None
+            except OSError as error:
+                raise _changed(at + entry.name, error) from None
         self._count(len(folders))
         folders.sort(reverse=True)
         return folders
 
+    def _take(self, folder: int, entry: os.DirEntry[str], at: str) -> bool:
+        """Take in one entry; return whether it is a folder to go into. Raises OSError when it is changed meanwhile."""
+        if entry.is_symlink():
+            self._link(folder, entry, at)
+        elif entry.is_dir(follow_symlinks=False):
+            return self._wants_folder(entry.name, at)
+        elif entry.is_file(follow_symlinks=False):
+            self._file(folder, entry, at)
+        else:
+            self.special.append(at + entry.name)
+        return False
+
     def _wants_folder(self, name: str, at: str) -> bool:
         if name in ignore.FOLDERS:
             return False
-        if name in secrets.FOLDERS:
+        if secrets.folder(at, name):
             self.secret.append(f"{at}{name}/")
             return False
         if self.rules.skip(f"{at}{name}/"):
@@ -113,7 +124,7 @@ class Walk:
         name, path = entry.name, at + entry.name
         if name in ignore.FILES or name.endswith(ignore.COMPILED):
             return
-        if self._is_secret(folder, name, path):
+        if self._is_secret(folder, entry, path):
             self.secret.append(path)
         elif self.rules.skip(path):
             self.ruled_out += 1
@@ -128,25 +139,24 @@ class Walk:
             self.files[path] = (info.st_size, bool(info.st_mode & 0o111))
             self.size += info.st_size
 
-    def _is_secret(self, folder: int, name: str, path: str) -> bool:
-        if name.endswith(secrets.MAYBE_KEYS):
-            found = secrets.is_key(beneath.head(folder, name, secrets.KEY_HEAD))
-        else:
-            found = secrets.by_name(name)
+    def _is_secret(self, folder: int, entry: os.DirEntry[str], path: str) -> bool:
+        found = secrets.by_name(entry.name)
+        if not found and (most := secrets.to_read(entry.name, entry.stat(follow_symlinks=False).st_size)):
+            found = secrets.by_content(entry.name, beneath.head(folder, entry.name, most))
         return found and not self.rules.named(path)
 
     def _link(self, folder: int, entry: os.DirEntry[str], at: str) -> None:
         path = at + entry.name
         if entry.name in ignore.FOLDERS or entry.name in ignore.FILES:
             return
-        if entry.name in secrets.FOLDERS or (secrets.by_name(entry.name) and not self.rules.named(path)):
+        if secrets.folder(at, entry.name) or (secrets.by_name(entry.name) and not self.rules.named(path)):
             self.secret.append(path)
             return
         if self.rules.skip(path):
             self.ruled_out += 1
             return
-        self._count(1)
         self.links[path] = os.readlink(entry.name, dir_fd=folder)
+        self._count(1)
 
     def _count(self, more: int) -> None:
         self.seen += more
@@ -168,6 +178,20 @@ class Walk:
     def _too_big(self) -> S2IError:
         sizes = Counter({path: size for path, (size, _) in self.files.items()})
         return E_TREE_TOO_BIG(size=f"{self.size:,}", limit=f"{self.limits.size:,}", most=_most(sizes))
+
+
+def _entries(folder: int, shown: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except PermissionError:
+        raise E_PERMISSION(path=shown) from None
+    except OSError as error:
+        raise _changed(shown, error) from None
+
+
+def _changed(path: str, error: OSError) -> S2IError:
+    return E_TREE_CHANGED(path=path, why=error.strerror or "it cannot be read any more")
 
 
 def _identity(folder: int) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import pytest
 from s2i.errors import S2IError
 from s2i.sources import Limits, Tree
 from s2i.sources.local import listing
+from s2i.sources.walk import Walk
 
 
 def write(folder: Path, *names: str, **contents: str) -> Path:
@@ -349,3 +350,39 @@ def test_listing_leaves_no_descriptor_open(tmp_path: Path) -> None:
     for limits, subdir in ((Limits(files=1), ""), (Limits(size=1), ""), (Limits(), "c/x")):
         refusal(tmp_path, subdir, limits)
     assert before == len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_what_goes_while_the_folder_is_listed_is_not_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "app.py", "gone.txt")
+    (tmp_path / "link").symlink_to("app.py")
+    take = Walk._take
+
+    def remove_first(walk: Walk, folder: int, entry: os.DirEntry[str], at: str) -> bool:
+        if entry.name in ("gone.txt", "link"):
+            (tmp_path / entry.name).unlink()
+        return take(walk, folder, entry, at)
+
+    monkeypatch.setattr(Walk, "_take", remove_first)
+    assert paths(tmp_path) == ["app.py"]
+
+
+def test_a_link_that_becomes_a_file_while_it_is_listed_is_a_changed_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "app.py")
+    (tmp_path / "link").symlink_to("app.py")
+    link = Walk._link
+
+    def replace_first(walk: Walk, folder: int, entry: os.DirEntry[str], at: str) -> None:
+        (tmp_path / "link").unlink()
+        write(tmp_path, "link")
+        link(walk, folder, entry, at)
+
+    monkeypatch.setattr(Walk, "_link", replace_first)
+    error = refusal(tmp_path)
+    assert (error.code, error.exit) == ("E_TREE_CHANGED", 3)
+    assert str(error) == "link changed while the source was read: Invalid argument"
+
+
+def test_what_the_kernel_makes_up_is_no_source() -> None:
+    assert [refusal(path).code for path in ("/proc/self", "/proc", "/sys/kernel")] == ["E_SOURCE"] * 3

@@ -190,5 +190,33 @@ def test_a_url_says_where_it_leads(url: str, at: Endpoint) -> None:
 
 
 def test_hiding_leaves_a_url_without_a_user_as_it_is() -> None:
-    assert hide("https://host/o/r@v1") == "https://host/o/r@v1"
-    assert hide("https://a:b@c@host/o") == "https://***@host/o"
+    assert hide("https://host.org/o/r@v1") == "https://host.org/o/r@v1"
+    assert hide("https://host:81/o/r#sub") == "https://host:81/o/r#sub"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://a:b@c@host/o", "https://***@host/o"),
+        ("https:/u:s3cr3tcanary@h/x", "***@h/x"),
+        ("https://u:s3cr3t/canary@h/x", "https://***@h/x"),
+        ("https://u:s3cr3t#canary@h/x", "https://***@h/x"),
+        ("https://u:s3cr3t?canary@h/x", "https://***"),
+        ("https://u.v:s3cr3t/canary@h/x", "https://***@h/x"),
+        ("u:s3cr3tcanary@h:x", "***@h:x"),
+        ("https://h/x?token=s3cr3tcanary", "https://h/x?***"),
+        ("https://h/x?s3cr3t@canary", "https://***"),
+    ],
+)
+def test_no_part_of_a_password_or_token_is_ever_shown(url: str, shown: str) -> None:
+    assert shown == hide(url)
+    with pytest.raises(S2IError) as caught:
+        parse(url)
+    said = str(caught.value.as_dict())
+    assert (caught.value.code, "s3cr3t" in said, "canary" in said) == ("E_URL", False, False)
+
+
+def test_a_password_is_not_shown_as_a_part_of_a_ref() -> None:
+    with pytest.raises(S2IError) as caught:
+        parse("https://u/b@s3cr3tcanary@h/x")
+    assert "canary" not in str(caught.value.as_dict())
