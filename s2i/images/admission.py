@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from s2i.errors import E_BASE_MISSING, E_BASE_ONBUILD, E_TAG
+from s2i.errors import E_BASE_MISSING, E_BASE_ONBUILD, E_DOCKERFILE, E_TAG
 from s2i.images.events import StepEvent
+from s2i.planning.stages import bases, in_kernel
 
 if TYPE_CHECKING:
     import docker
     from docker.models.images import Image
 
 OURS = "s2i.local/"
-_FROM = re.compile(r"(?im)^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?")
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9][a-zA-Z0-9-]*)*)(?::[0-9]+)?"
 _TAG = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::(?P<version>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?")
@@ -30,30 +30,27 @@ def tag(value: str) -> str:
     return value if found["version"] else f"{value}:latest"
 
 
-def bases(dockerfile: str) -> tuple[str, ...]:
-    """Return the images that a Dockerfile starts from, each once, as far as they stand there in plain words."""
-    found: dict[str, None] = {}
-    stages: set[str] = set()
-    for image, alias in _FROM.findall(dockerfile):
-        if image.lower() not in stages and image != "scratch" and "$" not in image:
-            found[image] = None
-        stages.add(alias.lower())
-    return tuple(found)
-
-
 def admit(
     client: docker.DockerClient, dockerfile: str, tags: Sequence[str], on_event: Callable[[StepEvent], None]
 ) -> None:
     """Make sure that each base image is here, brings no ONBUILD and does not lose its name to the new image.
 
-    A base that is not here is pulled. Raises E_BASE_MISSING, E_BASE_ONBUILD, E_TAG.
+    A base that is not here is pulled. Raises E_BASE_MISSING, E_BASE_ONBUILD, E_DOCKERFILE, E_TAG.
     """
     for image in bases(dockerfile):
         if image_name(image) in map(image_name, tags):
             raise E_TAG(value=image, why="the build starts from the image of that name")
-        triggers = tuple(_triggers(client, image, on_event))
-        if triggers:
+        config = _config(client, image, on_event)
+        if triggers := tuple(config.get("OnBuild") or ()):
             raise E_BASE_ONBUILD(image=image, triggers=triggers)
+        settled(config, f"the base image {image}")
+
+
+def settled(config: Mapping[str, Any], what: str) -> None:
+    """Refuse an image whose working folder is one of the kernel's (CVE-2024-21626). Raises E_DOCKERFILE."""
+    folder = str(config.get("WorkingDir") or "/")
+    if in_kernel(folder):
+        raise E_DOCKERFILE(why=f"{what} would work in {folder}, which is the kernel's (CVE-2024-21626)")
 
 
 def image_name(value: str) -> str:
@@ -62,14 +59,17 @@ def image_name(value: str) -> str:
     return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
 
 
-def _triggers(client: docker.DockerClient, image: str, on_event: Callable[[StepEvent], None]) -> Iterator[str]:
+def _config(client: docker.DockerClient, image: str, on_event: Callable[[StepEvent], None]) -> Mapping[str, Any]:
     import docker.errors
 
     try:
         found = client.images.get(image)
     except docker.errors.ImageNotFound:
         found = _pulled(client, image, on_event)
-    yield from (found.attrs.get("Config") or {}).get("OnBuild") or ()
+    except docker.errors.APIError as error:
+        why = f"the engine knows nothing of the base image {image}"
+        raise E_BASE_MISSING(why=why, log=(str(error.explanation or error),)) from None
+    return found.attrs.get("Config") or {}
 
 
 def _pulled(client: docker.DockerClient, image: str, on_event: Callable[[StepEvent], None]) -> Image:

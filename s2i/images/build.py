@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from s2i import shell
 from s2i.engines.docker import connection
-from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT
+from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT, S2IError
 from s2i.images import admission, classic, clients, command
 from s2i.images.clients import BuildClient
 from s2i.images.context import tell_apart
@@ -53,7 +53,8 @@ def build(
 
     ``tags`` are as admission.tag returns them. ``secrets`` (id, file) can be mounted by a step and stay out of the
     image. Builds of one ``namespace`` share their caches of downloads. ``client``: None takes the best there is.
-    Raises E_BUILD and its kin, E_BASE_MISSING, E_BASE_ONBUILD, E_TAG, E_BUILD_CANCELLED, E_BUILD_TIMEOUT, E_DOCKER.
+    Raises E_BUILD and its kin, E_BASE_MISSING, E_BASE_ONBUILD, E_TAG, E_DOCKERFILE,
+    E_BUILD_CANCELLED, E_BUILD_TIMEOUT, E_DOCKER.
     """
     began = time.monotonic()
     engine = connection.client(timeout=ENGINE_SECONDS)
@@ -179,6 +180,11 @@ def _follow(
 
 def _image(engine: docker.DockerClient, identity: str, tags: tuple[str, ...], reader: Reader, seconds: float) -> Image:
     details = engine.images.get(identity)
+    try:
+        admission.settled(details.attrs.get("Config") or {}, "the image")
+    except S2IError:
+        engine.images.remove(identity, force=True)
+        raise
     digests = (str(name).rpartition("@")[2] for name in details.attrs.get("RepoDigests") or ())
     return Image(
         id=str(details.id),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import msgspec
 
+from s2i.planning import dockerfile
+
 _VERTEX = re.compile(r"\[(?:(?P<stage>[\w.-]+) )?(?P<number>\d+)/\d+\] (?P<text>.*)", re.DOTALL)
-_INSTRUCTION = re.compile(r"([A-Za-z]+)\s+(.*)", re.DOTALL)
 _ALIAS = re.compile(r".*\sAS\s+(\S+)", re.IGNORECASE | re.DOTALL)
 LAYERS = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")  # what BuildKit counts; the classic builder counts all
 _QUIET = ("[internal]", "[auth]", "resolve image config", "building with ")
@@ -25,13 +25,12 @@ class Instruction(msgspec.Struct, frozen=True):
 class StepNames:
     """The names of a build's steps, read off the Dockerfile that is built."""
 
-    def __init__(self, dockerfile: str) -> None:
+    def __init__(self, text: str) -> None:
         self.all: list[Instruction] = []
         self._stages: list[list[Instruction]] = []
         self._aliases: list[str] = []
-        for line, comment in _instructions(dockerfile):
-            if found := _INSTRUCTION.fullmatch(line):
-                self._add(found[1].upper(), found[2], line, comment)
+        for step in dockerfile.instructions(text):
+            self._add(step.word, step.rest, step.text, step.comment)
 
     def name(self, vertex: str) -> str:
         """Return what to call a vertex of BuildKit (``[build 3/5] RUN ...``); "" for those that nobody asks about."""
@@ -80,22 +79,6 @@ class StepNames:
         if alias in self._aliases:
             return self._stages[self._aliases.index(alias)]
         return self._stages[-1] if self._stages else []
-
-
-def _instructions(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each instruction on one line, and the comment right above it."""
-    comment, held = "", ""
-    for raw in text.splitlines():
-        line = raw.strip()
-        if line.startswith("#"):
-            comment = comment if held else line.lstrip("# ")
-        elif line.endswith("\\"):
-            held += line[:-1].rstrip() + " "
-        elif line or held:
-            yield held + line, comment
-            comment, held = "", ""
-        else:
-            comment = ""
 
 
 def _short(text: str) -> str:

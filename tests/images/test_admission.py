@@ -9,7 +9,8 @@ import pytest
 from docker.errors import APIError, ImageNotFound
 
 from s2i.errors import S2IError
-from s2i.images.admission import admit, bases, image_name, tag
+from s2i.images.admission import admit, image_name, settled, tag
+from s2i.planning.stages import bases
 
 
 class Images:
@@ -71,7 +72,7 @@ def test_the_bases_of_a_dockerfile_are_its_images_and_not_its_stages() -> None:
         "ARG TAG=1\nFROM --platform=linux/amd64 python:3.13 AS build\n  from python:3.13-slim as Run\n"
         "FROM build\nFROM run\nFROM scratch\nFROM x:$TAG\nFROM python:3.13\n# FROM comment\n"
     )
-    assert bases(text) == ("python:3.13", "python:3.13-slim")
+    assert bases(text) == ("python:3.13", "python:3.13-slim", "x:1")
 
 
 def test_a_base_that_brings_instructions_of_its_own_is_refused() -> None:
@@ -121,3 +122,20 @@ def test_an_image_cannot_take_the_name_of_what_it_starts_from() -> None:
 )
 def test_an_image_has_one_spelling(value: str, name: str) -> None:
     assert image_name(value) == name
+
+
+@pytest.mark.parametrize("error", [APIError("400", explanation="invalid reference format")])
+def test_whatever_the_engine_says_of_a_base_is_one_error(error: APIError) -> None:
+    def get(name: str) -> Any:
+        raise error
+
+    with pytest.raises(S2IError) as caught:
+        admit(SimpleNamespace(images=SimpleNamespace(get=get)), "FROM a:b:c\n", (), lambda event: None)  # type: ignore[arg-type]
+    assert caught.value.code == "E_BASE_MISSING"
+
+
+@pytest.mark.parametrize("folder", ["/proc/self/fd/8", "//proc", "/app/../dev/fd", "/sys"])
+def test_a_folder_of_the_kernel_is_nowhere_to_work(folder: str) -> None:
+    with pytest.raises(S2IError) as caught:
+        settled({"WorkingDir": folder}, "the image")
+    assert caught.value.code == "E_DOCKERFILE"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from s2i.errors import S2IError
-from s2i.images.build import _room, described
+from s2i.images.build import _image, _room, described
 from s2i.images.context import tell_apart
 from s2i.sources import Entry, Origin, Tree
 
@@ -54,3 +56,14 @@ def test_a_full_disk_says_which_one(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f'the build failed at "copy the source": there is no room for a copy of the source in {tmp_path}'
     )
+
+
+def test_an_image_that_would_work_in_a_folder_of_the_kernel_is_removed() -> None:
+    removed: list[str] = []
+    found = SimpleNamespace(id="sha256:a", attrs={"Config": {"WorkingDir": "/proc/self/fd/8"}, "Size": 1})
+    images = SimpleNamespace(get=lambda name: found, remove=lambda name, force: removed.append(name))
+    engine: Any = SimpleNamespace(images=images)
+    reader: Any = SimpleNamespace(log=SimpleNamespace(steps=[]))
+    with pytest.raises(S2IError) as caught:
+        _image(engine, "sha256:a", (), reader, 1.0)
+    assert (caught.value.code, removed) == ("E_DOCKERFILE", ["sha256:a"])

@@ -252,6 +252,29 @@ def test_what_a_base_would_bring_into_the_build_never_runs(
     assert (caught.value.code, builds.events) == ("E_BASE_ONBUILD", [])
 
 
+def test_a_base_behind_a_variable_is_asked_the_same(
+    builds: Builds, engine: docker.DockerClient, remove_images: list[str], tmp_path: Path
+) -> None:
+    text = f"FROM {runtime()}\nONBUILD RUN touch /ONBUILD\n"
+    base, _ = engine.images.build(fileobj=io.BytesIO(text.encode()), tag=f"{builds.tag}-behind", rm=True)
+    remove_images.append(str(base.id))
+    (tmp_path / "Dockerfile").write_text(f"ARG B={builds.tag}-behind\nFROM \\\n $B\n")
+    with pytest.raises(S2IError) as caught:
+        builds(tmp_path, "dockerfile")
+    assert (caught.value.code, builds.events) == ("E_BASE_ONBUILD", [])
+
+
+def test_a_base_that_works_in_a_folder_of_the_kernel_is_refused(
+    builds: Builds, engine: docker.DockerClient, remove_images: list[str], tmp_path: Path
+) -> None:
+    text = f"FROM {runtime()}\nWORKDIR /proc/self/fd\n"
+    base, _ = engine.images.build(fileobj=io.BytesIO(text.encode()), tag=f"{builds.tag}-proc", rm=True)
+    remove_images.append(str(base.id))
+    with pytest.raises(S2IError) as caught:
+        builds(dockerfile(tmp_path / "source", "", f"{builds.tag}-proc"), "dockerfile")
+    assert (caught.value.code, builds.events) == ("E_DOCKERFILE", [])
+
+
 @pytest.mark.parametrize("client", CLIENTS, indirect=True)
 def test_a_build_that_hangs_is_ended_at_its_limit(client: BuildClient, builds: Builds, tmp_path: Path) -> None:
     sleep = Sleep()

@@ -126,3 +126,10 @@ def test_no_module_of_the_source_is_imported(plan_of, tmp_path):
     source = f"open({str(canary)!r}, 'w')\nfrom flask import Flask\napp = Flask('a')\n"
     plan_of({"app.py": source, "setup.py": source, "requirements.txt": "flask\n"})
     assert not canary.exists()
+
+
+def test_a_frontend_behind_a_form_feed_does_not_get_by(tree_of):
+    text = "# x=y\x0cFROM a\n# syntax=evil.invalid/frontend:1\nFROM a\n"
+    with pytest.raises(S2IError) as refused:
+        compile_plan(tree_of({"Dockerfile": text}), OFFERED)
+    assert (refused.value.code, refused.value.where) == ("E_DOCKERFILE", "Dockerfile:1")
