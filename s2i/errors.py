@@ -110,6 +110,7 @@ E_NAME = Kind(
     'the {what} name "{value}" cannot be used{why}',
     "use lower-case letters, digits and dashes: a letter first, no dash last, at most 63 characters",
 )
+E_UNCONFIRMED = Kind("E_UNCONFIRMED", 2, 'nobody can answer "{question}": there is no terminal', "add --yes")
 E_VALUE = Kind("E_VALUE", 2, '{what} cannot be "{value}": {why}', "see `s2i {command} --help`")
 
 # Sources: what SRC may be (exit 2), what it holds (exit 3), nothing in it (exit 4), passing faults (exit 75) ------

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from s2i.cli.confirm import confirm
 from s2i.cli.output import emit, output_option, safe, table, when
 from s2i.resources.names import project_name
 
@@ -121,7 +122,7 @@ def delete(name: str, project: str, yes: bool) -> None:
     client = connect()
     client.call("GET", at)
     if not yes:
-        click.confirm(f"Delete the app {name} of the project {project}?", abort=True, err=True)
+        confirm(f"Delete the app {name} of the project {project}?")
     client.call("DELETE", at)
     click.echo(f"deleted {name}")
 

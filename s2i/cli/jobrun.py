@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from s2i.cli.app import log_options, path, project_option
+from s2i.cli.confirm import confirm
 from s2i.cli.output import emit, output_option, safe, table, when
 
 
@@ -95,7 +96,7 @@ def delete(name: str, project: str, yes: bool) -> None:
     client = connect()
     client.call("GET", at)
     if not yes:
-        click.confirm(f"Delete the job run {name} of the project {project}?", abort=True, err=True)
+        confirm(f"Delete the job run {name} of the project {project}?")
     client.call("DELETE", at)
     click.echo(f"deleted {name}")
 

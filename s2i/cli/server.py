@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from s2i.cli.confirm import confirm
 from s2i.cli.output import emit, output_option, when
 
 STOP_SECONDS = 30.0
@@ -96,7 +97,7 @@ def stop(everything: bool, yes: bool) -> None:
     client, about = found
     if everything and not yes:
         question = f"Remove all that this server made: {about['apps']} apps, all jobs, their containers and images?"
-        click.confirm(question, abort=True, err=True)
+        confirm(question)
     removed = client.call("POST", "/v1/server/stop", {"all": everything})
     _await_end(int(about["pid"]))
     if everything:

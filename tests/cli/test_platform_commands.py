@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -81,6 +82,28 @@ def test_a_name_cannot_lead_to_another_path_of_the_api(  # type: ignore[no-untyp
     monkeypatch.setattr("s2i.cli.client.connect", lambda: None)
     status, said = run(*words)
     assert (status, "(E_NAME, exit 2)" in said) == (2, True)
+
+
+class Client:
+    """A client whose server knows everything, and is asked to remove nothing."""
+
+    def call(self, method: str, path: str) -> None:
+        assert method == "GET", path
+
+
+@pytest.mark.parametrize("noun", ["app", "job", "jobrun"])
+@pytest.mark.parametrize(
+    ("terminal", "expected"), [(False, "fix: add --yes\n       (E_UNCONFIRMED, exit 2)"), (True, "nothing was removed")]
+)
+def test_what_is_not_confirmed_is_not_removed(  # type: ignore[no-untyped-def]
+    run, noun: str, terminal: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = io.StringIO("n\n")
+    monkeypatch.setattr(answer, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stdin", answer)
+    monkeypatch.setattr("s2i.cli.client.connect", Client)
+    status, said = run(noun, "delete", "shop")
+    assert (status, said.strip().endswith(expected)) == (2, True)
 
 
 def test_status_without_a_server_starts_none_and_exits_6(run) -> None:  # type: ignore[no-untyped-def]
