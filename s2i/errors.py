@@ -359,6 +359,12 @@ E_SERVER = Kind(
     "the server does not answer at {socket}: {why}",
     "its log is {log}; `s2i server status` says more",
 )
+E_SERVER_STOPPED = Kind(
+    "E_SERVER_STOPPED",
+    75,
+    "the server was stopped while {name} was being {doing}",
+    "{then}",
+)
 E_SERVER_VERSION = Kind(
     "E_SERVER_VERSION",
     6,

@@ -54,6 +54,10 @@ class Built(msgspec.Struct, frozen=True):
     commit: str = ""
 
 
+class _Stopped(Exception):
+    """The server ends: who waits for a roll-out leaves it to the next one."""
+
+
 Emit = Callable[[dict[str, object]], None]
 
 
@@ -82,6 +86,8 @@ class Deployments:
         self._world, self._store, self._loop = world, world.store, loop
         self._build, self._labels = build, labels
         self._cancels: dict[str, threading.Event] = {}
+        self._threads: dict[str, threading.Thread] = {}
+        self._stopped = threading.Event()
 
     def begin(self, project: str, request: Request, *, network: bool = False) -> Deployment:
         """Start a deployment and return it. ``network``: see Task.
@@ -120,15 +126,23 @@ class Deployments:
                 self._spawn(functools.partial(self._guarded, one, functools.partial(self._wait, one)), one.id)
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Cancel every build and wait for its end."""
+        """Cancel every build, leave every roll-out to the next server, and wait until nobody is at work any more."""
+        self._stopped.set()
         for cancel in list(self._cancels.values()):
             cancel.set()
         until = time.monotonic() + timeout
-        while self._cancels and time.monotonic() < until:
-            time.sleep(POLL_SECONDS)
+        for thread in list(self._threads.values()):
+            thread.join(max(until - time.monotonic(), 0.0))
 
     def _spawn(self, work: Callable[[], None], ident: str) -> None:
-        threading.Thread(target=work, name=f"deploy {ident}", daemon=True).start()
+        def whole() -> None:
+            try:
+                work()
+            finally:
+                self._threads.pop(ident, None)
+
+        self._threads[ident] = threading.Thread(target=whole, name=f"deploy {ident}", daemon=True)
+        self._threads[ident].start()
 
     def _build_and_accept(self, new: Deployment, request: Request, network: bool) -> None:
         journal, cancelled = Journal(new.id), self._cancels[new.id]
@@ -157,7 +171,15 @@ class Deployments:
 
     def _wait(self, one: Deployment) -> None:
         journal = Journal(one.id)
-        journal.write({"type": "status", "status": "rolling-out", "kind": one.kind, "revision": one.revision})
+        journal.write(
+            {
+                "type": "status",
+                "status": "rolling-out",
+                "kind": one.kind,
+                "revision": one.revision,
+                "jobrun": one.result,
+            }
+        )
         result = self._wait_for_run(one) if one.kind == "job" else self._wait_for_revision(one)
         journal.write({"type": "result", **result})
         answer = str(result["url"]) if one.kind == "app" else one.result
@@ -169,7 +191,7 @@ class Deployments:
             {"type": "stage", "name": "rollout", "text": f"start revision {one.revision}, wait for an answer"}
         )
         while (found := self._store.revision(one.project, one.name, one.revision)).status == "starting":
-            time.sleep(POLL_SECONDS)
+            self._pause()
         if found.status == "failed":
             serving = self._store.app(one.project, one.name).serving
             keeps = f"revision {serving} serves on" if serving else "nothing serves"
@@ -180,15 +202,21 @@ class Deployments:
     def _wait_for_run(self, one: Deployment) -> dict[str, object]:
         Journal(one.id).write({"type": "stage", "name": "rollout", "text": f"run {one.result}"})
         while (run := self._store.run(one.project, one.result)).status in ("pending", "running"):
-            time.sleep(POLL_SECONDS)
+            self._pause()
         if run.status == "failed":
             raise E_JOB_FAILED(run=run.name, why=run.reason or "unknown")
         return {"jobrun": run.name, "exit": run.exit}
+
+    def _pause(self) -> None:
+        if self._stopped.wait(POLL_SECONDS):
+            raise _Stopped
 
     def _guarded(self, one: Deployment, work: Callable[[], None]) -> None:
         """Do ``work``; whatever goes wrong with it is the deployment's end, told in its journal."""
         try:
             work()
+        except _Stopped:
+            return
         except S2IError as error:
             self._fail(one, error)
         except Exception as error:
