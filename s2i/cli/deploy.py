@@ -84,6 +84,7 @@ def _deploy(project: str, body: dict[str, Any], wait: bool, output: str | None) 
     begun = client.call("POST", base, body)
     if not wait:
         emit(begun, output) if output else click.echo(begun["id"])
+        click.echo(f"it goes on: `{_look(begun, '')}`, or `s2i jobrun list` when it is a job", err=True)
         return
     path = f"{base}/{begun['id']}"
     ended = _follow(client, path, begun)
@@ -182,7 +183,9 @@ def _job_ended(client: Client, project: str, ended: dict[str, Any], *, show: boo
         for line in client.lines(f"/v1/projects/{project}/jobruns/{run['name']}/logs"):
             click.echo(safe(line))
         code = "no exit code" if run["exit"] is None else f"exit code {run['exit']}"
-        click.echo(f"{run['name']}: {run['status']}, {code}")
+        # Most reasons are the exit code once more.
+        why = "" if run["reason"] in ("", code) else f": {run['reason']}"
+        click.echo(safe(f"{run['name']}: {run['status']}, {code}{why}"))
 
 
 def _fail(ended: dict[str, Any]) -> None:

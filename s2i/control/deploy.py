@@ -15,6 +15,7 @@ import msgspec
 from s2i.control.execute import World
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
+from s2i.control.store import OPEN_DEPLOYMENT
 from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, E_ROLLOUT, S2IError
 from s2i.resources.app import Config, Deployment, DeploymentStatus, Revision
 from s2i.resources.config import checked_config, checked_port, checked_seconds
@@ -116,6 +117,20 @@ class Deployments:
         if ident in self._cancels:
             self._cancels[ident].set()
         return found
+
+    def unborn(self, project: str) -> tuple[Deployment, ...]:
+        """Return the newest deployment of each name that has no app or job, unless it was cancelled; by name."""
+        known = {one.name for one in self._store.apps(project)} | {one.name for one in self._store.jobs(project)}
+        newest = {one.name: one for one in reversed(self._store.deployments(project)) if one.name not in known}
+        shown = ("building", "failed", "interrupted")
+        return tuple(one for _, one in sorted(newest.items()) if one.status in shown)
+
+    def forget(self, project: str, name: str) -> None:
+        """Remove the records of the ended deployments of ``name``."""
+        for one in self._store.deployments(project):
+            if one.name == name and one.status not in OPEN_DEPLOYMENT:
+                self._store.forget_deployment(one.id)
+                Journal(one.id).remove()
 
     def recover(self) -> None:
         """Close what a killed server left: builds are interrupted, roll-outs are watched to their end."""
@@ -231,7 +246,7 @@ class Deployments:
 
     def _prune(self) -> None:
         for old in self._store.deployments()[KEEP:]:
-            if old.status not in ("building", "rolling-out"):
+            if old.status not in OPEN_DEPLOYMENT:
                 self._store.forget_deployment(old.id)
                 Journal(old.id).remove()
 
