@@ -320,7 +320,7 @@ E_STORE = Kind(
 E_NOT_FOUND = Kind(
     "E_NOT_FOUND",
     2,
-    'there is no {what} "{name}" in the project "{project}"',
+    'there is no {thing} "{name}" in the project "{project}"',
     "`s2i {what} list --project {project}` shows what there is",
 )
 E_TAKEN = Kind(
@@ -358,6 +358,12 @@ E_SERVER = Kind(
     6,
     "the server does not answer at {socket}: {why}",
     "its log is {log}; `s2i server status` says more",
+)
+E_SERVER_NONE = Kind(
+    "E_SERVER_NONE",
+    6,
+    "no server runs",
+    "the next platform command starts one, or `s2i server start`",
 )
 E_SERVER_STOPPED = Kind(
     "E_SERVER_STOPPED",

@@ -33,6 +33,9 @@ def list_(project: str, output: str | None) -> None:
     if output:
         emit(found, output)
         return
+    if not found:
+        click.echo(f"no jobs in the project {project}", err=True)
+        return
     table(("name", "source", "image"), [(one["name"], one["source"], one["image"][:19]) for one in found])
 
 

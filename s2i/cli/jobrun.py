@@ -35,6 +35,9 @@ def list_(job: str | None, project: str, output: str | None) -> None:
     if output:
         emit(found, output)
         return
+    if not found:
+        click.echo(f"no job runs in the project {project}", err=True)
+        return
     rows = [(one["name"], one["status"], _exit(one), when(one["started"]), _took(one)) for one in found]
     table(("name", "status", "exit", "started", "seconds"), rows)
 

@@ -103,7 +103,10 @@ def stop(everything: bool, yes: bool) -> None:
     if everything:
         counts = ", ".join(f"{count} {what}" for what, count in removed.items())
         click.echo(f"removed {counts}; base images are kept (they are shared: `docker image ls s2i.local/*`)")
-    click.echo("the server has ended" + ("" if everything else f"; {about['apps']} apps are left running, unrouted"))
+    click.echo(
+        "the server has ended"
+        + ("" if everything else f"; {about.get('serving', about['apps'])} apps are left running, unrouted")
+    )
 
 
 def _await_end(pid: int) -> None:

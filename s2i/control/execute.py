@@ -98,7 +98,7 @@ def sweep_images(world: World) -> None:
 def _mark_failed(action: MarkFailed, world: World) -> None:
     owner = action.owner
     tail: list[bytes] = []
-    ports: tuple[int, ...] = ()
+    ports: tuple[tuple[str, int], ...] = ()
     try:
         if action.container:
             tail = list(world.engine.logs(action.container, tail=TAIL))

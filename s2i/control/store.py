@@ -84,7 +84,7 @@ class Store:
         query = "SELECT doc FROM revisions WHERE project = ? AND app = ? AND number = ?"
         if found := self._all(Revision, query, project, app, number):
             return found[0]
-        raise E_NOT_FOUND(what="app", name=f"{app} revision {number}", project=project)
+        raise _missing("app", f"{app} revision {number}", project)
 
     def accept_revision(self, revision: Revision, deployment: str) -> Revision:
         """Make ``revision`` the one that its app is to serve, under the next number; return it with that.
@@ -284,11 +284,15 @@ class Store:
     def _one(self, kind: type[T], what: str, project: str, name: str, query: str) -> T:
         if found := self._all(kind, query, project, name):
             return found[0]
-        raise E_NOT_FOUND(what=what, name=name, project=project)
+        raise _missing(what, name, project)
 
 
 def _decode(blob: bytes, kind: type[T]) -> T:
     return msgspec.json.decode(blob, type=kind)
+
+
+def _missing(what: str, name: str, project: str) -> S2IError:
+    return E_NOT_FOUND(what=what, thing={"jobrun": "job run"}.get(what, what), name=name, project=project)
 
 
 def _busy(other: Deployment) -> S2IError:
@@ -322,7 +326,7 @@ def _put_revision(db: sqlite3.Connection, one: Revision) -> None:
 def _change_deployment(db: sqlite3.Connection, ident: str, **changes: object) -> Deployment:
     row = db.execute("SELECT doc FROM deployments WHERE id = ?", (ident,)).fetchone()
     if row is None:
-        raise E_NOT_FOUND(what="deployment", name=ident, project="")
+        raise _missing("deployment", ident, "")
     changed = msgspec.structs.replace(_decode(row[0], Deployment), **changes)
     blob = msgspec.json.encode(changed)
     db.execute("UPDATE deployments SET status = ?, doc = ? WHERE id = ?", (changed.status, blob, ident))

@@ -25,7 +25,6 @@ from s2i.router.admin import Admin, Refused, Unreachable
 from s2i.router.document import SERVER, Places, document
 
 DOMAIN = "localhost"
-PORT = 8080
 PORTS_TRIED = 100
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0

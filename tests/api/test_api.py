@@ -175,6 +175,14 @@ def test_a_folder_is_taken_from_the_servers_own_user_only(world: World) -> None:
     assert world.store.deployments() == ()
 
 
+def test_an_app_that_never_came_up_does_not_count_as_serving(client: TestClient, world: World) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    world.store.mark_failed("default", world.deploy("other").app, 1, "it exited")
+    about = client.get("/v1/server").json()
+    assert (about["apps"], about["serving"]) == (2, 1)
+
+
 def test_stop_with_all_removes_everything_first(client: TestClient, world: World) -> None:
     begun = client.post(f"{BASE}/deployments", json=BODY).json()
     client.get(f"{BASE}/deployments/{begun['id']}/events")

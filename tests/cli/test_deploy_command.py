@@ -48,6 +48,34 @@ def test_an_interrupt_says_where_to_look(
     assert capsys.readouterr().err == f"note   {expected}\n"
 
 
+class Ended:
+    """A server with one job run that has ended."""
+
+    def __init__(self, reason: str) -> None:
+        self.run = {"name": "misc-2", "status": "failed", "exit": 137, "reason": reason}
+
+    def call(self, method: str, path: str) -> Any:
+        return self.run
+
+    def lines(self, path: str) -> tuple[str, ...]:
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("too much memory (see --memory)", "misc-2: failed, exit code 137: too much memory (see --memory)"),
+        ("exit code 137", "misc-2: failed, exit code 137"),
+    ],
+)
+def test_the_last_line_of_a_job_says_why_it_failed(
+    reason: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client: Any = Ended(reason)
+    deploy._job_ended(client, "default", {"result": "misc-2"}, show=True)
+    assert capsys.readouterr().out == f"{expected}\n"
+
+
 @pytest.mark.parametrize(
     ("events", "message", "advice"),
     [

@@ -109,8 +109,50 @@ def test_what_is_not_confirmed_is_not_removed(  # type: ignore[no-untyped-def]
 def test_status_without_a_server_starts_none_and_exits_6(run) -> None:  # type: ignore[no-untyped-def]
     status, said = run("server", "status")
     assert status == 6
-    assert "it does not run" in said
+    assert "error: no server runs\n" in said
     assert not dirs.state().exists()
+
+
+class Failed:
+    """A client of a server with one app, whose only revision failed."""
+
+    shown = dict.fromkeys(("name", "project", "status", "url", "source", "commit", "image"), "")
+
+    def call(self, method: str, path: str) -> dict[str, object]:
+        revision = {"number": 2, "status": "failed", "created": 0.0, "image": ""}
+        return {**self.shown, "reason": "it exited\nTrace\nboom", "revisions": [revision], "events": []}
+
+    def lines(self, path: str, **query: object) -> tuple[str, ...]:
+        return ()
+
+
+def test_the_reason_is_labelled_once_and_names_its_revision(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("s2i.cli.client.connect", Failed)
+    monkeypatch.setattr(sys, "argv", ["s2i", "app", "get", "shop"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    expected = ["reason    revision 2 failed: it exited", "          Trace", "          boom"]
+    assert capsys.readouterr().out.splitlines()[:3] == expected
+
+
+def test_no_log_of_a_failed_app_says_where_to_look(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("s2i.cli.client.connect", Failed)
+    assert run("app", "logs", "shop") == (0, "nothing runs that could have a log: see `s2i app get shop`\n")
+
+
+class Empty:
+    """A client of a server that has nothing."""
+
+    def call(self, method: str, path: str) -> list[object]:
+        return []
+
+
+@pytest.mark.parametrize(("noun", "things"), [("app", "apps"), ("job", "jobs"), ("jobrun", "job runs")])
+def test_an_empty_list_says_so(run, noun: str, things: str, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("s2i.cli.client.connect", Empty)
+    assert run(noun, "list") == (0, f"no {things} in the project default\n")
 
 
 def test_stop_without_a_server_is_no_failure(run) -> None:  # type: ignore[no-untyped-def]

@@ -85,7 +85,7 @@ def test_a_revision_that_listens_on_another_port_fails_with_that_port(world: Sim
     new = world.deploy()
     world.step()
     world.engine.mute |= world.addresses()
-    world.engine.ports[instance_of(new).owner] = (5000,)
+    world.engine.ports[instance_of(new).owner] = (("0.0.0.0", 5000),)
     world.settle()
     app = world.store.app("default", "shop")
     assert (app.serving, app.target) == (0, 0)
