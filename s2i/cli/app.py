@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from s2i.cli.confirm import confirm
 from s2i.cli.output import emit, output_option, safe, table, when
 from s2i.resources.names import project_name, project_words
+
+if TYPE_CHECKING:
+    from s2i.cli.client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -91,6 +94,18 @@ def get(name: str, project: str, output: str | None) -> None:
     table(("time", "event", "about"), lines)
 
 
+def _followed(client: Client, at: str, tail: int | None) -> Iterator[str]:
+    """Yield the log of what serves, and of each revision that takes over from it."""
+    number = client.call("GET", at)["revision"]
+    while True:
+        yield from client.lines(f"{at}/logs", follow=True, tail=tail)
+        before, number, tail = number, client.call("GET", at)["revision"], None
+        if number == before:
+            click.echo("the instance has ended", err=True)
+            return
+        click.echo(f"revision {number} has taken over", err=True)
+
+
 def _show_reason(found: dict[str, Any]) -> None:
     """Print why the newest revision does not serve: its number and a sentence, then the end of its log."""
     first, *tail = found["reason"].splitlines() or [""]
@@ -117,7 +132,7 @@ def logs(name: str, project: str, follow: bool, tail: int | None) -> None:
     at = path(project, "apps", name)
     client = connect()
     silent = True
-    for line in client.lines(f"{at}/logs", follow=follow, tail=tail):
+    for line in _followed(client, at, tail) if follow else client.lines(f"{at}/logs", tail=tail):
         silent = False
         click.echo(safe(line))
     if silent and client.call("GET", at)["reason"]:

@@ -142,6 +142,30 @@ def test_no_log_of_a_failed_app_says_where_to_look(run, monkeypatch: pytest.Monk
     assert run("app", "logs", "shop") == (0, "nothing runs that could have a log: see `s2i app get shop`\n")
 
 
+class Replaced:
+    """A client of a server on which revision 1 serves, then 2, which ends."""
+
+    def __init__(self) -> None:
+        self.revisions = iter((1, 2, 2))
+        self.logs = iter((("one",), ("two",)))
+
+    def call(self, method: str, path: str) -> dict[str, object]:
+        return {"revision": next(self.revisions), "reason": ""}
+
+    def lines(self, path: str, **query: object) -> tuple[str, ...]:
+        return next(self.logs)
+
+
+def test_a_followed_log_goes_on_with_the_revision_that_takes_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("s2i.cli.client.connect", Replaced)
+    monkeypatch.setattr(sys, "argv", ["s2i", "app", "logs", "-f", "shop"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert capsys.readouterr() == ("one\ntwo\n", "revision 2 has taken over\nthe instance has ended\n")
+
+
 class Empty:
     """A client of a server that has nothing."""
 
