@@ -29,12 +29,17 @@ def runtime() -> Path:
 def make_private(folder: Path) -> Path:
     """Create ``folder``, and the parents that are missing, with mode 0700, and return it.
 
-    Raises E_NOT_PRIVATE when it is a link or somebody else's: who owns the folder of the sockets owns the server.
+    Raises E_NOT_PRIVATE when it is a link or somebody else's: who owns the folder of the sockets owns the server;
+    and when it cannot be made.
     """
     missing = [folder, *folder.parents]
-    for part in reversed(missing[: next(n for n, part in enumerate(missing) if os.path.lexists(part))]):
-        part.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
+    try:
+        for part in reversed(missing[: next(n for n, part in enumerate(missing) if os.path.lexists(part))]):
+            part.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        advice = "name a folder that you can write to with S2I_HOME"
+        raise E_NOT_PRIVATE(path=folder, why=error.strerror or error, advice=advice) from None
     if not stat.S_ISDIR(found.st_mode):
         raise E_NOT_PRIVATE(path=folder, why="it is not a folder")
     if found.st_uid != os.geteuid():

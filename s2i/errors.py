@@ -110,6 +110,7 @@ E_NAME = Kind(
     'the {what} name "{value}" cannot be used{why}',
     "use lower-case letters, digits and dashes: a letter first, no dash last, at most 63 characters",
 )
+E_UNCONFIRMED = Kind("E_UNCONFIRMED", 2, 'nobody can answer "{question}": there is no terminal', "add --yes")
 E_VALUE = Kind("E_VALUE", 2, '{what} cannot be "{value}": {why}', "see `s2i {command} --help`")
 
 # Sources: what SRC may be (exit 2), what it holds (exit 3), nothing in it (exit 4), passing faults (exit 75) ------
@@ -325,7 +326,7 @@ E_STORE = Kind(
 E_NOT_FOUND = Kind(
     "E_NOT_FOUND",
     2,
-    'there is no {what} "{name}" in the project "{project}"',
+    'there is no {thing} "{name}" in the project "{project}"',
     "`s2i {what} list --project {project}` shows what there is",
 )
 E_TAKEN = Kind(
@@ -363,6 +364,18 @@ E_SERVER = Kind(
     6,
     "the server does not answer at {socket}: {why}",
     "its log is {log}; `s2i server status` says more",
+)
+E_SERVER_NONE = Kind(
+    "E_SERVER_NONE",
+    6,
+    "no server runs",
+    "the next platform command starts one, or `s2i server start`",
+)
+E_SERVER_STOPPED = Kind(
+    "E_SERVER_STOPPED",
+    75,
+    "the server was stopped while {name} was being {doing}",
+    "{then}",
 )
 E_SERVER_VERSION = Kind(
     "E_SERVER_VERSION",

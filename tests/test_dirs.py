@@ -34,6 +34,17 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytes
         dirs.make_private(tmp_path)
 
 
+@pytest.mark.parametrize("place", ["file/state", "n" * 300])
+def test_a_folder_that_cannot_be_made_is_refused_with_what_to_set(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(S2IError) as caught:
+        dirs.make_private(tmp_path / place)
+    assert (caught.value.code, caught.value.advice) == (
+        "E_NOT_PRIVATE",
+        "name a folder that you can write to with S2I_HOME",
+    )
+
+
 @pytest.mark.parametrize("part", ["state", "cache", "runtime"])
 def test_one_variable_moves_everything(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S2I_HOME", str(tmp_path))

@@ -12,14 +12,17 @@ from litestar.response import Stream
 
 from s2i.api.lines import in_thread
 from s2i.control.platform import Platform
-from s2i.resources.app import App, Event, Revision
+from s2i.resources.app import App, Deployment, Event, Revision
 from s2i.resources.job import Job, JobRun
 
 TEXT = "text/plain; charset=utf-8"
 
 
 class AppView(msgspec.Struct, frozen=True):
-    """An app as callers see it: ``status`` is "ready", "deploying", "failed" or "deleting"."""
+    """An app as callers see it: ``status`` is "ready", "building", "deploying", "failed", "interrupted" or "deleting".
+
+    One that never was has no revision, and as ``reason`` what became of its deployment.
+    """
 
     project: str
     name: str
@@ -45,10 +48,13 @@ def _apps(platform: Platform) -> list[HTTPRouteHandler]:
 
     @get("/v1/projects/{project:str}/apps", sync_to_thread=True)
     def every(project: FromPath[str]) -> list[AppView]:
-        return [_view(platform, app) for app in store.apps(project)]
+        unborn = [_unborn(platform, one) for one in platform.deployments.unborn(project)]
+        return sorted([*(_view(platform, app) for app in store.apps(project)), *unborn], key=lambda view: view.name)
 
     @get("/v1/projects/{project:str}/apps/{name:str}", sync_to_thread=True)
     def one(project: FromPath[str], name: FromPath[str]) -> AppView:
+        if found := next((one for one in platform.deployments.unborn(project) if one.name == name), None):
+            return _unborn(platform, found)
         view = _view(platform, store.app(project, name))
         revisions, events = list(store.revisions(project, name)), list(store.events(project, name))
         return msgspec.structs.replace(view, revisions=revisions, events=events)
@@ -132,4 +138,20 @@ def _view(platform: Platform, app: App) -> AppView:
         commit=found.commit if found else "",
         created=app.created,
         reason=app.reason,
+    )
+
+
+def _unborn(platform: Platform, one: Deployment) -> AppView:
+    """Return what a caller sees of a name that has a deployment and, as yet, no app."""
+    error = one.error or {}
+    reason = ": ".join(str(error[key]) for key in ("found", "message") if error.get(key))
+    return AppView(
+        project=one.project,
+        name=one.name,
+        url=platform.router.url(one.project, one.name),
+        status=one.status,
+        revision=0,
+        source=one.source,
+        created=one.created,
+        reason=reason,
     )

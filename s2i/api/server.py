@@ -24,6 +24,7 @@ class ServerView(msgspec.Struct, frozen=True):
     started: float
     port: int
     apps: int
+    serving: int  # of the apps
     engine: EngineInfo | None = None
     problem: str = ""
 
@@ -46,8 +47,18 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
             except S2IError as error:
                 problem = str(error)
         store = platform.store
-        port, count = platform.router.port, len(store.apps())
-        return ServerView(s2i.__version__, os.getpid(), store.server, platform.started, port, count, engine, problem)
+        apps = store.apps()
+        return ServerView(
+            version=s2i.__version__,
+            pid=os.getpid(),
+            id=store.server,
+            started=platform.started,
+            port=platform.router.port,
+            apps=len(apps),
+            serving=sum(app.serving > 0 for app in apps),
+            engine=engine,
+            problem=problem,
+        )
 
     @post("/v1/server/stop", status_code=200, sync_to_thread=True)
     def stop(body: RawBody) -> dict[str, int]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from s2i.cli.confirm import confirm
 from s2i.cli.output import emit, output_option, safe, table, when
-from s2i.resources.names import project_name
+from s2i.resources.names import project_name, project_words
+
+if TYPE_CHECKING:
+    from s2i.cli.client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,6 +58,9 @@ def list_(project: str, output: str | None) -> None:
     if output:
         emit(found, output)
         return
+    if not found:
+        click.echo(f"no apps in the project {project}", err=True)
+        return
     rows = [(one["name"], one["status"], one["revision"] or "", one["url"], one["source"]) for one in found]
     table(("name", "status", "revision", "url", "source"), rows)
 
@@ -78,14 +85,36 @@ def get(name: str, project: str, output: str | None) -> None:
     for field in ("name", "project", "status", "url", "source", "commit", "image"):
         if found[field]:
             click.echo(f"{field:<10}{safe(found[field])}")
-    for line in found["reason"].splitlines():
-        click.echo(f"{'reason':<10}{safe(line)}")
+    _show_reason(found)
     rows = [(one["number"], one["status"], when(one["created"]), one["image"][:19]) for one in found["revisions"]]
     click.echo()
     table(("revision", "status", "created", "image"), rows)
     click.echo()
     lines = [(when(one["at"]), one["what"], one["text"].split("\n")[0]) for one in found["events"][-10:]]
     table(("time", "event", "about"), lines)
+
+
+def _followed(client: Client, at: str, tail: int | None) -> Iterator[str]:
+    """Yield the log of what serves, and of each revision that takes over from it."""
+    number = client.call("GET", at)["revision"]
+    while True:
+        yield from client.lines(f"{at}/logs", follow=True, tail=tail)
+        before, number, tail = number, client.call("GET", at)["revision"], None
+        if number == before:
+            click.echo("the instance has ended", err=True)
+            return
+        click.echo(f"revision {number} has taken over", err=True)
+
+
+def _show_reason(found: dict[str, Any]) -> None:
+    """Print why the newest revision does not serve: its number and a sentence, then the end of its log."""
+    first, *tail = found["reason"].splitlines() or [""]
+    failed = [one["number"] for one in found["revisions"] if one["status"] == "failed"]
+    if first:
+        whose = f"revision {failed[-1]} failed: " if failed else ""
+        click.echo(f"{'reason':<10}{whose}{safe(first)}")
+    for line in tail:
+        click.echo(f"{'':<10}{safe(line)}")
 
 
 @app.command()
@@ -101,8 +130,13 @@ def logs(name: str, project: str, follow: bool, tail: int | None) -> None:
     from s2i.cli.client import connect
 
     at = path(project, "apps", name)
-    for line in connect().lines(f"{at}/logs", follow=follow, tail=tail):
+    client = connect()
+    silent = True
+    for line in _followed(client, at, tail) if follow else client.lines(f"{at}/logs", tail=tail):
+        silent = False
         click.echo(safe(line))
+    if silent and client.call("GET", at)["reason"]:
+        click.echo(f"nothing runs that could have a log: see `s2i app get {name}{project_words(project)}`", err=True)
 
 
 @app.command()
@@ -121,7 +155,7 @@ def delete(name: str, project: str, yes: bool) -> None:
     client = connect()
     client.call("GET", at)
     if not yes:
-        click.confirm(f"Delete the app {name} of the project {project}?", abort=True, err=True)
+        confirm(f"Delete the app {name} of the project {project}?")
     client.call("DELETE", at)
     click.echo(f"deleted {name}")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import s2i
 from s2i import dirs, errors, shell
-from s2i.errors import E_INTERNAL, E_SERVER, E_SERVER_VERSION, S2IError
+from s2i.errors import E_INTERNAL, E_SERVER, E_SERVER_NONE, E_SERVER_VERSION, S2IError
 
 if TYPE_CHECKING:
     import httpx
@@ -71,14 +71,14 @@ class Client:
 def connect(*, start: bool = True) -> Client:
     """Return a client of this user's server, started first when it does not run and ``start``.
 
-    Raises E_SERVER, E_SERVER_VERSION.
+    Raises E_SERVER, E_SERVER_NONE, E_SERVER_VERSION.
     """
     client = _client()
     about = _about(client)
     if about is None and start:
         about = _start(client)
     if about is None:
-        raise _silent("it does not run")
+        raise E_SERVER_NONE()
     if about["version"] != s2i.__version__:
         raise E_SERVER_VERSION(server=about["version"], client=s2i.__version__)
     return client

@@ -13,7 +13,7 @@ from s2i import sources
 from s2i.cli.build import title
 from s2i.cli.output import emit, output_option, safe
 from s2i.cli.plan import source_options
-from s2i.errors import E_SERVER, S2IError
+from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError
 from s2i.resources import config, names
 from s2i.resources.app import Config
 
@@ -84,6 +84,7 @@ def _deploy(project: str, body: dict[str, Any], wait: bool, output: str | None) 
     begun = client.call("POST", base, body)
     if not wait:
         emit(begun, output) if output else click.echo(begun["id"])
+        click.echo(f"it goes on: `{_look(begun, '')}`, or `s2i jobrun list` when it is a job", err=True)
         return
     path = f"{base}/{begun['id']}"
     ended = _follow(client, path, begun)
@@ -98,23 +99,50 @@ def _deploy(project: str, body: dict[str, Any], wait: bool, output: str | None) 
 
 
 def _follow(client: Client, path: str, begun: dict[str, Any]) -> dict[str, Any]:
-    """Show a deployment until it has ended, and return it then. Ctrl-C cancels a build, and leaves a roll-out."""
+    """Show a deployment until it has ended, and return it then. Ctrl-C cancels a build, and leaves a roll-out.
+
+    Raises E_SERVER_STOPPED when the server was stopped before that.
+    """
     from s2i.cli.progress import Progress
 
-    building = True
+    building, jobrun = True, ""
     with Progress() as progress:
         try:
             for event in _events(client, path):
                 building = building and event.get("status") != "rolling-out"
+                jobrun = event.get("jobrun") or jobrun
                 progress.wire(event)
         except KeyboardInterrupt:
             if building:
                 _cancel(client, path)
             else:
-                progress.say(f"note   the roll-out goes on without us: `s2i app get {begun['name']}`")
+                what = "run" if jobrun else "roll-out"
+                progress.say(f"note   the {what} goes on without us: `{_look(begun, jobrun)}`")
             raise
+    found = _after(client, path)
+    if found["status"] not in ("building", "rolling-out"):
+        return found
+    if building:
+        raise E_SERVER_STOPPED(name=begun["name"], doing="built", then="run the same command again")
+    then = f"it goes on with the next server, which any command starts: `{_look(begun, jobrun)}`"
+    raise E_SERVER_STOPPED(name=begun["name"], doing="run" if jobrun else "rolled out", then=then)
+
+
+def _after(client: Client, path: str) -> dict[str, Any]:
+    """Return a deployment after its last event; as one that still goes on when the server has gone meanwhile."""
+    try:
         found: dict[str, Any] = client.call("GET", path)
+    except S2IError as error:
+        if error.kind is not E_SERVER:
+            raise
+        return {"status": "rolling-out"}
     return found
+
+
+def _look(begun: dict[str, Any], jobrun: str) -> str:
+    """Return the command that shows what became of a deployment."""
+    what = f"jobrun get {jobrun}" if jobrun else f"app get {begun['name']}"
+    return f"s2i {what}{names.project_words(begun['project'])}"
 
 
 def _events(client: Client, path: str) -> Iterator[dict[str, Any]]:
@@ -155,7 +183,9 @@ def _job_ended(client: Client, project: str, ended: dict[str, Any], *, show: boo
         for line in client.lines(f"/v1/projects/{project}/jobruns/{run['name']}/logs"):
             click.echo(safe(line))
         code = "no exit code" if run["exit"] is None else f"exit code {run['exit']}"
-        click.echo(f"{run['name']}: {run['status']}, {code}")
+        # Most reasons are the exit code once more.
+        why = "" if run["reason"] in ("", code) else f": {run['reason']}"
+        click.echo(safe(f"{run['name']}: {run['status']}, {code}{why}"))
 
 
 def _fail(ended: dict[str, Any]) -> None:

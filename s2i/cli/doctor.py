@@ -150,9 +150,9 @@ def _package(part: Mapping[str, Any]) -> str:
 def _port() -> tuple[int, Literal["nobody", "s2i", "other"]]:
     """Return the port where people reach apps, and who holds it."""
     from s2i import dirs, shell
-    from s2i.resources.config import parse_port
+    from s2i.resources.config import http_port
 
-    number = parse_port(os.environ.get("S2I_HTTP_PORT") or "8080")
+    number = http_port()
     with contextlib.suppress(OSError, ValueError):
         if shell.alive(int((dirs.runtime() / "caddy.pid").read_text())):
             return number, "s2i"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from s2i.cli.app import path, project_option
+from s2i.cli.confirm import confirm
 from s2i.cli.output import emit, output_option, table
 
 
@@ -32,6 +33,9 @@ def list_(project: str, output: str | None) -> None:
     if output:
         emit(found, output)
         return
+    if not found:
+        click.echo(f"no jobs in the project {project}", err=True)
+        return
     table(("name", "source", "image"), [(one["name"], one["source"], one["image"][:19]) for one in found])
 
 
@@ -51,6 +55,6 @@ def delete(name: str, project: str, yes: bool) -> None:
     client = connect()
     client.call("GET", at)
     if not yes:
-        click.confirm(f"Delete the job {name} of the project {project}, with all its runs?", abort=True, err=True)
+        confirm(f"Delete the job {name} of the project {project}, with all its runs?")
     client.call("DELETE", at)
     click.echo(f"deleted {name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from s2i.cli.app import log_options, path, project_option
+from s2i.cli.confirm import confirm
 from s2i.cli.output import emit, output_option, safe, table, when
 
 
@@ -33,6 +34,9 @@ def list_(job: str | None, project: str, output: str | None) -> None:
     found = [one for one in found if job is None or one["job"] == job]
     if output:
         emit(found, output)
+        return
+    if not found:
+        click.echo(f"no job runs in the project {project}", err=True)
         return
     rows = [(one["name"], one["status"], _exit(one), when(one["started"]), _took(one)) for one in found]
     table(("name", "status", "exit", "started", "seconds"), rows)
@@ -95,7 +99,7 @@ def delete(name: str, project: str, yes: bool) -> None:
     client = connect()
     client.call("GET", at)
     if not yes:
-        click.confirm(f"Delete the job run {name} of the project {project}?", abort=True, err=True)
+        confirm(f"Delete the job run {name} of the project {project}?")
     client.call("DELETE", at)
     click.echo(f"deleted {name}")
 

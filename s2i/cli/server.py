@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from s2i.cli.confirm import confirm
 from s2i.cli.output import emit, output_option, when
 
 STOP_SECONDS = 30.0
@@ -96,13 +97,16 @@ def stop(everything: bool, yes: bool) -> None:
     client, about = found
     if everything and not yes:
         question = f"Remove all that this server made: {about['apps']} apps, all jobs, their containers and images?"
-        click.confirm(question, abort=True, err=True)
+        confirm(question)
     removed = client.call("POST", "/v1/server/stop", {"all": everything})
     _await_end(int(about["pid"]))
     if everything:
         counts = ", ".join(f"{count} {what}" for what, count in removed.items())
         click.echo(f"removed {counts}; base images are kept (they are shared: `docker image ls s2i.local/*`)")
-    click.echo("the server has ended" + ("" if everything else f"; {about['apps']} apps are left running, unrouted"))
+    click.echo(
+        "the server has ended"
+        + ("" if everything else f"; {about.get('serving', about['apps'])} apps are left running, unrouted")
+    )
 
 
 def _await_end(pid: int) -> None:

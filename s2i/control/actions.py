@@ -91,6 +91,8 @@ class FinishTask(msgspec.Struct, frozen=True):
     container: str
     exit: int | None
     reason: str
+    started: float = 0.0  # as the engine says to the fraction; 0: unknown
+    finished: float = 0.0
 
 
 class RemoveContainer(msgspec.Struct, frozen=True):

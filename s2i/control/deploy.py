@@ -15,6 +15,7 @@ import msgspec
 from s2i.control.execute import World
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
+from s2i.control.store import OPEN_DEPLOYMENT
 from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, E_ROLLOUT, S2IError
 from s2i.resources.app import Config, Deployment, DeploymentStatus, Revision
 from s2i.resources.config import checked_config, checked_port, checked_seconds
@@ -54,6 +55,10 @@ class Built(msgspec.Struct, frozen=True):
     commit: str = ""
 
 
+class _Stopped(Exception):
+    """The server ends: who waits for a roll-out leaves it to the next one."""
+
+
 Emit = Callable[[dict[str, object]], None]
 
 
@@ -82,6 +87,8 @@ class Deployments:
         self._world, self._store, self._loop = world, world.store, loop
         self._build, self._labels = build, labels
         self._cancels: dict[str, threading.Event] = {}
+        self._threads: dict[str, threading.Thread] = {}
+        self._stopped = threading.Event()
 
     def begin(self, project: str, request: Request, *, network: bool = False) -> Deployment:
         """Start a deployment and return it. ``network``: see Task.
@@ -111,6 +118,20 @@ class Deployments:
             self._cancels[ident].set()
         return found
 
+    def unborn(self, project: str) -> tuple[Deployment, ...]:
+        """Return the newest deployment of each name that has no app or job, unless it was cancelled; by name."""
+        known = {one.name for one in self._store.apps(project)} | {one.name for one in self._store.jobs(project)}
+        newest = {one.name: one for one in reversed(self._store.deployments(project)) if one.name not in known}
+        shown = ("building", "failed", "interrupted")
+        return tuple(one for _, one in sorted(newest.items()) if one.status in shown)
+
+    def forget(self, project: str, name: str) -> None:
+        """Remove the records of the ended deployments of ``name``."""
+        for one in self._store.deployments(project):
+            if one.name == name and one.status not in OPEN_DEPLOYMENT:
+                self._store.forget_deployment(one.id)
+                Journal(one.id).remove()
+
     def recover(self) -> None:
         """Close what a killed server left: builds are interrupted, roll-outs are watched to their end."""
         for one in self._store.deployments():
@@ -120,15 +141,23 @@ class Deployments:
                 self._spawn(functools.partial(self._guarded, one, functools.partial(self._wait, one)), one.id)
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Cancel every build and wait for its end."""
+        """Cancel every build, leave every roll-out to the next server, and wait until nobody is at work any more."""
+        self._stopped.set()
         for cancel in list(self._cancels.values()):
             cancel.set()
         until = time.monotonic() + timeout
-        while self._cancels and time.monotonic() < until:
-            time.sleep(POLL_SECONDS)
+        for thread in list(self._threads.values()):
+            thread.join(max(until - time.monotonic(), 0.0))
 
     def _spawn(self, work: Callable[[], None], ident: str) -> None:
-        threading.Thread(target=work, name=f"deploy {ident}", daemon=True).start()
+        def whole() -> None:
+            try:
+                work()
+            finally:
+                self._threads.pop(ident, None)
+
+        self._threads[ident] = threading.Thread(target=whole, name=f"deploy {ident}", daemon=True)
+        self._threads[ident].start()
 
     def _build_and_accept(self, new: Deployment, request: Request, network: bool) -> None:
         journal, cancelled = Journal(new.id), self._cancels[new.id]
@@ -157,7 +186,15 @@ class Deployments:
 
     def _wait(self, one: Deployment) -> None:
         journal = Journal(one.id)
-        journal.write({"type": "status", "status": "rolling-out", "kind": one.kind, "revision": one.revision})
+        journal.write(
+            {
+                "type": "status",
+                "status": "rolling-out",
+                "kind": one.kind,
+                "revision": one.revision,
+                "jobrun": one.result,
+            }
+        )
         result = self._wait_for_run(one) if one.kind == "job" else self._wait_for_revision(one)
         journal.write({"type": "result", **result})
         answer = str(result["url"]) if one.kind == "app" else one.result
@@ -169,7 +206,7 @@ class Deployments:
             {"type": "stage", "name": "rollout", "text": f"start revision {one.revision}, wait for an answer"}
         )
         while (found := self._store.revision(one.project, one.name, one.revision)).status == "starting":
-            time.sleep(POLL_SECONDS)
+            self._pause()
         if found.status == "failed":
             serving = self._store.app(one.project, one.name).serving
             keeps = f"revision {serving} serves on" if serving else "nothing serves"
@@ -180,15 +217,21 @@ class Deployments:
     def _wait_for_run(self, one: Deployment) -> dict[str, object]:
         Journal(one.id).write({"type": "stage", "name": "rollout", "text": f"run {one.result}"})
         while (run := self._store.run(one.project, one.result)).status in ("pending", "running"):
-            time.sleep(POLL_SECONDS)
+            self._pause()
         if run.status == "failed":
             raise E_JOB_FAILED(run=run.name, why=run.reason or "unknown")
         return {"jobrun": run.name, "exit": run.exit}
+
+    def _pause(self) -> None:
+        if self._stopped.wait(POLL_SECONDS):
+            raise _Stopped
 
     def _guarded(self, one: Deployment, work: Callable[[], None]) -> None:
         """Do ``work``; whatever goes wrong with it is the deployment's end, told in its journal."""
         try:
             work()
+        except _Stopped:
+            return
         except S2IError as error:
             self._fail(one, error)
         except Exception as error:
@@ -203,7 +246,7 @@ class Deployments:
 
     def _prune(self) -> None:
         for old in self._store.deployments()[KEEP:]:
-            if old.status not in ("building", "rolling-out"):
+            if old.status not in OPEN_DEPLOYMENT:
                 self._store.forget_deployment(old.id)
                 Journal(old.id).remove()
 

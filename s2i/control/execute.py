@@ -70,7 +70,8 @@ def execute(action: Action, world: World) -> None:
         case StartTask(work):
             _start_task(action, world)
         case MarkRunning(run, started):
-            world.store.put_run(msgspec.structs.replace(run, status="running", started=started))
+            began = max(started, run.created)  # the engine lists whole seconds
+            world.store.put_run(msgspec.structs.replace(run, status="running", started=began))
         case FinishTask():
             _finish(action, world)
         case RemoveContainer(_, container):
@@ -97,7 +98,7 @@ def sweep_images(world: World) -> None:
 def _mark_failed(action: MarkFailed, world: World) -> None:
     owner = action.owner
     tail: list[bytes] = []
-    ports: tuple[int, ...] = ()
+    ports: tuple[tuple[str, int], ...] = ()
     try:
         if action.container:
             tail = list(world.engine.logs(action.container, tail=TAIL))
@@ -124,6 +125,7 @@ def _finish(action: FinishTask, world: World) -> None:
     run = action.run
     if action.container:
         _save_log(world, action.container, run_log(run.project, run.name))
+    started = max(action.started or run.started, run.created)
     good = action.exit == 0 and not action.reason
     world.store.put_run(
         msgspec.structs.replace(
@@ -131,8 +133,8 @@ def _finish(action: FinishTask, world: World) -> None:
             status="succeeded" if good else "failed",
             exit=action.exit,
             reason=action.reason,
-            started=run.started or run.created,
-            finished=world.now(),
+            started=started,
+            finished=max(action.finished or world.now(), started),
         )
     )
     _record(world, run.project, run.job, "succeeded" if good else "failed", f"{run.name} {action.reason}".rstrip())

@@ -77,7 +77,13 @@ class Platform:
         return counts
 
     def delete_app(self, project: str, name: str) -> None:
-        """Delete an app, and return when nothing of it is left. Raises E_NOT_FOUND, E_BUSY after DELETE_SECONDS."""
+        """Delete an app, and return when nothing of it is left. Raises E_NOT_FOUND, E_BUSY after DELETE_SECONDS.
+
+        Of a name whose first deployment failed there is no more than its record.
+        """
+        if any(one.name == name and one.status != "building" for one in self.deployments.unborn(project)):
+            self.deployments.forget(project, name)
+            return
         self.store.delete_app(project, name)
         self.loop.kick()
         until = time.monotonic() + DELETE_SECONDS
@@ -85,6 +91,7 @@ class Platform:
             if time.monotonic() > until:
                 raise self.loop.engine_error or E_BUSY(name=name, holder="it is still being deleted")
             time.sleep(0.05)
+        self.deployments.forget(project, name)
 
     def delete_run(self, project: str, name: str) -> None:
         """Delete a job run with its log; end it when it still runs. Raises E_NOT_FOUND."""
@@ -98,6 +105,7 @@ class Platform:
         self.store.delete_job(project, name)
         for run in runs:
             run_log(project, run).unlink(missing_ok=True)
+        self.deployments.forget(project, name)
         self.loop.kick()
         sweep_images(self.world)
 

@@ -199,11 +199,11 @@ def _run(run: JobRun, task: Observed | None) -> list[Action]:
     if task.state == "created":
         return [StartTask(task_of(run))]
     if task.state == "exited":
-        return [FinishTask(run, task.id, task.exit, _ended(task))]
+        return [FinishTask(run, task.id, task.exit, _ended(task), task.started, task.finished)]
     return [MarkRunning(run, task.started)] if run.status == "pending" else []
 
 
 def _ended(task: Observed) -> str:
     if task.oom:
-        return "it needed more memory than it may have"
+        return "it needed more memory than it may have (give it more with --memory)"
     return f"exit code {task.exit}" if task.exit else ""

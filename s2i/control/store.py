@@ -16,9 +16,10 @@ from typing import TypeVar
 import msgspec
 
 from s2i.control.schema import migrate
-from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN
+from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, S2IError
 from s2i.resources.app import App, Deployment, Event, Revision
 from s2i.resources.job import Job, JobRun
+from s2i.resources.names import project_words
 
 BUSY_SECONDS = 30.0
 KEEP_EVENTS = 200  # of one app or job
@@ -83,7 +84,7 @@ class Store:
         query = "SELECT doc FROM revisions WHERE project = ? AND app = ? AND number = ?"
         if found := self._all(Revision, query, project, app, number):
             return found[0]
-        raise E_NOT_FOUND(what="app", name=f"{app} revision {number}", project=project)
+        raise _missing("app", f"{app} revision {number}", project)
 
     def accept_revision(self, revision: Revision, deployment: str) -> Revision:
         """Make ``revision`` the one that its app is to serve, under the next number; return it with that.
@@ -204,9 +205,9 @@ class Store:
     def open_deployment(self, new: Deployment) -> None:
         """Record a deployment that begins. Raises E_BUSY while another one of the same name is under way."""
         with self._write() as db:
-            query = "SELECT id FROM deployments WHERE project = ? AND name = ? AND status IN (?, ?)"
+            query = "SELECT doc FROM deployments WHERE project = ? AND name = ? AND status IN (?, ?)"
             if row := db.execute(query, (new.project, new.name, *OPEN_DEPLOYMENT)).fetchone():
-                raise E_BUSY(name=new.name, holder=f"the deployment {row[0]} is under way")
+                raise _busy(_decode(row[0], Deployment))
             row = (new.id, new.project, new.name, new.status, new.created, msgspec.json.encode(new))
             db.execute("INSERT INTO deployments VALUES (?, ?, ?, ?, ?, ?)", row)
 
@@ -283,11 +284,26 @@ class Store:
     def _one(self, kind: type[T], what: str, project: str, name: str, query: str) -> T:
         if found := self._all(kind, query, project, name):
             return found[0]
-        raise E_NOT_FOUND(what=what, name=name, project=project)
+        raise _missing(what, name, project)
 
 
 def _decode(blob: bytes, kind: type[T]) -> T:
     return msgspec.json.decode(blob, type=kind)
+
+
+def _missing(what: str, name: str, project: str) -> S2IError:
+    return E_NOT_FOUND(what=what, thing={"jobrun": "job run"}.get(what, what), name=name, project=project)
+
+
+def _busy(other: Deployment) -> S2IError:
+    """Return who holds a name, and how to end it."""
+    if other.kind == "job":
+        end = f"s2i jobrun delete {other.result} --yes{project_words(other.project)}"
+        return E_BUSY(name=other.name, holder=f"its run {other.result} goes on", advice=f"wait, or end it: `{end}`")
+    if other.status == "building":
+        advice = "wait until that has ended, or press Ctrl-C where it was started; then try again"
+        return E_BUSY(name=other.name, holder=f"{other.source} is being built", advice=advice)
+    return E_BUSY(name=other.name, holder=f"its revision {other.revision} is being rolled out")
 
 
 def _next_run(db: sqlite3.Connection, project: str, job: str) -> int:
@@ -310,7 +326,7 @@ def _put_revision(db: sqlite3.Connection, one: Revision) -> None:
 def _change_deployment(db: sqlite3.Connection, ident: str, **changes: object) -> Deployment:
     row = db.execute("SELECT doc FROM deployments WHERE id = ?", (ident,)).fetchone()
     if row is None:
-        raise E_NOT_FOUND(what="deployment", name=ident, project="")
+        raise _missing("deployment", ident, "")
     changed = msgspec.structs.replace(_decode(row[0], Deployment), **changes)
     blob = msgspec.json.encode(changed)
     db.execute("UPDATE deployments SET status = ?, doc = ? WHERE id = ?", (changed.status, blob, ident))

@@ -96,8 +96,8 @@ class Engine(Protocol):
     def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[bytes]:
         """Yield the output as raw lines, each ending in a newline; with ``follow`` until the container ends."""
 
-    def listening(self, owner: Owner) -> tuple[int, ...]:
-        """Return the TCP ports on which something listens inside the instance's network (any address)."""
+    def listening(self, owner: Owner) -> tuple[tuple[str, int], ...]:
+        """Return the addresses and TCP ports on which something listens inside the instance's network."""
 
     def image_ids(self) -> tuple[str, ...]:
         """Return the ids of the images that this server built for apps and jobs (bases are not among them)."""

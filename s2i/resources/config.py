@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 
-from s2i.errors import E_ENV, E_LIMIT, E_PORT, E_VALUE
+from s2i.errors import E_ENV, E_LIMIT, E_PORT, E_VALUE, S2IError
 from s2i.resources.app import Config
 
 MEMORY_LEAST = 32 << 20  # Docker's own minimum is 6 MB; a Python that has imported a web framework needs about 25
@@ -80,6 +80,16 @@ def parse_port(text: str) -> int:
     if not _PORT.fullmatch(text):
         raise E_PORT(value=text, why="it is not a number from 1 to 65535")
     return checked_port(int(text))
+
+
+def http_port() -> int:
+    """Return the port of the router, where people reach apps: S2I_HTTP_PORT, else 8080. Raises E_PORT."""
+    given = os.environ.get("S2I_HTTP_PORT") or "8080"
+    try:
+        return parse_port(given)
+    except S2IError as error:
+        advice = "set S2I_HTTP_PORT to a number from 1 to 65535, or do not set it"
+        raise E_PORT(advice=advice, where="S2I_HTTP_PORT", **error.facts) from None
 
 
 def checked_port(port: int) -> int:

@@ -40,3 +40,8 @@ def _checked(what: str, value: str) -> str:
     if not NAME.fullmatch(value):
         raise E_NAME(what=what, value=value, why="" if value else ": it is empty")
     return value
+
+
+def project_words(project: str) -> str:
+    """Return what a command line needs to say to mean ``project``: nothing for the default one."""
+    return "" if project == "default" else f" --project {project}"

@@ -19,13 +19,12 @@ import msgspec
 
 from s2i import dirs, shell
 from s2i.errors import E_ROUTER
-from s2i.resources.config import parse_port
+from s2i.resources.config import http_port
 from s2i.router import slots
 from s2i.router.admin import Admin, Refused, Unreachable
 from s2i.router.document import SERVER, Places, document
 
 DOMAIN = "localhost"
-PORT = 8080
 PORTS_TRIED = 100
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
@@ -52,11 +51,12 @@ class CaddyRouter:
         self.places = Places(run / "slots", run / "caddy.sock", run / "wake.sock", state / "caddy.log")
         self._pid, self._document, self._memory = run / "caddy.pid", run / "caddy.json", state / "routes.json"
         if len(os.fsencode(self.places.admin)) > SOCKET_PATH_LIMIT:
-            raise self._error(f"the path of its socket is too long: {self.places.admin}")
+            why = f"the path of its socket is too long: {self.places.admin}"
+            raise E_ROUTER(why=why, log=self.places.log, advice="choose a shorter S2I_HOME")
         self._address = os.environ.get("S2I_HTTP_ADDRESS", "127.0.0.1")
         self._admin = Admin(self.places.admin)
         self._lock = threading.RLock()
-        self._first = parse_port(os.environ.get("S2I_HTTP_PORT") or str(PORT))
+        self._first = http_port()
         self._known = self._remembered()
         self.port: int = self._known.port or self._first
 

@@ -14,6 +14,7 @@ from s2i.control.deploy import Built, Task
 from s2i.control.execute import run_log
 from s2i.control.platform import Platform
 from s2i.errors import E_DOCKER
+from s2i.resources.app import Deployment
 from tests.control.simulation import Simulation
 
 
@@ -72,6 +73,26 @@ def test_an_app_is_listed_shown_and_deleted(client: TestClient, world: World) ->
     assert client.delete(f"{BASE}/apps/shop").json() == {"deleted": "shop"}
     assert client.get(f"{BASE}/apps").json() == []
     assert world.engine.containers == {}
+
+
+def test_a_first_deployment_that_failed_is_seen_and_can_be_deleted(client: TestClient, world: World) -> None:
+    world.store.open_deployment(Deployment("d1", "default", "nw", "/src", "building", 1.0))
+    assert [(one["name"], one["status"]) for one in client.get(f"{BASE}/apps").json()] == [("nw", "building")]
+    error: dict[str, str | int] = {"message": "no Python here", "found": "a.py:1"}
+    world.store.change_deployment("d1", status="failed", error=error)
+    shown = client.get(f"{BASE}/apps/nw").json()
+    assert (shown["status"], shown["reason"], shown["revisions"]) == ("failed", "a.py:1: no Python here", [])
+    assert client.delete(f"{BASE}/apps/nw").json() == {"deleted": "nw"}
+    assert client.get(f"{BASE}/apps").json() == []
+
+
+def test_a_deployment_that_failed_is_no_trace_of_a_deleted_app(client: TestClient, world: World) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    world.store.open_deployment(Deployment("d1", "default", "shop", "/src", "building", 1e12))
+    world.store.change_deployment("d1", status="failed")
+    client.delete(f"{BASE}/apps/shop")
+    assert client.get(f"{BASE}/apps").json() == []
 
 
 def test_the_log_of_an_app_is_streamed_raw(client: TestClient, world: World) -> None:
@@ -152,6 +173,14 @@ def test_a_folder_is_taken_from_the_servers_own_user_only(world: World) -> None:
         answer = client.post(f"{BASE}/deployments", json=BODY)
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "E_FORBIDDEN")
     assert world.store.deployments() == ()
+
+
+def test_an_app_that_never_came_up_does_not_count_as_serving(client: TestClient, world: World) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    world.store.mark_failed("default", world.deploy("other").app, 1, "it exited")
+    about = client.get("/v1/server").json()
+    assert (about["apps"], about["serving"]) == (2, 1)
 
 
 def test_stop_with_all_removes_everything_first(client: TestClient, world: World) -> None:

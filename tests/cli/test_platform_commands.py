@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -83,11 +84,99 @@ def test_a_name_cannot_lead_to_another_path_of_the_api(  # type: ignore[no-untyp
     assert (status, "(E_NAME, exit 2)" in said) == (2, True)
 
 
+class Client:
+    """A client whose server knows everything, and is asked to remove nothing."""
+
+    def call(self, method: str, path: str) -> None:
+        assert method == "GET", path
+
+
+@pytest.mark.parametrize("noun", ["app", "job", "jobrun"])
+@pytest.mark.parametrize(
+    ("terminal", "expected"), [(False, "fix: add --yes\n       (E_UNCONFIRMED, exit 2)"), (True, "nothing was removed")]
+)
+def test_what_is_not_confirmed_is_not_removed(  # type: ignore[no-untyped-def]
+    run, noun: str, terminal: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = io.StringIO("n\n")
+    monkeypatch.setattr(answer, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stdin", answer)
+    monkeypatch.setattr("s2i.cli.client.connect", Client)
+    status, said = run(noun, "delete", "shop")
+    assert (status, said.strip().endswith(expected)) == (2, True)
+
+
 def test_status_without_a_server_starts_none_and_exits_6(run) -> None:  # type: ignore[no-untyped-def]
     status, said = run("server", "status")
     assert status == 6
-    assert "it does not run" in said
+    assert "error: no server runs\n" in said
     assert not dirs.state().exists()
+
+
+class Failed:
+    """A client of a server with one app, whose only revision failed."""
+
+    shown = dict.fromkeys(("name", "project", "status", "url", "source", "commit", "image"), "")
+
+    def call(self, method: str, path: str) -> dict[str, object]:
+        revision = {"number": 2, "status": "failed", "created": 0.0, "image": ""}
+        return {**self.shown, "reason": "it exited\nTrace\nboom", "revisions": [revision], "events": []}
+
+    def lines(self, path: str, **query: object) -> tuple[str, ...]:
+        return ()
+
+
+def test_the_reason_is_labelled_once_and_names_its_revision(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("s2i.cli.client.connect", Failed)
+    monkeypatch.setattr(sys, "argv", ["s2i", "app", "get", "shop"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    expected = ["reason    revision 2 failed: it exited", "          Trace", "          boom"]
+    assert capsys.readouterr().out.splitlines()[:3] == expected
+
+
+def test_no_log_of_a_failed_app_says_where_to_look(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("s2i.cli.client.connect", Failed)
+    assert run("app", "logs", "shop") == (0, "nothing runs that could have a log: see `s2i app get shop`\n")
+
+
+class Replaced:
+    """A client of a server on which revision 1 serves, then 2, which ends."""
+
+    def __init__(self) -> None:
+        self.revisions = iter((1, 2, 2))
+        self.logs = iter((("one",), ("two",)))
+
+    def call(self, method: str, path: str) -> dict[str, object]:
+        return {"revision": next(self.revisions), "reason": ""}
+
+    def lines(self, path: str, **query: object) -> tuple[str, ...]:
+        return next(self.logs)
+
+
+def test_a_followed_log_goes_on_with_the_revision_that_takes_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("s2i.cli.client.connect", Replaced)
+    monkeypatch.setattr(sys, "argv", ["s2i", "app", "logs", "-f", "shop"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert capsys.readouterr() == ("one\ntwo\n", "revision 2 has taken over\nthe instance has ended\n")
+
+
+class Empty:
+    """A client of a server that has nothing."""
+
+    def call(self, method: str, path: str) -> list[object]:
+        return []
+
+
+@pytest.mark.parametrize(("noun", "things"), [("app", "apps"), ("job", "jobs"), ("jobrun", "job runs")])
+def test_an_empty_list_says_so(run, noun: str, things: str, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("s2i.cli.client.connect", Empty)
+    assert run(noun, "list") == (0, f"no {things} in the project default\n")
 
 
 def test_stop_without_a_server_is_no_failure(run) -> None:  # type: ignore[no-untyped-def]

@@ -145,9 +145,37 @@ def test_a_second_deployment_of_the_same_name_is_told_who_is_busy(make: Make) ->
     with pytest.raises(S2IError) as caught:
         world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
     assert (caught.value.code, caught.value.exit) == ("E_BUSY", 7)
-    assert first.id in caught.value.message
+    assert caught.value.message == '"shop" is busy: /src/shop is being built'
     gate.set()
     assert world.ended(first.id).status == "ready"
+
+
+def test_a_job_run_that_goes_on_says_how_to_end_it(make: Make) -> None:
+    world = make(job)
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="report"))
+    until = time.monotonic() + 20
+    while world.store.deployment("default", begun.id).kind != "job" and time.monotonic() < until:
+        time.sleep(0.01)
+    with pytest.raises(S2IError, match="its run report-1 goes on") as caught:
+        world.platform.deployments.begin("default", Request(source=SOURCE, name="report"))
+    assert caught.value.advice == "wait, or end it: `s2i jobrun delete report-1 --yes`"
+    world.platform.delete_run("default", "report-1")
+    assert world.ended(begun.id).status == "failed"
+
+
+def test_a_stop_leaves_a_run_that_goes_on_to_the_next_server(
+    make: Make, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+) -> None:
+    world = make(job)
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="report"))
+    until = time.monotonic() + 20
+    while len(journal(begun.id)) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    world.platform.deployments.stop()
+    assert [one.name for one in threading.enumerate() if begun.id in one.name] == []
+    assert world.store.deployment("default", begun.id).status == "rolling-out"
+    assert journal(begun.id)[0]["jobrun"] == "report-1"
+    assert (caplog.records, list(recwarn)) == ([], [])
 
 
 def test_a_cancelled_build_leaves_no_revision(make: Make) -> None:

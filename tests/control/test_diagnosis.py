@@ -18,7 +18,7 @@ CASES = [
     ),
     (
         NeverReady(60.0),
-        (5000,),
+        (("0.0.0.0", 5000),),
         "no HTTP answer on port 8080 within 60 s: it listens on port 5000, expected 0.0.0.0:$PORT (PORT=8080)",
     ),
     (
@@ -28,9 +28,14 @@ CASES = [
     ),
     (
         NeverReady(60.0),
-        (8080,),
-        "no HTTP answer on port 8080 within 60 s: it listens on port 8080, but does not answer: "
-        "on 0.0.0.0, not 127.0.0.1? does it hang?",
+        (("0.0.0.0", 8080),),
+        "no HTTP answer on port 8080 within 60 s: it listens on port 8080, but does not answer: does it hang?",
+    ),
+    (
+        NeverReady(60.0),
+        (("127.0.0.1", 8080), ("::1", 8080)),
+        "no HTTP answer on port 8080 within 60 s: it listens on 127.0.0.1:8080 and [::1]:8080 only; "
+        "it must listen on 0.0.0.0",
     ),
     (NotStarted("the image x is gone"), (), "the image x is gone"),
 ]
@@ -38,7 +43,7 @@ CASES = [
 
 @pytest.mark.parametrize(("cause", "ports", "expected"), CASES)
 def test_the_reason_says_what_was_seen(
-    cause: Exited | NeverReady | NotStarted, ports: tuple[int, ...], expected: str
+    cause: Exited | NeverReady | NotStarted, ports: tuple[tuple[str, int], ...], expected: str
 ) -> None:
     assert explain(cause, 8080, ports, []) == expected
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -84,7 +85,7 @@ def test_a_revision_that_listens_on_another_port_fails_with_that_port(world: Sim
     new = world.deploy()
     world.step()
     world.engine.mute |= world.addresses()
-    world.engine.ports[instance_of(new).owner] = (5000,)
+    world.engine.ports[instance_of(new).owner] = (("0.0.0.0", 5000),)
     world.settle()
     app = world.store.app("default", "shop")
     assert (app.serving, app.target) == (0, 0)
@@ -182,6 +183,38 @@ def test_a_job_run_keeps_its_exit_code_and_log_when_its_container_is_gone(world:
     assert (ended.status, ended.exit, ended.reason) == ("failed", 3, "exit code 3")
     assert run_log("default", run.name).read_bytes() == b"42 rows\n"
     assert world.engine.containers == {}
+
+
+def test_the_times_of_a_job_run_are_those_of_its_container(world: Simulation) -> None:
+    run = world.submit()
+    world.step()
+    world.now += 0.25
+    world.step()
+    world.now += 2.0
+    world.engine.exit(Owner("default", "job", "report", run=run.name), 0)
+    world.now += 5.0
+    world.step()
+    ended = world.store.run("default", run.name)
+    assert (ended.created, ended.started, ended.finished) == (1000.0, 1000.0, 1002.25)
+
+
+def test_a_run_has_not_started_before_it_was_asked_for(world: Simulation) -> None:
+    world.now = 1000.75
+    run = world.submit()
+    world.step()
+    (task,) = world.engine.containers.values()
+    world.engine.containers[task.id] = msgspec.structs.replace(task, started=1000.0)  # as the engine lists it
+    world.step()
+    assert world.store.run("default", run.name).started == 1000.75
+
+
+def test_a_run_that_needed_too_much_memory_says_how_to_give_it_more(world: Simulation) -> None:
+    run = world.submit()
+    world.step()
+    world.engine.exit(Owner("default", "job", "report", run=run.name), 137, oom=True)
+    world.step()
+    expected = "it needed more memory than it may have (give it more with --memory)"
+    assert world.store.run("default", run.name).reason == expected
 
 
 def test_a_job_that_ended_while_the_server_was_dead_is_not_run_again(world: Simulation) -> None:

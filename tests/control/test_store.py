@@ -99,7 +99,7 @@ def test_one_deployment_of_a_name_at_a_time(store: Store) -> None:
     opened(store)
     error = refusal("E_BUSY", opened, store, "shop", "d2")
     assert error.kind is E_BUSY
-    assert str(error) == '"shop" is busy: the deployment d1 is under way'
+    assert str(error) == '"shop" is busy: src is being built'
     opened(store, "other", "d3")
     store.change_deployment("d1", status="failed")
     opened(store, "shop", "d4")

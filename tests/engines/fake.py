@@ -25,7 +25,7 @@ class FakeEngine:
         self.networks: set[str] = set()
         self.output: defaultdict[str, list[bytes]] = defaultdict(list)
         self.mute: set[str] = set()
-        self.ports: dict[Owner, tuple[int, ...]] = {}
+        self.ports: dict[Owner, tuple[tuple[str, int], ...]] = {}
         self.calls: list[tuple[str, str]] = []
         self._now = now
         self._ids = itertools.count(1)
@@ -113,12 +113,12 @@ class FakeEngine:
         lines = list(self.output[container])
         yield from lines if tail is None else lines[len(lines) - min(tail, len(lines)) :]
 
-    def listening(self, owner: Owner) -> tuple[int, ...]:
+    def listening(self, owner: Owner) -> tuple[tuple[str, int], ...]:
         self._fault("listening")
         instance = self._of(owner, "instance")
         if instance is None or instance.state != "running":
             return ()
-        return self.ports.get(owner, (self.works[instance.id].config.port,))
+        return self.ports.get(owner, (("0.0.0.0", self.works[instance.id].config.port),))
 
     def image_ids(self) -> tuple[str, ...]:
         self._fault("image_ids")

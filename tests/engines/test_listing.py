@@ -66,7 +66,19 @@ def test_times_of_the_engine(text: str, expected: float) -> None:
 
 
 def test_listening_ports_leave_out_the_name_server_and_connections() -> None:
-    assert ports.parse(TCP) == (80, 8080)
+    assert ports.parse(TCP) == (("0.0.0.0", 8080), ("127.0.0.1", 80))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("0" * 32, "::"),
+        ("00000000000000000000000001000000", "::1"),
+        ("0000000000000000FFFF00000100007F", "127.0.0.1"),
+    ],
+)
+def test_an_address_of_the_newer_table_is_read(words: str, expected: str) -> None:
+    assert ports.parse(f"head\n   0: {words}:1F90 {'0' * 32}:0000 0A") == ((expected, 8080),)
 
 
 def test_ports_of_a_process_that_is_not_there_are_unknown() -> None:

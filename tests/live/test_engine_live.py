@@ -111,7 +111,7 @@ class TestDockerEngine(EngineContract):
     def test_what_listens_is_seen(self, docker_subject: _DockerSubject) -> None:
         command = ("python3", "-m", "http.server", "8123")
         docker_subject.engine.start_instance(Workload(APP, docker_subject.image, Config(command=command)))
-        _eventually(lambda: docker_subject.engine.listening(APP) == (8123,))
+        _eventually(lambda: docker_subject.engine.listening(APP) == (("0.0.0.0", 8123),))
 
     def test_a_container_of_another_server_is_left_alone(self, docker_subject: _DockerSubject) -> None:
         other = _DockerSubject()
@@ -210,7 +210,7 @@ def test_another_project_cannot_be_reached(docker_subject: _DockerSubject) -> No
     """THREATS T44: by address a time-out, by name nothing; within the project an answer."""
     serve = ("python3", "-m", "http.server", "8080", "--directory", "/tmp")
     address = docker_subject.engine.start_instance(Workload(APP, docker_subject.image, Config(command=serve)))
-    _eventually(lambda: docker_subject.engine.listening(APP) == (8080,))
+    _eventually(lambda: docker_subject.engine.listening(APP) == (("0.0.0.0", 8080),))
     ask = (
         "import sys, urllib.request\n"
         "for host in sys.argv[1:]:\n"

@@ -145,7 +145,7 @@ def test_a_job_gives_its_exit_code_and_its_log_is_kept(home: Home, tmp_path: Pat
     assert (failed.returncode, failed.stdout) == (6, "half of it\nbad-1: failed, exit code 3\n")
     server = str(home.server()["id"])
     until = time.monotonic() + 10
-    filters = {"label": [f"s2i.server={server}", "s2i.run"]}
+    filters = {"label": [f"s2i.server={server}", "s2i.role=task"]}
     while engine.containers.list(all=True, filters=filters) and time.monotonic() < until:
         time.sleep(0.1)
     assert engine.containers.list(all=True, filters=filters) == []

@@ -102,3 +102,12 @@ def test_what_came_over_the_wire_is_checked_like_what_was_typed(bad: Config) -> 
 
 def test_a_good_config_is_returned() -> None:
     assert config.checked_config(Config(memory=64 << 20, cpu=0.5)) == Config(memory=64 << 20, cpu=0.5)
+
+
+@pytest.mark.parametrize("given", ["abc", "0", "65536", "-1"])
+def test_a_bad_port_of_the_router_names_its_variable(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S2I_HTTP_PORT", given)
+    with pytest.raises(S2IError) as caught:
+        config.http_port()
+    assert (caught.value.code, caught.value.where) == ("E_PORT", "S2I_HTTP_PORT")
+    assert "set S2I_HTTP_PORT" in caught.value.advice

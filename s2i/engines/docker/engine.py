@@ -95,7 +95,7 @@ class DockerEngine:
             with contextlib.closing(chunks):
                 yield from _lines(chunks)
 
-    def listening(self, owner: Owner) -> tuple[int, ...]:
+    def listening(self, owner: Owner) -> tuple[tuple[str, int], ...]:
         box = self._find(self._name(owner, "sandbox"))
         return ports.listening(box["State"]["Pid"]) if box is not None and box["State"]["Running"] else ()
 

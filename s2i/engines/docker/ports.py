@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import ipaddress
+import sys
 from pathlib import Path
 
 LISTEN = "0A"
 DNS = "0B00007F"  # 127.0.0.11, little endian: the engine's own name server, in every container
 
 
-def listening(pid: int) -> tuple[int, ...]:
-    """Return the ports of the namespace of process ``pid``; () where /proc does not show it (not Linux, remote)."""
-    ports: set[int] = set()
+def listening(pid: int) -> tuple[tuple[str, int], ...]:
+    """Return the addresses and ports in the namespace of process ``pid``; () where /proc does not show it (remote)."""
+    found: set[tuple[str, int]] = set()
     for table in ("tcp", "tcp6"):
         try:
-            ports |= set(parse(Path(f"/proc/{pid}/net/{table}").read_text()))
+            found |= set(parse(Path(f"/proc/{pid}/net/{table}").read_text()))
         except OSError:
             continue
-    return tuple(sorted(ports))
+    return tuple(sorted(found))
 
 
-def parse(table: str) -> tuple[int, ...]:
-    """Return the listening ports of one table in the format of /proc/net/tcp."""
-    found: set[int] = set()
+def parse(table: str) -> tuple[tuple[str, int], ...]:
+    """Return the listening addresses and ports of one table in the format of /proc/net/tcp."""
+    found: set[tuple[str, int]] = set()
     for line in table.splitlines()[1:]:
         words = line.split()
         host, _, port = words[1].partition(":")
         if words[3] == LISTEN and host != DNS:
-            found.add(int(port, 16))
+            found.add((_address(host), int(port, 16)))
     return tuple(sorted(found))
+
+
+def _address(words: str) -> str:
+    """Return the address that the kernel writes as hexadecimal words in the machine's own byte order."""
+    raw = b"".join(int(words[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(words), 8))
+    found = ipaddress.ip_address(raw)
+    return str(getattr(found, "ipv4_mapped", None) or found)

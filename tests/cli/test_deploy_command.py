@@ -1,0 +1,94 @@
+"""What `s2i deploy` says when it does not see the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from s2i.cli import deploy
+from s2i.errors import E_SERVER, S2IError
+
+BEGUN = {"id": "d1", "project": "default", "name": "loop", "status": "building"}
+ROLLS = {"type": "status", "status": "rolling-out"}
+
+
+class Client:
+    """A server that tells ``events`` and then is interrupted, or gone."""
+
+    def __init__(self, *events: dict[str, object], interrupt: bool = False) -> None:
+        self.events, self.interrupt = events, interrupt
+
+    def lines(self, path: str, **query: object) -> Iterator[str]:
+        import json
+
+        yield from (json.dumps(event) for event in self.events)
+        if self.interrupt:
+            raise KeyboardInterrupt
+
+    def call(self, method: str, path: str) -> Any:
+        raise E_SERVER(socket="/s", why="Connection refused", log="/l")
+
+
+@pytest.mark.parametrize(
+    ("project", "jobrun", "expected"),
+    [
+        ("default", "", "the roll-out goes on without us: `s2i app get loop`"),
+        ("default", "loop-2", "the run goes on without us: `s2i jobrun get loop-2`"),
+        ("team", "loop-2", "the run goes on without us: `s2i jobrun get loop-2 --project team`"),
+    ],
+)
+def test_an_interrupt_says_where_to_look(
+    project: str, jobrun: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client: Any = Client({**ROLLS, "jobrun": jobrun}, interrupt=True)
+    with pytest.raises(KeyboardInterrupt):
+        deploy._follow(client, "/p", {**BEGUN, "project": project})
+    assert capsys.readouterr().err == f"note   {expected}\n"
+
+
+class Ended:
+    """A server with one job run that has ended."""
+
+    def __init__(self, reason: str) -> None:
+        self.run = {"name": "misc-2", "status": "failed", "exit": 137, "reason": reason}
+
+    def call(self, method: str, path: str) -> Any:
+        return self.run
+
+    def lines(self, path: str) -> tuple[str, ...]:
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("too much memory (see --memory)", "misc-2: failed, exit code 137: too much memory (see --memory)"),
+        ("exit code 137", "misc-2: failed, exit code 137"),
+    ],
+)
+def test_the_last_line_of_a_job_says_why_it_failed(
+    reason: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client: Any = Ended(reason)
+    deploy._job_ended(client, "default", {"result": "misc-2"}, show=True)
+    assert capsys.readouterr().out == f"{expected}\n"
+
+
+@pytest.mark.parametrize(
+    ("events", "message", "advice"),
+    [
+        ((ROLLS,), "the server was stopped while loop was being rolled out", "s2i app get loop"),
+        (({**ROLLS, "jobrun": "loop-2"},), "the server was stopped while loop was being run", "s2i jobrun get loop-2"),
+        ((), "the server was stopped while loop was being built", "run the same command again"),
+    ],
+)
+def test_a_server_that_was_stopped_is_a_passing_fault(
+    events: tuple[dict[str, object], ...], message: str, advice: str
+) -> None:
+    client: Any = Client(*events)
+    with pytest.raises(S2IError) as caught:
+        deploy._follow(client, "/p", BEGUN)
+    assert (caught.value.exit, caught.value.message) == (75, message)
+    assert advice in caught.value.advice
