@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import s2i
-from s2i.engines.docker.hardening import container_settings
+from s2i.engines.docker.hardening import Declared, container_settings
 from s2i.engines.engine import Owner, Workload
 from s2i.resources import labels
 from s2i.resources.app import Config
@@ -18,7 +18,12 @@ CONFIG = Config(env=(("A", "1"), ("PORT", "1"), ("A", "2")), cpu=0.5, memory=64 
 def test_the_settings_of_an_instance() -> None:
     work = Workload(APP, "sha256:app", CONFIG)
     actual = container_settings(
-        "instance", work, server="one", image="sha256:app", network="container:box", volumes=("/data",)
+        "instance",
+        work,
+        server="one",
+        image="sha256:app",
+        network="container:box",
+        declared=Declared(volumes=("/data",)),
     )
     scratch = "rw,noexec,nosuid,nodev,mode=1777,size=33554432"
     assert actual == {
@@ -33,8 +38,6 @@ def test_the_settings_of_an_instance() -> None:
             "s2i.revision": "3",
             "s2i.instance": "r3-0",
             "s2i.port": "9000",
-            "s2i.job": "",
-            "s2i.run": "",
         },
         "StopSignal": "SIGTERM",
         "Healthcheck": {"Test": ["NONE"]},
@@ -81,11 +84,13 @@ def test_a_task_is_confined_like_an_instance() -> None:
 
 
 def test_no_label_of_an_image_can_pass_for_one_of_the_container() -> None:
-    """A container inherits its image's labels: each of ours is set, on every kind of container."""
+    """A container inherits its image's labels: each of ours that an image has is set, on every kind of container."""
     ours = {value for name, value in vars(labels).items() if name.isupper()} - {labels.BUILD, labels.BASE}
+    declared = Declared(labels=(*ours, "mine"))
     for role, owner in (("instance", APP), ("sandbox", APP), ("task", TASK)):
-        made = container_settings(role, Workload(owner, "i", CONFIG), server="one", image="i", network="net")
-        assert ours - made["Labels"].keys() == set()
+        work = Workload(owner, "i", CONFIG)
+        made = container_settings(role, work, server="one", image="i", network="net", declared=declared)
+        assert made["Labels"].keys() == ours
         assert bool(made["Labels"][labels.APP]) != bool(made["Labels"][labels.JOB])
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from s2i.engines.docker import connection
 from s2i.engines.docker.engine import RUNTIME_BASE, DockerEngine
+from s2i.engines.docker.hardening import Declared
 from s2i.engines.engine import Owner, Workload
 from s2i.errors import S2IError
 from s2i.resources import labels
@@ -91,7 +92,7 @@ class TestDockerEngine(EngineContract):
 
     def test_a_sandbox_that_was_made_and_never_started_is_started(self, docker_subject: _DockerSubject) -> None:
         engine, work = docker_subject.engine, self.work(docker_subject, APP)
-        engine._create("sandbox", work, docker_subject.image, engine._network("shop"))
+        engine._create("sandbox", work, docker_subject.image, engine._network("shop"), Declared())
         assert engine.start_instance(work).endswith(":8080")
 
     def test_an_instance_in_a_sandbox_that_was_restarted_is_made_anew(self, docker_subject: _DockerSubject) -> None:

@@ -10,7 +10,7 @@ import docker.errors
 
 from s2i.engines.docker import connection, listing, ports
 from s2i.engines.docker.faults import explained
-from s2i.engines.docker.hardening import Role, container_settings
+from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.engine import EngineInfo, Observed, Owner, Workload, without_network
 from s2i.errors import E_CONTAINER, E_IMAGE_GONE
 from s2i.resources import labels
@@ -52,22 +52,22 @@ class DockerEngine:
         return without_network(tuple(self._with_end(one) for one in found))
 
     def start_instance(self, work: Workload) -> str:
-        volumes = self._volumes(work.image)
+        declared = self._declared(work.image)
         box = self._running_sandbox(work)
         current = self._find(self._name(work.owner, "instance"))
         if not _serves(current, box):
             if current is not None:
                 self._drop(current["Id"])
-            self._create("instance", work, work.image, f"container:{box['Id']}", volumes)
+            self._create("instance", work, work.image, f"container:{box['Id']}", declared)
             self._start(self._name(work.owner, "instance"))
         return listing.address(box["NetworkSettings"], box["Config"]["Labels"])
 
     def start_task(self, work: Workload) -> None:
-        volumes = self._volumes(work.image)
+        declared = self._declared(work.image)
         name = self._name(work.owner, "task")
         current = self._find(name)
         if current is None:
-            self._create("task", work, work.image, self._network(work.owner.project), volumes)
+            self._create("task", work, work.image, self._network(work.owner.project), declared)
         if current is None or current["State"]["Status"] == "created":
             self._start(name)
 
@@ -131,13 +131,13 @@ class DockerEngine:
                 box = None
             if box is None:
                 image = self._image_of_sandboxes(work.image)
-                self._create("sandbox", work, image, self._network(work.owner.project))
+                self._create("sandbox", work, image, self._network(work.owner.project), self._declared(image))
             self._start(name)
         raise E_CONTAINER(name=name, why="it ends as soon as it is started")
 
-    def _create(self, role: Role, work: Workload, image: str, network: str, volumes: tuple[str, ...] = ()) -> None:
+    def _create(self, role: Role, work: Workload, image: str, network: str, declared: Declared) -> None:
         name = self._name(work.owner, role)
-        body = container_settings(role, work, server=self._server, image=image, network=network, volumes=volumes)
+        body = container_settings(role, work, server=self._server, image=image, network=network, declared=declared)
         with explained(name, image):
             try:
                 self._api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
@@ -194,12 +194,12 @@ class DockerEngine:
                 return None
         return details
 
-    def _volumes(self, image: str) -> tuple[str, ...]:
-        """Return the paths that the image declares as volumes. Raises E_IMAGE_GONE."""
+    def _declared(self, image: str) -> Declared:
+        """Return what the image would hand down to a container. Raises E_IMAGE_GONE."""
         details = self._image(image)
         if details is None:
             raise E_IMAGE_GONE(image=image)
-        return tuple(details["Config"].get("Volumes") or ())
+        return Declared(tuple(details["Config"].get("Volumes") or ()), tuple(details["Config"].get("Labels") or ()))
 
     def _image_of_sandboxes(self, own: str) -> str:
         if self._sandbox_image:

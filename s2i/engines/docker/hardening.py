@@ -6,7 +6,7 @@ Benchmark, section 5.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from s2i.engines.engine import Owner, Workload
 from s2i.resources import labels
@@ -21,23 +21,33 @@ SANDBOX_MEMORY = 16 << 20
 SANDBOX_PIDS = 16
 
 
+class Declared(NamedTuple):
+    """What an image declares that a container would inherit: the paths of volumes, the names of labels."""
+
+    volumes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+NOTHING = Declared()
+
+
 def container_settings(
-    role: Role, work: Workload, *, server: str, image: str, network: str, volumes: tuple[str, ...] = ()
+    role: Role, work: Workload, *, server: str, image: str, network: str, declared: Declared = NOTHING
 ) -> dict[str, Any]:
     """Return the body of the engine's "create container" for one container of ``work``.
 
-    ``network``: the project's network, or ``container:ID`` of the sandbox whose network it joins. ``volumes``:
-    the paths that the image declares as volumes; they become sized tmpfs, so that no anonymous volume fills the disk.
+    ``network``: the project's network, or ``container:ID`` of the sandbox whose network it joins. ``declared`` by
+    the image: its volumes become sized tmpfs, so that no anonymous one fills the disk; its labels never pass for ours.
     """
     sandbox = role == "sandbox"
     body: dict[str, Any] = {
         "Image": image,
         "User": USER,
         "Env": [] if sandbox else _environment(work),
-        "Labels": _labels(role, work, server),
+        "Labels": _labels(role, work, server, declared.labels),
         "StopSignal": "SIGTERM",
         "Healthcheck": {"Test": ["NONE"]},  # a health check of the image would run on a one second grid, unwatched
-        "HostConfig": _host(role, work, network, volumes),
+        "HostConfig": _host(role, work, network, declared.volumes),
     }
     if sandbox:
         body |= {"Entrypoint": ["sleep"], "Cmd": ["infinity"]}
@@ -81,14 +91,13 @@ def _environment(work: Workload) -> list[str]:
     return [f"{key}={value}" for key, value in pairs.items()]
 
 
-def _labels(role: Role, work: Workload, server: str) -> dict[str, str]:
+def _labels(role: Role, work: Workload, server: str, inherited: tuple[str, ...]) -> dict[str, str]:
     owner = work.owner
     common = {labels.SERVER: server, labels.PROJECT: owner.project, labels.ROLE: role, labels.INSTANCE: owner.instance}
     app = {labels.APP: owner.name, labels.REVISION: str(owner.number), labels.PORT: str(work.config.port)}
     job = {labels.JOB: owner.name, labels.RUN: owner.run}
     used, unused = (job, app) if owner.kind == "job" else (app, job)
-    # A container inherits its image's labels: those of the other kind are emptied, whatever a Dockerfile says.
-    return common | used | dict.fromkeys(unused, "")
+    return common | used | {name: "" for name in unused if name in inherited}
 
 
 def _hostname(owner: Owner) -> str:
