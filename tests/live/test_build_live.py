@@ -38,7 +38,7 @@ JOBS = [name for name, expect in EXPECTED.items() if "exit" in expect]
 CLIENTS = ("best", "buildx", "classic")
 PATIENCE = 30
 INSTALL = "Install the dependencies"
-SOURCE = "The source, last: it changes most often"
+SOURCE = "Copy the source, last: it changes most often"
 
 
 # The fixtures, run as the platform runs them ---------------------------------------------------------------------

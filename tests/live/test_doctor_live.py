@@ -97,7 +97,7 @@ def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("S2I_HTTP_PORT", "web")
     code, _, err = s2i("doctor")
     assert code == 2
-    assert err.startswith('error: the port cannot be "web"')
+    assert err.startswith('error: S2I_HTTP_PORT: the port cannot be "web"')
 
 
 def test_the_runtime_base_runs_hardened_with_all_that_apps_import(base: Base, client: docker.DockerClient) -> None:

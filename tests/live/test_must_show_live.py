@@ -76,6 +76,9 @@ def test_a_ref_that_is_not_there_is_refused_and_leaves_nothing(home: Home, serve
     done = home.run("deploy", f"{server.url('r')}@v9", "--name", "never")
     assert done.returncode == 3
     assert "v9" in done.stderr
+    (listed,) = (app for app in home.data("app", "list") if app["name"] == "never")
+    assert (listed["status"], listed["revision"]) == ("failed", 0)
+    home.ok("app", "delete", "never", "--yes")
     assert "never" not in home.ok("app", "list")
     assert list((home.folder / "cache/work").glob("*")) == []
 
