@@ -418,12 +418,6 @@ E_CONTAINER = Kind(
     "the container {name} cannot be run: {why}",
     "look at the start command of the image (`docker inspect`), and at `s2i doctor`",
 )
-E_SANDBOX_IMAGE = Kind(
-    "E_SANDBOX_IMAGE",
-    6,
-    "there is no small base image to hold the network of an app",
-    "run `s2i doctor --fix`: it makes the base images",
-)
 E_ROUTER = Kind(
     "E_ROUTER",
     6,

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from s2i.cli.confirm import confirm
+from s2i.cli.nouns import delete_options, delete_thing, log_options, path, project_option
 from s2i.cli.output import emit, output_option, safe, table, when
-from s2i.resources.names import project_name, project_words
+from s2i.resources.names import project_words
 
 if TYPE_CHECKING:
     from s2i.cli.client import Client
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def project_option(command: F) -> F:
-    """Add ``--project`` to a command, as the checked parameter ``project``."""
-    return click.option(
-        "--project",
-        default="default",
-        show_default=True,
-        callback=lambda _context, _option, value: project_name(value),
-        help="The project to look in.",
-    )(command)
-
-
-def log_options(command: F) -> F:
-    """Add ``-f`` and ``--tail`` to a command, as ``follow`` and ``tail``."""
-    command = click.option("--tail", type=click.IntRange(0, 1_000_000), help="Only the last so many lines.")(command)
-    return click.option("-f", "--follow", is_flag=True, help="Go on printing what comes.")(command)
 
 
 @click.group()
@@ -140,28 +121,11 @@ def logs(name: str, project: str, follow: bool, tail: int | None) -> None:
 
 
 @app.command()
-@click.argument("name")
-@project_option
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@delete_options
 def delete(name: str, project: str, yes: bool) -> None:
     """Delete an app: its route, containers, images and history.
 
     \b
     Example:  s2i app delete shop --yes
     """
-    from s2i.cli.client import connect
-
-    at = path(project, "apps", name)
-    client = connect()
-    client.call("GET", at)
-    if not yes:
-        confirm(f"Delete the app {name} of the project {project}?")
-    client.call("DELETE", at)
-    click.echo(f"deleted {name}")
-
-
-def path(project: str, kind: str, name: str) -> str:
-    """Return the API's path of one thing. Raises E_NAME, so that a name cannot lead anywhere else."""
-    from s2i.resources.names import thing_name
-
-    return f"/v1/projects/{project}/{kind}/{thing_name(kind.removesuffix('s'), name)}"
+    delete_thing(path(project, "apps", name), name, f"Delete the app {name} of the project {project}?", yes=yes)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2i.cli.app import path, project_option
-from s2i.cli.confirm import confirm
+from s2i.cli.nouns import delete_options, delete_thing, path, project_option
 from s2i.cli.output import emit, output_option, table
 
 
@@ -40,21 +39,16 @@ def list_(project: str, output: str | None) -> None:
 
 
 @job.command()
-@click.argument("name")
-@project_option
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@delete_options
 def delete(name: str, project: str, yes: bool) -> None:
     """Delete a job with its runs, their logs and its image.
 
     \b
     Example:  s2i job delete report --yes
     """
-    from s2i.cli.client import connect
-
-    at = path(project, "jobs", name)
-    client = connect()
-    client.call("GET", at)
-    if not yes:
-        confirm(f"Delete the job {name} of the project {project}, with all its runs?")
-    client.call("DELETE", at)
-    click.echo(f"deleted {name}")
+    delete_thing(
+        path(project, "jobs", name),
+        name,
+        f"Delete the job {name} of the project {project}, with all its runs?",
+        yes=yes,
+    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2i.cli.app import log_options, path, project_option
-from s2i.cli.confirm import confirm
+from s2i.cli.nouns import delete_options, delete_thing, log_options, path, project_option
 from s2i.cli.output import emit, output_option, safe, table, when
 
 
@@ -84,24 +83,14 @@ def logs(name: str, project: str, follow: bool, tail: int | None) -> None:
 
 
 @jobrun.command()
-@click.argument("name")
-@project_option
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@delete_options
 def delete(name: str, project: str, yes: bool) -> None:
     """Delete a job run with its log; end it when it still runs.
 
     \b
     Example:  s2i jobrun delete report-1 --yes
     """
-    from s2i.cli.client import connect
-
-    at = path(project, "jobruns", name)
-    client = connect()
-    client.call("GET", at)
-    if not yes:
-        confirm(f"Delete the job run {name} of the project {project}?")
-    client.call("DELETE", at)
-    click.echo(f"deleted {name}")
+    delete_thing(path(project, "jobruns", name), name, f"Delete the job run {name} of the project {project}?", yes=yes)
 
 
 def _exit(run: dict[str, object]) -> str:

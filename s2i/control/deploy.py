@@ -129,8 +129,7 @@ class Deployments:
         """Remove the records of the ended deployments of ``name``."""
         for one in self._store.deployments(project):
             if one.name == name and one.status not in OPEN_DEPLOYMENT:
-                self._store.forget_deployment(one.id)
-                Journal(one.id).remove()
+                self._drop(one)
 
     def recover(self) -> None:
         """Close what a killed server left: builds are interrupted, roll-outs are watched to their end."""
@@ -247,8 +246,11 @@ class Deployments:
     def _prune(self) -> None:
         for old in self._store.deployments()[KEEP:]:
             if old.status not in OPEN_DEPLOYMENT:
-                self._store.forget_deployment(old.id)
-                Journal(old.id).remove()
+                self._drop(old)
+
+    def _drop(self, one: Deployment) -> None:
+        self._store.forget_deployment(one.id)
+        Journal(one.id).remove()
 
 
 def _text(source: Source) -> str:
