@@ -196,6 +196,7 @@ def _pump(
             gone = gone or (now if ended else 0.0)
             if pipes.open():
                 if pipes.move(min(TICK_SECONDS, deadline - now)):
+                    _end(process)  # before its pipes close: a broken one would end it first, in a way of its own
                     return True
             else:
                 with contextlib.suppress(subprocess.TimeoutExpired):
