@@ -32,14 +32,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What is installed and from which files.
 
     ``files`` suffice to install the dependencies, unless ``needs_source``; ``is_project``: the source itself can be
-    installed; ``installed`` holds what a lock adds to what was asked for.
+    installed; ``locked`` holds the exact versions that a lock names, also of what nobody asked for by name;
+    ``scripts`` are the console scripts of the project: name to "module:function".
     """
 
     manager: Manager
     decision: Decision
     files: tuple[str, ...] = ()
     asked: dict[str, Requirement] = {}
-    installed: frozenset[str] = frozenset()
+    locked: dict[str, str] = {}
+    scripts: dict[str, str] = {}
     python: tuple[version.Wish, ...] = ()
     needs_source: bool = False
     is_project: bool = False
@@ -48,6 +50,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     stale: bool = False
     rewrite: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The normalised names of all distributions that are known to be installed."""
+        return frozenset(self.asked) | frozenset(self.locked)
 
     @property
     def builds_project(self) -> bool:
@@ -153,6 +160,7 @@ class _Source(msgspec.Struct, frozen=True):
 
 class _Package(msgspec.Struct, frozen=True):
     name: str
+    version: str = ""
     source: _Source = _Source()
     metadata: dict[str, Any] = {}
 
@@ -177,7 +185,7 @@ def _from_lock(tree: Tree, project: Project, is_project: bool, python: tuple[ver
         decision=_decision("uv.lock", tree, ("requirements.txt",)),
         files=("pyproject.toml", "uv.lock"),
         asked=asked,
-        installed=frozenset() if stale else frozenset(requirements.normalise(k.name) for k in lock.package),
+        locked={} if stale else {requirements.normalise(k.name): k.version for k in lock.package},
         python=python,
         needs_source=bool(places - {"", "."}) or "dependencies" in project.dynamic,
         is_project=is_project,

@@ -53,7 +53,7 @@ def choose(tree: Tree, manifest: Manifest, app: Candidate) -> Serving:
         seen = [Evidence(f"{asked.name}{asked.spec}", asked.where), *(e for e in given if e.value)]
     else:
         seen = [e for e in given if e.value]
-    present = declared is not None or server.name in manifest.installed
+    present = declared is not None or server.name in manifest.locked
     return Serving(
         _command(tree, server, app), "" if present else server.needs, decide("server", seen), _notices(tree, server)
     )

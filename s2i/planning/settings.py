@@ -14,12 +14,24 @@ from s2i.sources import Tree
 _ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\(\))?|[A-Za-z0-9_][A-Za-z0-9._/-]*\.py", re.ASCII)
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Overrides of what would be inferred; "" where nothing was said. ``where`` is the file and table."""
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """Overrides of what would be inferred, by the name of the decision; empty where nothing was said.
+
+    ``start`` is a whole command, for an entry that no rule can find; ``build_packages`` and ``run_packages`` are
+    Debian packages beside those that the requirements are known to need.
+    """
 
     entry: str = ""
-    kind: Literal["", "wsgi", "asgi", "job"] = ""
+    kind: Literal["", "wsgi", "asgi", "http", "job"] = ""
     python: str = ""
+    manager: str = ""
+    server: Literal["", "gunicorn", "hypercorn", "uvicorn"] = ""
+    start: tuple[str, ...] = ()
+    port: int = 0
+    subdir: str = ""
+    build_packages: tuple[str, ...] = ()
+    run_packages: tuple[str, ...] = ()
+    collectstatic: bool | None = None
 
 
 class Given(msgspec.Struct, frozen=True):
