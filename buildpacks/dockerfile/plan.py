@@ -53,6 +53,11 @@ def plan(tree: Tree, found: Detection) -> BuildPlan:
     )  # fmt: skip
 
 
+def places(tree: Tree) -> tuple[str, ...]:
+    """Return none: a Dockerfile further down is built when somebody names its folder."""
+    return ()
+
+
 def passed_over(tree: Tree) -> tuple[Notice, ...]:
     """Say that the Dockerfile was not used, and how to use it; refuse one that names a stranger's frontend.
 

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import msgspec
 
-from buildpacks.python import django, entry, manifest, procfile, scripts, server, steps, version
+from buildpacks.python import django, entry, manifest, server, steps, version
+from buildpacks.python.entry import applications, declared, scripts
 from buildpacks.python.manifest import Manifest
-from s2i.errors import E_NOT_PYTHON, E_PY_SYNTAX
-from s2i.planning import candidates, code, toml
-from s2i.planning.candidates import Candidate, Framework
+from s2i.errors import E_NOT_PYTHON
+from s2i.planning import code, toml
+from s2i.planning.candidates import Framework
 from s2i.planning.code import Code
 from s2i.planning.detection import Detection
-from s2i.planning.plan import AppKind, Base, BuildPlan, Decision, Run
+from s2i.planning.ignored import is_aside, is_ignored
+from s2i.planning.plan import Base, BuildPlan, Decision, Run
 from s2i.planning.settings import Given
 from s2i.sources import Notice, Tree
 
@@ -24,9 +26,9 @@ PORT = 8080
 
 
 class Found(Detection, frozen=True, kw_only=True):
-    """A Python source, recognised: the application (None: a job), what to install, which Python."""
+    """A Python source, recognised: what runs, what to install, which Python."""
 
-    app: Candidate | None
+    choice: entry.Choice
     manifest: Manifest
     version: version.Version
     root: str = ""  # the folder that the entry is imported from: "" or "src"
@@ -41,36 +43,25 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
     """Recognise Python. Raises E_NOT_PYTHON, E_NO_ENTRY, E_AMBIGUOUS, E_PYTHON_VERSION … (exit 4), E_REQ … (exit 3)."""
     if not any(e.path.endswith(".py") for e in tree.files) and not any(m in tree for m in MANIFESTS):
         raise E_NOT_PYTHON(found=_listed(tree))
-    processes = procfile.read(tree)
     wished = version.wishes(tree, given)
     wanted = manifest.read(tree)
     fits = version.choose(wished if given.settings.python else (*wished, *wanted.python), offered)
-    read = code.read(tree)
-    chosen = None
-    kind: AppKind
-    app: Candidate | None
-    if given.settings.kind != "job":
-        chosen = entry.choose(tree, read, candidates.find(read, _frameworks()), given, processes)
-    if chosen:
-        app, decision = chosen.candidate, chosen.decision
-        kind, framework, name = app.kind, app.framework, app.entry
-    else:
-        _refuse_broken(read, given)
-        script = scripts.choose(tree, read, given, wanted)
-        app, decision, name = None, script.decision, script.path
-        kind, framework = "job", "script" if script.path else "environment"
+    claims = declared.read(tree, wanted)
+    read = code.read(tree, (claims.folder,) if claims.folder else ())
+    choice = entry.choose(tree, read, given, wanted, claims, _frameworks(wanted))
+    decision = choice.decision
     return Found(
         buildpack="python",
-        kind=kind,
-        framework=framework,
-        entry=name,
-        app=app,
+        kind=choice.kind,
+        framework=choice.framework,
+        entry=choice.entry,
+        choice=choice,
         manifest=wanted,
         version=fits,
-        root="src" if any(module.root for module in read.modules.values()) else "",
-        collects_static=django.static_root(read) if framework == "django" and "manage.py" in tree else "",
-        decisions=(Decision("kind", kind, decision.origin, decision.strength), decision),
-        notices=(*_notices(tree, read, wanted, fits), *procfile.notices(processes, decision.origin)),
+        root=choice.root,
+        collects_static=django.static_root(read) if choice.framework == "django" and "manage.py" in tree else "",
+        decisions=(Decision("kind", choice.kind, decision.origin, decision.strength), decision),
+        notices=(*_notices(tree, read, wanted, fits), *choice.notices),
     )
 
 
@@ -80,16 +71,19 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     decisions += [found.manifest.decision, found.version.decision]
     if extra:
         text = f"no manifest: {extra[0]} is installed because the code needs it, and nothing else is"
-        notices.append(Notice("W_NO_MANIFEST", text, found.app.where if found.app else ""))
-    if found.app is None:
-        start, port = scripts.start(found.entry), None
-    else:
-        serving = server.choose(tree, found.manifest, found.app)
+        notices.append(Notice("W_NO_MANIFEST", text, found.choice.decision.origin))
+    start, port = found.choice.start, found.choice.port
+    if found.choice.app is not None:
+        serving = server.choose(tree, found.manifest, found.choice.app, found.choice.server_options)
         start, port = serving.start, PORT
         decisions.append(serving.decision)
         notices += serving.notices
         extra += [serving.needs] if serving.needs else []
-    installs = found.root != "" and found.manifest.is_project and not found.manifest.dynamic_version
+    installs = (
+        (found.root != "" or found.choice.needs_project)
+        and found.manifest.is_project
+        and not found.manifest.dynamic_version
+    )
     base = found.version.base
     made = steps.plan(base, found.manifest, tuple(extra), installs)
     if found.collects_static:
@@ -99,7 +93,16 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
         buildpack="python", kind=found.kind, framework=found.framework, manager=found.manifest.manager,
         python=base.python, entry=found.entry, start=start, port=port, base=base,
         env=_env(port, "" if installs else found.root), steps=made, decisions=tuple(decisions), warnings=tuple(notices),
+        processes=found.choice.processes, workdir="" if found.root in ("", "src") else f"{steps.APP}/{found.root}",
     )  # fmt: skip
+
+
+def places(tree: Tree) -> tuple[str, ...]:
+    """Return the folders that hold a manifest of Python: each may be a source of its own."""
+    found = {e.path.rpartition("/")[0] for e in tree.files if e.path.rpartition("/")[2] in MANIFESTS}
+    found = {f for f in found if f and not is_ignored(f"{f}/app.py") and not is_aside(f"{f}/app.py")}
+    outermost = {f for f in found if not any(f.startswith(f"{other}/") for other in found)}
+    return tuple(sorted(outermost, key=lambda f: (f.count("/"), f)))
 
 
 def passed_over(tree: Tree) -> tuple[Notice, ...]:
@@ -107,13 +110,27 @@ def passed_over(tree: Tree) -> tuple[Notice, ...]:
     return ()
 
 
-def _frameworks() -> tuple[Framework, ...]:
-    return toml.load(Path(__file__).with_name("frameworks.toml"), _Table).framework
+def _frameworks(wanted: Manifest) -> tuple[Framework, ...]:
+    rows = toml.load(Path(__file__).with_name("frameworks.toml"), _Table).framework
+    return tuple(row for row in rows if not row.versions or _allows(row, wanted))
+
+
+def _allows(row: Framework, wanted: Manifest) -> bool:
+    """Say whether the version of a framework that will be installed is one of the row's."""
+    from packaging.specifiers import SpecifierSet
+
+    versions = SpecifierSet(row.versions)
+    if locked := wanted.locked.get(row.package):
+        return versions.contains(locked)
+    asked = wanted.asked.get(row.package)
+    allowed = SpecifierSet(asked.spec) if asked else SpecifierSet()
+    newest = next((v for v in ("999", *(f"{n}.999" for n in range(20, -1, -1))) if allowed.contains(v)), "999")
+    return versions.contains(newest)
 
 
 def _notices(tree: Tree, read: Code, wanted: Manifest, fits: version.Version) -> tuple[Notice, ...]:
     broken = (Notice("W_PY_SYNTAX", f"was not read: {b.why}", f"{b.path}:{b.line}") for b in read.broken[:10])
-    return (*wanted.notices, *fits.notices, *read.notices, *broken, *scripts.shadows(tree, entry.SERVERS))
+    return (*wanted.notices, *fits.notices, *read.notices, *broken, *scripts.shadows(tree, applications.SERVERS))
 
 
 def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:
@@ -132,7 +149,7 @@ def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:
 
 def _undeclared(found: Found) -> tuple[str, ...]:
     """Return the framework's own distribution when there is no manifest at all to name it."""
-    package = next((f.package for f in _frameworks() if f.name == found.framework), "")
+    package = next((f.package for f in _frameworks(found.manifest) if f.name == found.framework), "")
     return (package,) if package and found.manifest.manager == "none" else ()
 
 
@@ -140,14 +157,6 @@ def _collectstatic() -> Run:
     argv = ("python", "manage.py", "collectstatic", "--noinput")
     env = (("SECRET_KEY", "only-for-collectstatic"),)
     return Run("runtime", "Gather Django's static files, with a key that is used nowhere else", argv, env)
-
-
-def _refuse_broken(read: Code, given: Given) -> None:
-    """Refuse a file that Python cannot parse where it may be the very file that was looked for."""
-    for broken in read.broken:
-        if not given.settings.entry and broken.path.count("/") <= 1:
-            hint = "; it looks like Python 2" if broken.python2 else ""
-            raise E_PY_SYNTAX(why=broken.why, hint=hint, where=f"{broken.path}:{broken.line}")
 
 
 def _listed(tree: Tree) -> str:

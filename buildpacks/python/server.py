@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from buildpacks.python.entry.declared import config_lines
 from buildpacks.python.manifest import Manifest
 from s2i.planning import toml
 from s2i.planning.candidates import Candidate
@@ -15,7 +16,19 @@ from s2i.planning.evidence import Evidence, decide
 from s2i.planning.plan import Decision
 from s2i.sources import Notice, Tree
 
-_ENTRY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*(\(\))?")
+_ENTRY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*:[A-Za-z_][A-Za-z0-9_]*(\(\))?")
+
+# In a container the program stays in front, writes nothing but /tmp, and has no certificate of its own.
+_HARMFUL = (
+    (re.compile(r"\s*daemon\s*=\s*True\b.*"), "sends gunicorn into the background, and the container would end"),
+    (
+        re.compile(r"\s*(?:pidfile|accesslog|errorlog)\s*=\s*f?[\"'](?!/tmp/|/dev/|-[\"']).*"),
+        "writes files where an instance cannot",
+    ),
+    (re.compile(r"\s*(?:certfile|keyfile)\s*=.*"), "speaks TLS, which is the router's part"),
+    (re.compile(r"\s*(?:user|group|chroot|chdir)\s*=.*"), "changes the user or the folder"),
+    (re.compile(r"\s*raise\b.*"), "can end the program before it serves"),
+)
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,8 +54,11 @@ class Serving(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
 
 
-def choose(tree: Tree, manifest: Manifest, app: Candidate) -> Serving:
-    """Return how ``app`` is served: by the server that the source declares, else by the one for its kind."""
+def choose(tree: Tree, manifest: Manifest, app: Candidate, options: tuple[str, ...] = ()) -> Serving:
+    """Return how ``app`` is served: by the server that the source declares, else by the one for its kind.
+
+    ``options`` are those of the source's own command that hold.
+    """
     table = toml.load(Path(__file__).with_name("servers.toml"), _Table).server
     of_kind = [s for s in table if s.kind == app.kind]
     declared = next((s for s in of_kind if s.name in manifest.asked), None)
@@ -55,26 +71,55 @@ def choose(tree: Tree, manifest: Manifest, app: Candidate) -> Serving:
         seen = [e for e in given if e.value]
     present = declared is not None or server.name in manifest.locked
     return Serving(
-        _command(tree, server, app), "" if present else server.needs, decide("server", seen), _notices(tree, server)
+        _command(tree, server, app, options),
+        "" if present else server.needs,
+        decide("server", seen),
+        _notices(tree, server),
     )
 
 
-def _command(tree: Tree, server: Server, app: Candidate) -> tuple[str, ...]:
+def _command(tree: Tree, server: Server, app: Candidate, options: tuple[str, ...]) -> tuple[str, ...]:
     """Fill the entry in. A shell stands in front, and is replaced, only where $PORT has to be expanded."""
     entry = f"{app.module}:{app.name}"
     if not _ENTRY.fullmatch(entry):
         raise AssertionError(f"an entry that was never checked: {entry!r}")
     words = [word.replace("{entry}", entry) for word in (server.factory if app.factory else server.start)]
-    if server.name == "gunicorn" and "gunicorn.conf.py" in tree:
+    if options[:1] == (server.name,):
+        words[1:1] = _without(words, options[1:])
+    if server.name == "gunicorn" and (lines := config_lines(tree)):
         words[1:1] = ["--bind", "0.0.0.0:${PORT:-8080}"]  # gunicorn reads that file by itself, with what it binds
+        if _harm(lines):
+            words[1:1] = ["--config", "/dev/null"]
     if not any("$" in word for word in words):
         return tuple(words)
     line = " ".join(f"'{word}'" if "(" in word else word for word in words)
     return ("sh", "-c", f"exec {line}")
 
 
+def _without(words: list[str], options: tuple[str, ...]) -> list[str]:
+    """Return the source's own options; what they say again is taken out of ``words``."""
+    for name in options:
+        if name in words and name.startswith("--"):
+            index = words.index(name)
+            del words[index : index + 2]
+    return list(options)
+
+
+def _harm(lines: list[str]) -> tuple[int, str] | None:
+    """Return the first line of a gunicorn.conf.py that no container survives, and what it does."""
+    for number, line in enumerate(lines, 1):
+        for pattern, what in _HARMFUL:
+            if pattern.fullmatch(line):
+                return number, what
+    return None
+
+
 def _notices(tree: Tree, server: Server) -> tuple[Notice, ...]:
-    if server.name != "gunicorn" or "gunicorn.conf.py" not in tree:
+    lines = config_lines(tree) if server.name == "gunicorn" else []
+    if not lines:
         return ()
+    if harm := _harm(lines):
+        text = f"is not used: it {harm[1]}"
+        return (Notice("W_GUNICORN_CONF", text, f"gunicorn.conf.py:{harm[0]}"),)
     text = "gunicorn reads this file; the address it binds is overruled, so that $PORT holds"
     return (Notice("W_GUNICORN_CONF", text, "gunicorn.conf.py"),)

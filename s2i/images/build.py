@@ -57,6 +57,7 @@ def build(
     E_BUILD_CANCELLED, E_BUILD_TIMEOUT, E_DOCKER.
     """
     began = time.monotonic()
+    tree = tree.subtree(plan.subdir) if plan.subdir else tree
     engine = connection.client(timeout=ENGINE_SECONDS)
     client = client or clients.find()
     if client.loss:

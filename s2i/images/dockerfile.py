@@ -41,6 +41,7 @@ def render(plan: BuildPlan) -> str:
         "variable": _variable,
         "quoted": _quoted,
         "array": _array,
+        "path": lambda path: _checked(_PATH, path),
         "selectattr": environment.filters["selectattr"],
         "list": environment.filters["list"],
     }

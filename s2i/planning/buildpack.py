@@ -37,6 +37,10 @@ class Buildpack(Protocol):
         """Plan the image of what ``detect`` found."""
         ...
 
+    def places(self, tree: Tree) -> tuple[str, ...]:
+        """Return the folders below the root that look like a source of their own, the outermost first."""
+        ...
+
     def passed_over(self, tree: Tree) -> tuple[Notice, ...]:
         """Say what a person should know when a buildpack before this one was taken."""
         ...

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from s2i.planning.code import Code
 from s2i.planning.module import Binding, Module
+from s2i.planning.values import App, Framework, Known, Values, WebKind, instance_kind, is_wrapper_name
 
-WebKind = Literal["wsgi", "asgi"]
-_HOPS = 12
-
-
-class Framework(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One row of frameworks.toml: calling (or subclassing) one of ``calls`` makes an application of ``kind``."""
-
-    name: str
-    kind: WebKind
-    package: str
-    calls: tuple[str, ...]
+__all__ = ["Candidate", "Framework", "WebKind", "find"]
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """A name that holds an application. ``origin`` is where it is made: two names of one object share it."""
+    """A name that holds an application. ``origin`` is where it is made: two names of one object share it.
+
+    ``wraps`` is the origin of the application that it is made around.
+    """
 
     module: str
     name: str
@@ -34,6 +26,7 @@ class Candidate(msgspec.Struct, frozen=True):
     origin: str
     factory: bool = False
     imported: bool = False  # made elsewhere: this module only imports it
+    wraps: str = ""
 
     @property
     def entry(self) -> str:
@@ -46,92 +39,44 @@ class Candidate(msgspec.Struct, frozen=True):
         return f"{self.path}:{self.line}"
 
 
-class _Made(msgspec.Struct, frozen=True):
-    kind: WebKind
-    framework: str
-    origin: str
-
-
 def find(code: Code, frameworks: tuple[Framework, ...]) -> tuple[Candidate, ...]:
     """Return every application of ``code``, in the order of modules and lines."""
-    return _Finder(code, frameworks).find()
+    values = Values(code, frameworks)
+    found = []
+    for module in code.modules.values():
+        for binding in sorted(module.bindings.values(), key=lambda b: b.line):
+            if binding.name.isascii() and not binding.name.startswith("__"):
+                candidate = _candidate(values, module, binding)
+                found += [candidate] if candidate else []
+        found += _star_imported(values, module)
+    return tuple(found)
 
 
-class _Finder:
-    def __init__(self, code: Code, frameworks: tuple[Framework, ...]) -> None:
-        self.modules = code.modules
-        self.calls = {call: f for f in frameworks for call in f.calls}
-
-    def find(self) -> tuple[Candidate, ...]:
-        found = []
-        for module in self.modules.values():
-            for binding in sorted(module.bindings.values(), key=lambda b: b.line):
-                if candidate := self._candidate(module, binding):
-                    found.append(candidate)
-        return tuple(found)
-
-    def _candidate(self, module: Module, binding: Binding) -> Candidate | None:
-        factory = False
-        made = self._value(module, binding, 0)
-        if made is None and binding.form == "def" and not binding.required:
-            factory = True
-            made = self._makes(binding.target, 0)
-        if made is None or not binding.name.isascii() or binding.name.startswith("__"):
-            return None
-        return Candidate(
-            module.name, binding.name, made.kind, made.framework, module.path, binding.line, made.origin, factory,
-            binding.form == "import",
-        )  # fmt: skip
-
-    def _value(self, module: Module, binding: Binding, hops: int) -> _Made | None:
-        """Say what application a name holds, if it holds one."""
-        here = f"{module.name}:{binding.name}"
-        match binding.form:
-            case "call":
-                made = self._makes(binding.target, hops + 1)
-                return made and msgspec.structs.replace(made, origin=made.origin or here)
-            case "name" | "import" if binding.target:
-                return self._look_up(binding.target, hops + 1)
-            case "def" if binding.name in ("application", "app") and _is_wsgi(binding):
-                return _Made("wsgi", "wsgi", here)
-            case "async def" if binding.required == ("scope", "receive", "send"):
-                return _Made("asgi", "asgi", here)
+def _candidate(values: Values, module: Module, binding: Binding) -> Candidate | None:
+    value = values.of(module, binding)
+    factory = False
+    if isinstance(value, Known):
+        if binding.form == "def" and not binding.required:
+            factory, value = True, values.makes(value)
+        elif kind := instance_kind(value):
+            value = App(kind, kind, f"{module.name}:{binding.name}")
+        elif binding.form == "import" and value.binding.form == "def" and not value.binding.required:
+            factory, value = True, values.makes(value)
+    if not isinstance(value, App) or not (value.sure or is_wrapper_name(binding.name)):
         return None
-
-    def _look_up(self, dotted: str, hops: int) -> _Made | None:
-        module, binding = self._binding(dotted, hops)
-        return self._value(module, binding, hops) if module and binding else None
-
-    def _makes(self, dotted: str, hops: int) -> _Made | None:
-        """Say what application comes out of calling ``dotted``: a known class, a subclass, a factory of the source."""
-        if known := self.calls.get(dotted):
-            return _Made(known.kind, known.name, "")
-        module, binding = self._binding(dotted, hops)
-        if binding is None or module is None or hops > _HOPS:
-            return None
-        match binding.form:
-            case "class" | "import":
-                return self._makes(binding.target, hops + 1)
-            case "def":
-                for target in binding.makes:
-                    if target and (made := self._makes(target, hops + 1)):
-                        return msgspec.structs.replace(made, origin=made.origin or f"{module.name}:{binding.name}()")
-        return None
-
-    def _binding(self, dotted: str, hops: int) -> tuple[Module | None, Binding | None]:
-        """Return the module and the binding that a dotted name means; both None when it is not of this source."""
-        name, _, attribute = dotted.rpartition(".")
-        module = self.modules.get(name)
-        if module is None or hops > _HOPS:
-            return None, None
-        if binding := module.bindings.get(attribute):
-            return module, binding
-        for star in module.stars:
-            found = self._binding(f"{star}.{attribute}", hops + 1)
-            if found[1]:
-                return found
-        return None, None
+    return Candidate(
+        module.name, binding.name, value.kind, value.framework, module.path, binding.line, value.origin, factory,
+        binding.form == "import", value.wraps if value.wraps != value.origin else "",
+    )  # fmt: skip
 
 
-def _is_wsgi(binding: Binding) -> bool:
-    return len(binding.required) == 2 and binding.required[0].lstrip("_") in ("environ", "env", "e")
+def _star_imported(values: Values, module: Module) -> list[Candidate]:
+    """Return what a package takes over with ``from .core import *``."""
+    found: list[Candidate] = []
+    for star in module.stars if module.path.endswith("__init__.py") else ():
+        source = values.modules.get(star)
+        for binding in source.bindings.values() if source else ():
+            made = _candidate(values, source, binding) if source and not binding.name.startswith("_") else None
+            if made and made.name not in module.bindings:
+                found.append(msgspec.structs.replace(made, module=module.name, path=module.path, line=1, imported=True))
+    return found

@@ -15,7 +15,8 @@ from s2i.sources import Notice, Tree
 
 MOST_FILES = 3000
 MOST_BYTES = 24 << 20
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PART = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")  # importlib takes a dash, which no `import` statement could say
+_IMPORTED = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE)
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -26,12 +27,31 @@ class Code(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
 
 
-def read(tree: Tree) -> Code:
-    """Parse every Python file of ``tree`` that is neither a test nor somebody else's package."""
+def read(tree: Tree, folders: tuple[str, ...] = ()) -> Code:
+    """Parse every Python file of ``tree`` that is neither a test nor somebody else's package.
+
+    ``folders``: where the source itself says that modules are imported from.
+    """
     modules: dict[str, Module] = {}
     broken: list[Broken] = []
+    sources, notices = _sources(tree)
+    roots = _roots(tree, sources, folders)
+    for path, source in sources.items():
+        root, name = _module_name(path, roots)
+        if not name:
+            continue
+        found = parse(path, source, root, name)
+        if isinstance(found, Broken):
+            broken.append(found)
+        else:
+            modules.setdefault(name, found)
+    return Code(modules, tuple(broken), notices)
+
+
+def _sources(tree: Tree) -> tuple[dict[str, bytes], tuple[Notice, ...]]:
+    """Return the bytes of each file that counts, the outermost first, and what was left out."""
+    found: dict[str, bytes] = {}
     notices: list[Notice] = []
-    roots = _roots(tree)
     total = 0
     paths = [e for e in tree.files if e.path.endswith(".py") and not ignored.is_ignored(e.path)]
     for count, entry in enumerate(sorted(paths, key=lambda e: (e.path.count("/"), e.path))):
@@ -39,31 +59,45 @@ def read(tree: Tree) -> Code:
         if count >= MOST_FILES or total > MOST_BYTES:
             notices.append(Notice("W_PARTIAL", f"read the {count} outermost of {len(paths)} Python files"))
             break
-        root, name = _module_name(entry.path, roots)
-        if not name:
-            continue
         if entry.size > 1 << 20:
             notices.append(Notice("W_BIG_MODULE", "over 1 MiB: not read", entry.path))
             continue
-        found = parse(entry.path, tree.read(entry.path), root, name)
-        if isinstance(found, Broken):
-            broken.append(found)
-        else:
-            modules.setdefault(name, found)
-    return Code(modules, tuple(broken), tuple(notices))
+        found[entry.path] = tree.read(entry.path)
+    return found, tuple(notices)
 
 
-def _roots(tree: Tree) -> tuple[str, ...]:
-    """Return the folders that modules are imported from: the tree itself, and ``src`` when it is no package."""
-    is_src = "src/__init__.py" not in tree and any(e.path.startswith("src/") for e in tree.files)
-    return ("src", "") if is_src else ("",)
+def _roots(tree: Tree, sources: dict[str, bytes], folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the folders that modules are imported from, the deepest first: the tree itself is one of them.
+
+    A folder that is no package is one when it is called src, holds manage.py, or when its modules import each other as
+    if it were the root.
+    """
+    names: dict[str, set[str]] = {}
+    for path in sources:
+        folder, _, last = path.rpartition("/")
+        names.setdefault(folder, set()).add(last.removesuffix(".py"))
+        while folder:
+            folder, _, last = folder.rpartition("/")
+            names.setdefault(folder, set()).add(last)
+    found = {folder for folder in folders if folder in names}
+    for folder, inside in names.items():
+        is_package = "__init__" in inside or f"{folder}/__init__.py" in tree
+        if folder and (not is_package or "manage" in inside) and folder.count("/") < 3:
+            if folder.rpartition("/")[2] == "src" or "manage" in inside:
+                found.add(folder)
+            elif folder not in found:
+                own = inside - names.get("", set())
+                modules = [source for path, source in sources.items() if path.rpartition("/")[0] == folder]
+                if any(own & {n.decode() for n in _IMPORTED.findall(source)} for source in modules):
+                    found.add(folder)
+    return (*sorted(found, key=lambda f: (-f.count("/"), f)), "")
 
 
 def _module_name(path: str, roots: tuple[str, ...]) -> tuple[str, str]:
-    """Return the root and the dotted name of a file; the name is "" when no ``import`` statement could say it."""
+    """Return the root and the dotted name of a file; the name is "" when it cannot be imported."""
     root = next(r for r in roots if not r or path.startswith(r + "/"))
     inner = path[len(root) + 1 :] if root else path
     parts = inner.removesuffix(".py").split("/")
     if parts[-1] == "__init__" and len(parts) > 1:
         parts.pop()
-    return root, ".".join(parts) if all(_IDENTIFIER.fullmatch(p) for p in parts) else ""
+    return root, ".".join(parts) if all(_PART.fullmatch(p) for p in parts) else ""

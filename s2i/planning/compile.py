@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import msgspec
 
-from s2i.errors import E_NO_ENTRY, E_NOT_PYTHON, E_UNSUPPORTED, E_VALUE, S2IError
+from s2i.errors import E_AMBIGUOUS, E_NO_ENTRY, E_NOT_PYTHON, E_SUBDIR, E_UNSUPPORTED, E_VALUE, S2IError
 from s2i.planning import buildpack, settings
 from s2i.planning.plan import Base, BuildPlan, Decision, Rejected
+from s2i.planning.settings import Given
 from s2i.sources import Notice, Tree
 
 # Refusals that mean "not mine": the next buildpack may fit. Any other is an answer about this very source.
 _NOT_MINE = (E_NOT_PYTHON, E_NO_ENTRY, E_UNSUPPORTED)
+MOST_PLACES = 40
 
 
 def compile(tree: Tree, offered: tuple[Base, ...], strategy: str = "auto") -> BuildPlan:  # noqa: A001
     """Return the plan of a source; ``strategy`` is "auto" or the name of a buildpack.
 
-    Raises the refusal of the first buildpack when none fits (exit 4), or what is wrong with a file (exit 3).
+    When the root has nothing to run, the folders below it that look like sources of their own are tried: one that fits
+    is used and said, several are listed. Raises the refusal of the first buildpack when none fits (exit 4), or what is
+    wrong with a file (exit 3).
     """
     given = settings.read(tree)
+    if given.settings.subdir:
+        return _named(tree, given, offered, strategy)
+    try:
+        plan = _compile(tree, given, offered, strategy)
+    except S2IError as refusal:
+        if refusal.kind not in (*_NOT_MINE, E_AMBIGUOUS) or given.path or strategy not in ("auto", "python"):
+            raise
+        return _below(tree, offered, strategy, refusal)
+    looks = plan.manager == "none" and not given.path  # a manifest at the root speaks for all of the source
+    inside = [p for p in _places(tree) if _stands_in(plan, p)] if looks else []
+    return _at(tree, inside[0], offered, strategy, plan.entry) if inside else plan
+
+
+def _compile(tree: Tree, given: Given, offered: tuple[Base, ...], strategy: str) -> BuildPlan:
+    """Return the plan of a tree as it stands, by the first buildpack that fits."""
     names = buildpack.names()
     if strategy != "auto":
         if strategy not in names:
@@ -38,6 +57,63 @@ def compile(tree: Tree, offered: tuple[Base, ...], strategy: str = "auto") -> Bu
         notices = tuple(notice for other in later for notice in buildpack.load(other).passed_over(tree))
         return _finished(pack.plan(tree, found), tree, notices, strategy, names, refusals)
     raise refusals[0]
+
+
+def _named(tree: Tree, given: Given, offered: tuple[Base, ...], strategy: str) -> BuildPlan:
+    """Return the plan of the folder that s2i.toml names. Raises E_SUBDIR (exit 3)."""
+    folder, where = given.settings.subdir.strip("/"), given.where(tree, "subdir")
+    inner = tree.subtree(folder)
+    if not inner.files:
+        raise E_SUBDIR(subdir=folder, place="the source", folders="", where=where)
+    plan = _compile(inner, settings.read(inner), offered, strategy)
+    return _in_folder(plan, folder, Decision("folder", folder, where))
+
+
+def _below(tree: Tree, offered: tuple[Base, ...], strategy: str, refusal: S2IError) -> BuildPlan:
+    """Return the plan of the one folder below the root that can be planned. Raises E_AMBIGUOUS, or ``refusal``."""
+    plans: list[tuple[str, BuildPlan]] = []
+    for place in _places(tree):
+        inner = tree.subtree(place)
+        try:
+            plans.append((place, _compile(inner, settings.read(inner), offered, strategy)))
+        except S2IError as why:
+            if why.kind is E_AMBIGUOUS or why.exit != 4:
+                raise refusal from None
+    serving = [found for found in plans if found[1].kind != "job"]
+    fits = serving or plans
+    if len(fits) == 1:
+        place, plan = fits[0]
+        lost = tuple(Rejected(other, f"it is a {p.kind}: {p.entry}") for other, p in plans if other != place)
+        return _in_folder(plan, place, Decision("folder", place, "the only one with something to run", "likely", lost))
+    if not fits:
+        raise refusal
+    lines = [f"#{place}: {plan.entry} ({plan.kind}, {plan.framework})" for place, plan in fits]
+    advice = f"name one: SRC#{fits[0][0]}, or --context-dir {fits[0][0]}"
+    raise E_AMBIGUOUS(what="folder", candidates=lines, advice=advice, line="")
+
+
+def _at(tree: Tree, place: str, offered: tuple[Base, ...], strategy: str, entry: str) -> BuildPlan:
+    """Return the plan of the folder that the entry was found in: what it needs is said there, and not at the root."""
+    inner = tree.subtree(place)
+    plan = _compile(inner, settings.read(inner), offered, strategy)
+    why = Rejected(".", f"{entry} stands in {place}, which says by itself what it needs")
+    return _in_folder(
+        plan, place, Decision("folder", place, "it holds the application and its manifest", "likely", (why,))
+    )
+
+
+def _in_folder(plan: BuildPlan, folder: str, decision: Decision) -> BuildPlan:
+    return msgspec.structs.replace(plan, subdir=folder, decisions=(decision, *plan.decisions))
+
+
+def _places(tree: Tree) -> tuple[str, ...]:
+    places = [place for name in buildpack.names() for place in buildpack.load(name).places(tree)]
+    return tuple(dict.fromkeys(places))[:MOST_PLACES]
+
+
+def _stands_in(plan: BuildPlan, place: str) -> bool:
+    origin = next((d.origin for d in plan.decisions if d.what == "entry"), "")
+    return origin.startswith(f"{place}/")
 
 
 def _finished(

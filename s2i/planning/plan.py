@@ -79,6 +79,14 @@ class Copy(msgspec.Struct, frozen=True, tag="copy"):
 Step = Run | Copy
 
 
+class Process(msgspec.Struct, frozen=True):
+    """Another program of the same image: a worker, or what runs once before a release; ``origin`` says where from."""
+
+    name: str
+    start: tuple[str, ...]
+    origin: str
+
+
 class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
     """All that is needed to build and run one source."""
 
@@ -96,4 +104,7 @@ class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     decisions: tuple[Decision, ...] = ()
     warnings: tuple[Notice, ...] = ()
+    subdir: str = ""  # the folder of the source that is built, when that is not all of it
+    workdir: str = ""  # where the program starts, when that is not the root of the source
+    processes: tuple[Process, ...] = ()
     dockerfile: str = ""  # the user's own Dockerfile (its path), when that is what is built
