@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from s2i.planning.code import Code
+from s2i.planning.expression import Attribute, Expression, Name, last
 from s2i.planning.module import Binding, Module
 from s2i.planning.values import App, Framework, Known, Values, WebKind, instance_kind, is_wrapper_name
 
@@ -41,7 +44,11 @@ class Candidate(msgspec.Struct, frozen=True):
 
 def find(code: Code, frameworks: tuple[Framework, ...]) -> tuple[Candidate, ...]:
     """Return every application of ``code``, in the order of modules and lines."""
-    values = Values(code, frameworks)
+    return find_in(code, Values(code, frameworks))
+
+
+def find_in(code: Code, values: Values) -> tuple[Candidate, ...]:
+    """Return every application of ``code``, as ``values`` follows its names."""
     found = []
     for module in code.modules.values():
         for binding in sorted(module.bindings.values(), key=lambda b: b.line):
@@ -49,7 +56,25 @@ def find(code: Code, frameworks: tuple[Framework, ...]) -> tuple[Candidate, ...]
                 candidate = _candidate(values, module, binding)
                 found += [candidate] if candidate else []
         found += _star_imported(values, module)
-    return tuple(found)
+    mounted = set(_mounted(code, values))
+    return tuple(c for c in found if c.origin not in mounted) if mounted else tuple(found)
+
+
+def _mounted(code: Code, values: Values) -> Iterator[str]:
+    """Yield the origin of each application that is mounted into another: ``app.mount("/api", api)``."""
+    for module in code.modules.values():
+        for site in module.sites:
+            if last(site.called) not in ("mount", "mount_app", "add_asgi_app") or not site.names:
+                continue
+            outer = values.holds(site.called.of if isinstance(site.called, Attribute) else _owner(site.called))
+            for name in site.names:
+                inner = values.named(name)
+                if isinstance(inner, App) and isinstance(outer, App) and inner.origin != outer.origin:
+                    yield inner.origin
+
+
+def _owner(called: Expression | None) -> Expression | None:
+    return Name(called.dotted.rpartition(".")[0]) if isinstance(called, Name) else None
 
 
 def _candidate(values: Values, module: Module, binding: Binding) -> Candidate | None:

@@ -81,16 +81,18 @@ def _roots(tree: Tree, sources: dict[str, bytes], folders: tuple[str, ...]) -> t
             names.setdefault(folder, set()).add(last)
     found = {folder for folder in folders if folder in names}
     for folder, inside in names.items():
-        is_package = "__init__" in inside or f"{folder}/__init__.py" in tree
-        if folder and (not is_package or "manage" in inside) and folder.count("/") < 3:
-            if folder.rpartition("/")[2] == "src" or "manage" in inside:
-                found.add(folder)
-            elif folder not in found:
-                own = inside - names.get("", set())
-                modules = [source for path, source in sources.items() if path.rpartition("/")[0] == folder]
-                if any(own & {n.decode() for n in _IMPORTED.findall(source)} for source in modules):
-                    found.add(folder)
+        if not folder or folder.count("/") > 2 or (f"{folder}/__init__.py" in tree and "manage" not in inside):
+            continue
+        own = {name.encode() for name in inside - names.get("", set())}
+        if folder.rpartition("/")[2] == "src" or "manage" in inside or _is_named_from(folder, own, sources):
+            found.add(folder)
     return (*sorted(found, key=lambda f: (-f.count("/"), f)), "")
+
+
+def _is_named_from(folder: str, own: set[bytes], sources: dict[str, bytes]) -> bool:
+    """Say whether modules in or below a folder import what only stands in it, as if it were the root."""
+    below = (source for path, source in sources.items() if path.startswith(f"{folder}/")) if own else ()
+    return any(not own.isdisjoint(_IMPORTED.findall(source)) for source in below)
 
 
 def _module_name(path: str, roots: tuple[str, ...]) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from s2i.sources import Notice, Tree
 
 # Refusals that mean "not mine": the next buildpack may fit. Any other is an answer about this very source.
 _NOT_MINE = (E_NOT_PYTHON, E_NO_ENTRY, E_UNSUPPORTED)
-MOST_PLACES = 40
+MOST_PLACES = 40  # folders that are looked into below a root with nothing to run
+ENOUGH = 6  # of them that could be served are listed, and the rest is not looked at
 
 
 def compile(tree: Tree, offered: tuple[Base, ...], strategy: str = "auto") -> BuildPlan:  # noqa: A001
@@ -33,7 +34,7 @@ def compile(tree: Tree, offered: tuple[Base, ...], strategy: str = "auto") -> Bu
         return _below(tree, offered, strategy, refusal)
     looks = plan.manager == "none" and not given.path  # a manifest at the root speaks for all of the source
     inside = [p for p in _places(tree) if _stands_in(plan, p)] if looks else []
-    return _at(tree, inside[0], offered, strategy, plan.entry) if inside else plan
+    return _below(tree, offered, strategy, None) if inside else plan
 
 
 def _compile(tree: Tree, given: Given, offered: tuple[Base, ...], strategy: str) -> BuildPlan:
@@ -69,7 +70,7 @@ def _named(tree: Tree, given: Given, offered: tuple[Base, ...], strategy: str) -
     return _in_folder(plan, folder, Decision("folder", folder, where))
 
 
-def _below(tree: Tree, offered: tuple[Base, ...], strategy: str, refusal: S2IError) -> BuildPlan:
+def _below(tree: Tree, offered: tuple[Base, ...], strategy: str, refusal: S2IError | None) -> BuildPlan:
     """Return the plan of the one folder below the root that can be planned. Raises E_AMBIGUOUS, or ``refusal``."""
     plans: list[tuple[str, BuildPlan]] = []
     for place in _places(tree):
@@ -77,29 +78,21 @@ def _below(tree: Tree, offered: tuple[Base, ...], strategy: str, refusal: S2IErr
         try:
             plans.append((place, _compile(inner, settings.read(inner), offered, strategy)))
         except S2IError as why:
-            if why.kind is E_AMBIGUOUS or why.exit != 4:
-                raise refusal from None
-    serving = [found for found in plans if found[1].kind != "job"]
-    fits = serving or plans
+            refusal = refusal or why
+        if sum(plan.kind != "job" for _, plan in plans) >= ENOUGH:
+            break
+    fits = [found for found in plans if found[1].kind != "job"] or plans
+    if not fits and refusal:
+        raise refusal
     if len(fits) == 1:
         place, plan = fits[0]
         lost = tuple(Rejected(other, f"it is a {p.kind}: {p.entry}") for other, p in plans if other != place)
-        return _in_folder(plan, place, Decision("folder", place, "the only one with something to run", "likely", lost))
-    if not fits:
-        raise refusal
+        return _in_folder(
+            plan, place, Decision("folder", place, "the only one with something to serve", "likely", lost)
+        )
     lines = [f"#{place}: {plan.entry} ({plan.kind}, {plan.framework})" for place, plan in fits]
     advice = f"name one: SRC#{fits[0][0]}, or --context-dir {fits[0][0]}"
     raise E_AMBIGUOUS(what="folder", candidates=lines, advice=advice, line="")
-
-
-def _at(tree: Tree, place: str, offered: tuple[Base, ...], strategy: str, entry: str) -> BuildPlan:
-    """Return the plan of the folder that the entry was found in: what it needs is said there, and not at the root."""
-    inner = tree.subtree(place)
-    plan = _compile(inner, settings.read(inner), offered, strategy)
-    why = Rejected(".", f"{entry} stands in {place}, which says by itself what it needs")
-    return _in_folder(
-        plan, place, Decision("folder", place, "it holds the application and its manifest", "likely", (why,))
-    )
 
 
 def _in_folder(plan: BuildPlan, folder: str, decision: Decision) -> BuildPlan:

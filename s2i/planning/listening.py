@@ -74,14 +74,25 @@ class Serving:
 
     def listeners(self) -> tuple[Listener, ...]:
         """Return the modules that serve when they are run, in the order of modules."""
-        found = []
+        found: dict[tuple[str, int], Listener] = {}
         for module in self.code.modules.values():
             serves = self.places.get((module.name, "")) or self.places.get((module.name, "__main__"))
-            if serves:
-                found.append(self._listener(module, serves))
-            elif touched := self._touched(module):
-                found.append(touched)
-        return tuple(found)
+            listener = self._listener(module, serves) if serves else self._touched(module)
+            if listener is None:
+                continue
+            same = found.get((listener.path, listener.line))  # a package's __main__ and what it calls are one server
+            if same is None or module.path.endswith("/__main__.py"):
+                found[listener.path, listener.line] = listener
+        return tuple(found.values())
+
+    def targets(self) -> tuple[tuple[str, str], ...]:
+        """Return each "module:name" that the code itself gives to a server as a text, with its ``file:line``."""
+        return tuple(
+            (site.text, f"{module.path}:{site.line}")
+            for module in self.code.modules.values()
+            for site in module.sites
+            if ":" in site.text and self.values.external(site.called, module) in ("uvicorn.run", "uvicorn.Config")
+        )
 
     def at(self, module: Module, function: str) -> Listener | None:
         """Return how a function serves when it is called, None when it does not."""

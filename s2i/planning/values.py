@@ -25,17 +25,18 @@ class Framework(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``wraps``: it is made around another application, and speaks for it. ``item``: the call returns several things,
     of which this one is the application. ``attribute``: the application is this attribute of what is returned.
-    ``versions``: only of these versions of the package.
+    ``versions``: only of these versions of the package. ``objects`` are applications that the package has ready.
     """
 
     name: str
     kind: WebKind
     package: str
-    calls: tuple[str, ...]
+    calls: tuple[str, ...] = ()
     wraps: bool = False
     item: int = -1
     attribute: str = ""
     versions: str = ""
+    objects: tuple[str, ...] = ()
 
 
 class App(msgspec.Struct, frozen=True):
@@ -82,6 +83,7 @@ class Values:
     def __init__(self, code: Code, frameworks: tuple[Framework, ...]) -> None:
         self.modules = code.modules
         self.calls = {call: f for f in frameworks for call in f.calls}
+        self.objects = {made: f for f in frameworks for made in f.objects}
         self._memory: dict[str, Value | None] = {}
 
     def of(self, module: Module, binding: Binding, hops: int = 0) -> Value | None:
@@ -162,7 +164,10 @@ class Values:
     def _named(self, dotted: str, hops: int) -> Value | None:
         module, binding, rest = self._binding(dotted, hops)
         if module is None or binding is None:
-            return None
+            ready = self.objects.get(dotted)
+            return App(ready.kind, ready.name, dotted) if ready else None
+        if binding.form == "import" and rest and (ready := self.objects.get(".".join([binding.target, *rest]))):
+            return App(ready.kind, ready.name, ready.objects[0])
         found = self.of(module, binding, hops + 1)
         for name in rest:
             found = self._attribute(found, name, hops + 1)
@@ -191,7 +196,9 @@ class Values:
         owner, binding, rest = self._binding(dotted)
         if owner is None or binding is None:
             inside = dotted.removeprefix(f"{module.name}.")
-            if inside != dotted and "." not in inside:
+            if inside != dotted:
+                if "." in inside:
+                    return ""
                 outside = [s for s in module.stars if s.partition(".")[0] not in self.modules]
                 return f"{outside[0]}.{inside}" if len(outside) == 1 else ""
             return "" if dotted.rpartition(".")[0] in self.modules else dotted
@@ -239,12 +246,21 @@ class Values:
     def _framework(self, row: Framework, call: Call, hops: int) -> Value:
         if row.item >= 0 or row.attribute:
             return Holder(row)
-        inside = self._inside(call, hops) if row.wraps else None
-        return App(row.kind, inside.framework if inside else row.name, "", inside.origin if inside else "")
+        inside = self._inside(call.arguments, hops)
+        name = inside.framework if inside and row.wraps else row.name
+        return App(row.kind, name, "", inside.origin if inside else "")
 
-    def _inside(self, call: Call, hops: int) -> App | None:
-        found = (self.holds(a, hops + 1) for a in call.arguments)
-        return next((f for f in found if isinstance(f, App)), None)
+    def _inside(self, given: tuple[Expression | None, ...], hops: int) -> App | None:
+        """Return the application that a call is given: as an argument, or inside of one, as in routes=[Mount(app)]."""
+        for argument in given if hops <= _HOPS else ():
+            found = self.holds(argument, hops + 1) if isinstance(argument, Name | Call | Attribute) else None
+            if isinstance(found, App):
+                return found
+            deeper = argument.items if isinstance(argument, Group) else ()
+            deeper = argument.arguments if isinstance(argument, Call) and found is None else deeper
+            if deeper and (inner := self._inside(deeper, hops + 4)):
+                return inner
+        return None
 
     def _wrapper(self, call: Call, hops: int) -> App | None:
         """Say what a call of something unknown makes: when it is given an application first, one around it."""

@@ -113,7 +113,7 @@ def _why_not(first: Candidate, other: Candidate, hint: Hint) -> str:
 
 
 def _depth(c: Candidate) -> int:
-    return c.module.count(".") + _is_package(c)
+    return c.path.removeprefix("src/").count("/")
 
 
 def _is_package(c: Candidate) -> bool:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import msgspec
 
 from buildpacks.python import django
-from buildpacks.python.entry import applications, listeners, scripts
+from buildpacks.python.entry import applications, library, listeners, scripts
 from buildpacks.python.entry.declared import Declared
 from buildpacks.python.manifest import Manifest
 from s2i.errors import E_ENTRYPOINT, E_PY_SYNTAX
-from s2i.planning.candidates import Candidate, find
+from s2i.planning.candidates import Candidate, WebKind, find_in
 from s2i.planning.code import Code
 from s2i.planning.evidence import Evidence, decide
 from s2i.planning.ignored import is_aside
@@ -60,10 +60,11 @@ def choose(
     tree: Tree, code: Code, given: Given, manifest: Manifest, declared: Declared, frameworks: tuple[Framework, ...]
 ) -> Choice:
     """Return what runs. Raises E_AMBIGUOUS, E_ENTRYPOINT, E_NO_ENTRY, E_PY_SYNTAX (exit 4)."""
-    candidates = find(code, frameworks)
+    values = Values(code, frameworks)
+    candidates = find_in(code, values)
     if given.settings.kind in ("wsgi", "asgi"):
         candidates = tuple(c for c in candidates if c.kind == given.settings.kind)
-    serving = Serving(code, Values(code, frameworks), listeners.table())
+    serving = Serving(code, values, listeners.table())
     look = _Looker(tree, code, given, manifest, candidates, serving, declared)
     made = _chosen(look)
     notices = (*made.notices, *look.declared.notices(made.decision.origin))
@@ -90,12 +91,19 @@ def _from_code(look: _Looker) -> Choice:
     """Take what the code makes the most of: an application, or a script that listens by itself."""
     listening = sorted(look.serving.listeners(), key=_listener_rank, reverse=True)
     candidates = look.candidates if look.given.settings.kind != "http" else ()
+    by_path = {k.module.path for k in listening}
+    candidates = tuple(c for c in candidates if not _is_part(c, by_path))
+    if library.is_one(look.tree, look.manifest):
+        candidates = tuple(c for c in candidates if library.owns(look.tree, c.path))
+        listening = [k for k in listening if library.owns(look.tree, k.module.path) and "/" in k.module.path]
     if candidates and listening:
         first = max(candidates, key=applications.rank)
         by_itself = [k for k in listening if k.row.package and k.row.name not in ("flask", "dash", first.framework)]
         # An application at the root is served before what listens deeper; else what stands further out wins.
         if by_itself and _listener_rank(by_itself[0])[:2] > (not is_aside(first.path), -first.path.count("/")):
             candidates = ()
+    if not candidates:
+        candidates = _said_to_a_server(look)
     if (best := applications.best(candidates, lambda entry: hint(look.tree, entry))) is not None:
         return _app(best)
     if listening:
@@ -104,6 +112,29 @@ def _from_code(look: _Looker) -> Choice:
         return declared_http
     _refuse_broken(look)
     return _script(look)
+
+
+def _is_part(c: Candidate, listening: set[str]) -> bool:
+    """Say whether a bare function with a name of its own only serves inside of the server that its module starts."""
+    return c.framework in ("wsgi", "asgi") and c.name not in applications.USUAL_NAMES and c.path in listening
+
+
+def _said_to_a_server(look: _Looker) -> tuple[Candidate, ...]:
+    """Return what the code gives to a server by name, though nobody knows what makes it."""
+    found = (_trusted(look.code, entry, "asgi", where) for entry, where in look.serving.targets())
+    return tuple(c for c in found if c)
+
+
+def _trusted(code: Code, entry: str, kind: WebKind, where: str) -> Candidate | None:
+    """Return a name of the code that was not recognised, but that somebody says is an application."""
+    module, _, name = entry.partition(":")
+    plain = name.removesuffix("()")
+    found = code.modules.get(module)
+    binding = found.bindings.get(plain) if found else None
+    if found is None or (binding is None and not found.stars):
+        return None
+    line = binding.line if binding else 1
+    return Candidate(module, plain, kind, kind, found.path, line, where, name.endswith("()"))
 
 
 def _started(look: _Looker) -> Choice:
@@ -163,7 +194,7 @@ def _declared(look: _Looker) -> Choice | None:
         entry = claim.target
         if look.declared.folder and not applications.named(look.candidates, entry):
             entry = entry.removeprefix(f"{look.declared.folder}.")
-        if named := applications.named(look.candidates, entry):
+        if named := applications.named(look.candidates, entry) or _trusted(look.code, entry, claim.kind, claim.where):
             evidence = Evidence(named.entry, claim.where)
             made = applications.chosen(named, evidence, look.candidates, f"{claim.where} names another")
             return msgspec.structs.replace(_app(made), server_options=claim.options)
@@ -195,6 +226,8 @@ def _django(look: _Looker) -> Choice | None:
     if found is None:
         return None
     named, where = found
+    if is_aside(named.path):
+        return None
     return _app(
         applications.chosen(named, Evidence(named.entry, where), look.candidates, "the Django settings name another")
     )
@@ -217,7 +250,7 @@ def _listener(look: _Looker, listening: Sequence[Listener]) -> Choice:
     others = [k for k in others if k not in pages]
     equal = [k for k in others if _listener_rank(k) == _listener_rank(first)]
     if equal:
-        hinted = [k for k in (first, *equal) if hint(look.tree, k.module.path)]
+        hinted = [k for k in (first, *equal) if hint(look.tree, k.module.path) not in ("", "README.md")]
         if len(hinted) != 1:
             raise scripts.ambiguous("server", [(k.module.path, k.where) for k in (first, *equal)])
         others = [k for k in (first, *others) if k is not hinted[0]]

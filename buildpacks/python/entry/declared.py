@@ -14,6 +14,7 @@ from buildpacks.python.entry import command, procfile
 from buildpacks.python.entry.procfile import Line
 from buildpacks.python.manifest import Manifest
 from s2i.planning.plan import Process
+from s2i.planning.values import WebKind
 from s2i.sources import Notice, Tree
 
 _ENVIRONMENT = ".s2i/environment"
@@ -37,6 +38,7 @@ class Claim(msgspec.Struct, frozen=True):
     where: str
     target: str = ""
     script: str = ""
+    kind: WebKind = "wsgi"  # what the server that it is given to serves
     argv: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
@@ -96,7 +98,9 @@ def _claim(found: command.Command, where: str, text: str) -> Claim:
     if any(mark in text for mark in "$=") or found.folder:
         argv = ("sh", "-c", f"exec {text}" if "&&" not in text else text)
     is_program = text and not found.target and not found.script and found.program not in ("python", *command.SERVERS)
-    return Claim(where, found.target, script, argv if is_program else (), _options(found))
+    is_asgi = found.program in ("uvicorn", "hypercorn", "daphne", "fastapi") or "uvicorn" in " ".join(found.words)
+    kind: WebKind = "asgi" if is_asgi else "wsgi"
+    return Claim(where, found.target, script, kind, argv if is_program else (), _options(found))
 
 
 def _options(found: command.Command) -> tuple[str, ...]:
