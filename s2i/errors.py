@@ -449,6 +449,12 @@ E_ENTRYPOINT = Kind(
     "E_ENTRYPOINT", 4, 'cannot use the entry "{value}": {why}', 'write entry = "package.module:name" or "script.py"'
 )
 E_UNSUPPORTED = Kind("E_UNSUPPORTED", 4, "{what} is not supported", "{fix}")
+E_TEMPLATE = Kind(
+    "E_TEMPLATE",
+    4,
+    "this makes sources and is none itself: the name of {folder} is a placeholder",
+    "make a project from it first, with Cookiecutter or Copier, and give that",
+)
 E_PY_SYNTAX = Kind(
     "E_PY_SYNTAX",
     4,

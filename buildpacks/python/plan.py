@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from buildpacks.python import django, entry, manifest, server, steps, version
-from buildpacks.python.entry import applications, declared, scripts
+from buildpacks.python.entry import applications, declared, library, scripts
 from buildpacks.python.manifest import Manifest
-from s2i.errors import E_NOT_PYTHON
+from s2i.errors import E_NOT_PYTHON, E_TEMPLATE
 from s2i.planning import code, toml
 from s2i.planning.candidates import Framework
 from s2i.planning.code import Code
@@ -43,6 +43,8 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
     """Recognise Python. Raises E_NOT_PYTHON, E_NO_ENTRY, E_AMBIGUOUS, E_PYTHON_VERSION … (exit 4), E_REQ … (exit 3)."""
     if not any(e.path.endswith(".py") for e in tree.files) and not any(m in tree for m in MANIFESTS):
         raise E_NOT_PYTHON(found=_listed(tree))
+    if template := _template(tree):
+        raise E_TEMPLATE(folder=template)
     wished = version.wishes(tree, given)
     wanted = manifest.read(tree)
     fits = version.choose(wished if given.settings.python else (*wished, *wanted.python), offered)
@@ -98,7 +100,9 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
 
 
 def places(tree: Tree) -> tuple[str, ...]:
-    """Return the folders that hold a manifest of Python: each may be a source of its own."""
+    """Return the folders that hold a manifest of Python: each may be a source of its own, unless this is a library."""
+    if library.is_classified(tree):
+        return ()
     found = {e.path.rpartition("/")[0] for e in tree.files if e.path.rpartition("/")[2] in MANIFESTS}
     found = {f for f in found if f and not is_ignored(f"{f}/app.py") and not is_aside(f"{f}/app.py")}
     outermost = {f for f in found if not any(f.startswith(f"{other}/") for other in found)}
@@ -117,14 +121,17 @@ def _frameworks(wanted: Manifest) -> tuple[Framework, ...]:
 
 def _allows(row: Framework, wanted: Manifest) -> bool:
     """Say whether the version of a framework that will be installed is one of the row's."""
-    from packaging.specifiers import SpecifierSet
+    if row.package not in wanted.names:
+        return row.versions.startswith(">")  # nobody holds the newest back
+    from packaging.specifiers import SpecifierSet  # here: most sources never get this far
 
     versions = SpecifierSet(row.versions)
     if locked := wanted.locked.get(row.package):
         return versions.contains(locked)
     asked = wanted.asked.get(row.package)
     allowed = SpecifierSet(asked.spec) if asked else SpecifierSet()
-    newest = next((v for v in ("999", *(f"{n}.999" for n in range(20, -1, -1))) if allowed.contains(v)), "999")
+    tried = ("999", *(f"{major}.999" for major in range(20, -1, -1)), *(part.version for part in allowed))
+    newest = next((v for v in tried if allowed.contains(v)), "999")
     return versions.contains(newest)
 
 
@@ -157,6 +164,11 @@ def _collectstatic() -> Run:
     argv = ("python", "manage.py", "collectstatic", "--noinput")
     env = (("SECRET_KEY", "only-for-collectstatic"),)
     return Run("runtime", "Gather Django's static files, with a key that is used nowhere else", argv, env)
+
+
+def _template(tree: Tree) -> str:
+    """Return a folder whose name is a placeholder: then the source is none yet, but makes some."""
+    return next((e.path.partition("/")[0] for e in tree.files if e.path.startswith(("{{", "[[ "))), "")
 
 
 def _listed(tree: Tree) -> str:

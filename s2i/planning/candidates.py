@@ -30,6 +30,7 @@ class Candidate(msgspec.Struct, frozen=True):
     factory: bool = False
     imported: bool = False  # made elsewhere: this module only imports it
     wraps: str = ""
+    routes: int = 0  # how many modules that hang routes on it are loaded with this one
 
     @property
     def entry(self) -> str:
@@ -52,12 +53,39 @@ def find_in(code: Code, values: Values) -> tuple[Candidate, ...]:
     found = []
     for module in code.modules.values():
         for binding in sorted(module.bindings.values(), key=lambda b: b.line):
-            if binding.name.isascii() and not binding.name.startswith("__"):
+            if binding.name.isascii() and not binding.name.startswith("_"):
                 candidate = _candidate(values, module, binding)
                 found += [candidate] if candidate else []
         found += _star_imported(values, module)
     mounted = set(_mounted(code, values))
-    return tuple(c for c in found if c.origin not in mounted) if mounted else tuple(found)
+    return _with_routes(code, values, [c for c in found if c.origin not in mounted])
+
+
+def _with_routes(code: Code, values: Values, found: list[Candidate]) -> tuple[Candidate, ...]:
+    """Count, where one object has several names, the modules with routes that importing each name brings in."""
+    origins = [c.origin for c in found]
+    if not any(c.imported for c in found if origins.count(c.origin) > 1):
+        return tuple(found)
+    routed: dict[str, set[str]] = {}
+    for module in code.modules.values():
+        for name in {d.rpartition(".")[0] for b in module.bindings.values() for d in b.decorators if "." in d}:
+            app = values.named(name)
+            if isinstance(app, App):
+                routed.setdefault(app.origin, set()).add(module.name)
+    counted = ((c, len(routed.get(c.origin, set()) & _loaded(code, c.module))) for c in found)
+    return tuple(msgspec.structs.replace(c, routes=count) for c, count in counted)
+
+
+def _loaded(code: Code, module: str) -> set[str]:
+    """Return the modules of the source that importing ``module`` loads."""
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in code.modules and name not in seen:
+            seen.add(name)
+            waiting += [name.rpartition(".")[0], *code.modules[name].imported]
+    return seen
 
 
 def _mounted(code: Code, values: Values) -> Iterator[str]:

@@ -6,13 +6,13 @@ has a ``__main__`` guard.
 
 from __future__ import annotations
 
-import ast
 import codecs
 import re
 from typing import Literal
 
 import msgspec
 
+from s2i.planning import syntax
 from s2i.planning.expression import Expression
 
 _COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+).*")
@@ -76,6 +76,9 @@ class Module(msgspec.Struct, frozen=True):
     acts: int = 0  # first line that does something when the file is run
     sites: tuple[Site, ...] = ()
     reads: dict[str, int] = {}  # environment variables by name: the line that reads each
+    imported: frozenset[str] = frozenset()  # the modules that it imports, or imports from, by their dotted names
+    python: str = ""  # the oldest Python that parses it, where that is newer than this one
+    python_line: int = 0
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -96,12 +99,12 @@ def parse(path: str, source: bytes, root: str, name: str, deep: bool = True) -> 
 
     try:
         _check_encoding(source)
-        body = ast.parse(source).body
+        parsed = syntax.parse(source)
     except SyntaxError as error:
         return Broken(path, error.lineno or 1, error.msg or "invalid syntax", _looks_like_python2(error))
     except (ValueError, LookupError, RecursionError, MemoryError) as error:
         return Broken(path, 1, str(error) or "nested too deeply")
-    reader = Reader(path, root, name)
+    reader, body = Reader(path, root, name, parsed), parsed.body
     if b"DJANGO_SETTINGS_MODULE" in source:
         reader.find_settings(body)
     try:

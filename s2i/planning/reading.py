@@ -10,6 +10,7 @@ import msgspec
 
 from s2i.planning.expression import Attribute, Call, Either, Expression, Group, Item, Literal, Name
 from s2i.planning.module import Binding, Form, Module, Site
+from s2i.planning.syntax import Parsed
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]{2,60}", re.ASCII)
@@ -23,7 +24,9 @@ Scope = Mapping[str, Expression]
 class Reader:
     """Reads one module: bindings, imports, the guard, what it does when it is run."""
 
-    def __init__(self, path: str, root: str, name: str) -> None:
+    def __init__(self, path: str, root: str, name: str, parsed: Parsed) -> None:
+        self.parsed = parsed
+        self.imported: set[str] = set()
         self.path, self.root, self.name = path, root, name
         self.package = name if path.endswith("__init__.py") else name.rpartition(".")[0]
         self.bindings: dict[str, Binding] = {}
@@ -46,6 +49,7 @@ class Reader:
         return Module(
             self.path, self.name, self.root, self.bindings, tuple(dict.fromkeys(self.stars)), frozenset(self.imports),
             frozenset(self.words), self.settings, self.guard, self.acts, sites, reads,
+            frozenset(self.imported), self.parsed.python, self.parsed.line,
         )  # fmt: skip
 
     def find_settings(self, body: list[ast.stmt]) -> None:
@@ -91,6 +95,7 @@ class Reader:
     def _import(self, node: ast.Import, into: dict[str, Expression]) -> None:
         for alias in node.names:
             self.imports.add(alias.name.partition(".")[0])
+            self.imported.add(alias.name)
             local = alias.asname or alias.name.partition(".")[0]
             into[local] = Name(alias.name if alias.asname else local)
 
@@ -102,7 +107,9 @@ class Reader:
             package = ".".join([*parts, *([node.module] if node.module else [])])
         else:
             self.imports.add(package.partition(".")[0])
+        self.imported.add(package)
         for alias in node.names:
+            self.imported.add(f"{package}.{alias.name}")
             if alias.name == "*":
                 self.stars.append(package)
                 continue
@@ -144,8 +151,8 @@ class Reader:
             makes=tuple(self._makes(node, local)) if form == "def" else (),
         )  # fmt: skip
 
-    def _locals(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, Expression]:
-        """Return what the names inside a function mean: imported there, or bound there first."""
+    def _locals(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.If) -> dict[str, Expression]:
+        """Return what the names inside a function, or under the main guard, mean: imported there, or bound there."""
         local: dict[str, Expression] = dict(self.aliases)
         bound: set[str] = set()
         for inner in _within(node):
@@ -253,7 +260,7 @@ class Reader:
             node, place, scope = waiting.pop()
             match node:
                 case ast.If() if not place and _is_guard(node):
-                    place = "__main__"
+                    place, scope = "__main__", self._locals(node)
                 case ast.ClassDef(name=name) if place in ("", "__main__"):
                     place = f"{name}."
                 case ast.FunctionDef() | ast.AsyncFunctionDef() if place in ("", "__main__") or place.endswith("."):
@@ -347,8 +354,8 @@ def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
         waiting.extend(reversed(inner))
 
 
-def _within(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
-    """Yield the nodes of a function's body in order, without those of functions defined inside it."""
+def _within(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.If) -> Iterator[ast.AST]:
+    """Yield the nodes of a body in order, without those of functions defined inside it."""
     waiting: list[ast.AST] = list(reversed(function.body))
     while waiting:
         node = waiting.pop()

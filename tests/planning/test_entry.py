@@ -57,9 +57,11 @@ def test_a_function_that_needs_an_argument_is_no_factory(plan_of):
     assert E_NO_ENTRY is refused.value.kind
 
 
-def test_an_object_under_the_main_guard_cannot_be_imported(plan_of):
+def test_an_object_under_the_main_guard_cannot_be_imported_so_the_script_serves_it(plan_of):
     source = "from flask import Flask\nif __name__ == '__main__':\n    app = Flask('a')\n    app.run()\n"
-    assert plan_of({"run.py": source}).kind == "job"
+    plan = plan_of({"run.py": source})
+    assert ("http", "run.py", 5000) == (plan.kind, plan.entry, plan.port)
+    assert ["W_LOOPBACK"] == [w.code for w in plan.warnings if w.code == "W_LOOPBACK"]
 
 
 def test_tests_and_virtual_environments_are_not_looked_at(plan_of, flask):
@@ -132,7 +134,8 @@ def test_the_procfile_decides_when_it_names_an_application_of_the_code(plan_of, 
     plan = plan_of({"requirements.txt": "flask\n", "shop.py": flask, "admin.py": flask, "Procfile": procfile})
     entry = next(d for d in plan.decisions if d.what == "entry")
     assert (entry.value, entry.origin) == ("shop:app", "Procfile:1")
-    assert [w.where for w in plan.warnings if w.code == "W_PROCFILE"] == ["Procfile:2"]
+    assert [w.where for w in plan.warnings if w.code == "W_PROCFILE"] == []
+    assert [("worker", ("python", "work.py"), "Procfile:2")] == [(p.name, p.start, p.origin) for p in plan.processes]
 
 
 def test_django_prefers_what_its_settings_name(plan_of):

@@ -85,10 +85,21 @@ def _groups(candidates: Sequence[Candidate]) -> list[Candidate]:
     return list(best.values())
 
 
-def _name_rank(c: Candidate) -> tuple[bool, ...]:
-    """Rank two names of one object: wsgi.py before the module it imports, the module before who only imports it."""
+def _name_rank(c: Candidate) -> tuple[int, ...]:
+    """Rank two names of one object: wsgi.py before the module it imports, the module before who only imports it.
+
+    Unless who imports it brings in routes that nobody else does.
+    """
     last = c.module.rpartition(".")[2]
-    return (not is_aside(c.path), last in WRAPPERS, not c.imported, not c.factory, last in USUAL_MODULES)
+    return (
+        not is_aside(c.path),
+        last in WRAPPERS,
+        c.routes,
+        _is_public(c),
+        not c.imported,
+        not c.factory,
+        last in USUAL_MODULES,
+    )
 
 
 # How two applications are ranked, most telling first, and what is said of the one that loses by it.
@@ -114,6 +125,11 @@ def _why_not(first: Candidate, other: Candidate, hint: Hint) -> str:
 
 def _depth(c: Candidate) -> int:
     return c.path.removeprefix("src/").count("/")
+
+
+def _is_public(c: Candidate) -> bool:
+    """Say whether a package hands out under its own name what one of its modules makes."""
+    return c.imported and _is_package(c) and c.origin.startswith(f"{c.module}.")
 
 
 def _is_package(c: Candidate) -> bool:

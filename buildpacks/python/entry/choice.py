@@ -62,9 +62,13 @@ def choose(
     """Return what runs. Raises E_AMBIGUOUS, E_ENTRYPOINT, E_NO_ENTRY, E_PY_SYNTAX (exit 4)."""
     values = Values(code, frameworks)
     candidates = find_in(code, values)
+    if library.is_one(tree, manifest) and not given.settings.entry:
+        roots = {module.path: module.root for module in code.modules.values()}
+        candidates = tuple(c for c in candidates if library.owns(tree, c.path, roots[c.path]))
     if given.settings.kind in ("wsgi", "asgi"):
         candidates = tuple(c for c in candidates if c.kind == given.settings.kind)
     serving = Serving(code, values, listeners.table())
+    candidates = (*candidates, *_said_to_a_server(code, serving, candidates))
     look = _Looker(tree, code, given, manifest, candidates, serving, declared)
     made = _chosen(look)
     notices = (*made.notices, *look.declared.notices(made.decision.origin))
@@ -94,16 +98,14 @@ def _from_code(look: _Looker) -> Choice:
     by_path = {k.module.path for k in listening}
     candidates = tuple(c for c in candidates if not _is_part(c, by_path))
     if library.is_one(look.tree, look.manifest):
-        candidates = tuple(c for c in candidates if library.owns(look.tree, c.path))
-        listening = [k for k in listening if library.owns(look.tree, k.module.path) and "/" in k.module.path]
+        listening = [k for k in listening if library.owns(look.tree, k.module.path, k.module.root)]
+        listening = [k for k in listening if "/" in k.module.path]
     if candidates and listening:
         first = max(candidates, key=applications.rank)
         by_itself = [k for k in listening if k.row.package and k.row.name not in ("flask", "dash", first.framework)]
         # An application at the root is served before what listens deeper; else what stands further out wins.
         if by_itself and _listener_rank(by_itself[0])[:2] > (not is_aside(first.path), -first.path.count("/")):
             candidates = ()
-    if not candidates:
-        candidates = _said_to_a_server(look)
     if (best := applications.best(candidates, lambda entry: hint(look.tree, entry))) is not None:
         return _app(best)
     if listening:
@@ -119,10 +121,10 @@ def _is_part(c: Candidate, listening: set[str]) -> bool:
     return c.framework in ("wsgi", "asgi") and c.name not in applications.USUAL_NAMES and c.path in listening
 
 
-def _said_to_a_server(look: _Looker) -> tuple[Candidate, ...]:
+def _said_to_a_server(code: Code, serving: Serving, known: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
     """Return what the code gives to a server by name, though nobody knows what makes it."""
-    found = (_trusted(look.code, entry, "asgi", where) for entry, where in look.serving.targets())
-    return tuple(c for c in found if c)
+    found = (_trusted(code, entry, "asgi", where) for entry, where in serving.targets())
+    return tuple(c for c in found if c and not applications.named(known, c.entry))
 
 
 def _trusted(code: Code, entry: str, kind: WebKind, where: str) -> Candidate | None:

@@ -12,16 +12,22 @@ _CLASSIFIERS = (b"Programming Language ::", b"Development Status ::", b"Intended
 
 def is_one(tree: Tree, manifest: Manifest) -> bool:
     """Say whether a source is made to be published: it can be installed, and is classified for an index."""
-    if not manifest.is_project:
-        return False
+    return manifest.is_project and is_classified(tree)
+
+
+def is_classified(tree: Tree) -> bool:
+    """Say whether a manifest at the root classifies the source for an index of packages."""
     found = (tree.read(path) for path in _MANIFESTS if path in tree)
     return any(word in data for data in found for word in _CLASSIFIERS)
 
 
-def owns(tree: Tree, path: str) -> bool:
-    """Say whether a file belongs to what a library installs: to one of its packages, or to the root."""
-    inner = path.removeprefix("src/")
-    top, slash, rest = inner.partition("/")
-    if is_aside(path) or rest.count("/") > 1:
+def owns(tree: Tree, path: str, root: str) -> bool:
+    """Say whether a file belongs to what a library installs: to one of its packages, or to the root.
+
+    ``root`` is the folder that the file is imported from.
+    """
+    top, slash, rest = path.removeprefix(f"{root}/").partition("/")
+    outer = root.partition("/")[0]
+    if is_aside(path) or rest.count("/") > 1 or (outer and f"{outer}/__init__.py" in tree):
         return False
-    return not slash or f"{top}/__init__.py" in tree or f"src/{top}/__init__.py" in tree
+    return not slash or any(f"{start}{top}/__init__.py" in tree for start in {"", f"{root}/" if root else ""})

@@ -6,7 +6,7 @@ import sys
 
 import msgspec
 
-from buildpacks.python.entry import listeners
+from buildpacks.python.entry import library, listeners
 from buildpacks.python.entry.declared import Declared
 from buildpacks.python.manifest import Manifest
 from s2i.errors import E_AMBIGUOUS, E_NO_ENTRY, S2IError
@@ -81,7 +81,7 @@ def choose(tree: Tree, code: Code, manifest: Manifest, serving: Serving, declare
     # Beside packaging, __main__.py at the root starts the tool from a checkout: it is no more of a job than the rest.
     aside = NOT_SCRIPTS | ({"__main__"} if manifest.is_project else set())
     runnable = [m for m in code.modules.values() if "/" not in m.path and m.name not in aside and _runs(m)]
-    if runnable:
+    if runnable and not library.is_one(tree, manifest):
         return _best(runnable)
     if tools:
         return tools[0]
