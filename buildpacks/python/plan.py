@@ -28,6 +28,7 @@ PORT = 8080
 class Found(Detection, frozen=True, kw_only=True):
     """A Python source, recognised: what runs, what to install, which Python."""
 
+    given: Given
     choice: entry.Choice
     manifest: Manifest
     version: version.Version
@@ -57,6 +58,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         kind=choice.kind,
         framework=choice.framework,
         entry=choice.entry,
+        given=given,
         choice=choice,
         manifest=wanted,
         version=fits,
@@ -75,9 +77,10 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
         text = f"no manifest: {extra[0]} is installed because the code needs it, and nothing else is"
         notices.append(Notice("W_NO_MANIFEST", text, found.choice.decision.origin))
     start, port = found.choice.start, found.choice.port
+    extra += [need for need in found.choice.needs if need not in found.manifest.names]
     if found.choice.app is not None:
-        serving = server.choose(tree, found.manifest, found.choice.app, found.choice.server_options)
-        start, port = serving.start, PORT
+        serving = server.choose(tree, found.given, found.manifest, found.choice.app, found.choice.server_options)
+        start, port = serving.start, found.given.settings.port or PORT
         decisions.append(serving.decision)
         notices += serving.notices
         extra += [serving.needs] if serving.needs else []

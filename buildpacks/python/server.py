@@ -10,10 +10,12 @@ import msgspec
 
 from buildpacks.python.entry.declared import config_lines
 from buildpacks.python.manifest import Manifest
+from s2i.errors import E_CONFIG
 from s2i.planning import toml
 from s2i.planning.candidates import Candidate
 from s2i.planning.evidence import Evidence, decide
 from s2i.planning.plan import Decision
+from s2i.planning.settings import Given
 from s2i.sources import Notice, Tree
 
 _ENTRY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*:[A-Za-z_][A-Za-z0-9_]*(\(\))?")
@@ -54,28 +56,43 @@ class Serving(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
 
 
-def choose(tree: Tree, manifest: Manifest, app: Candidate, options: tuple[str, ...] = ()) -> Serving:
-    """Return how ``app`` is served: by the server that the source declares, else by the one for its kind.
+def choose(tree: Tree, given: Given, manifest: Manifest, app: Candidate, options: tuple[str, ...] = ()) -> Serving:
+    """Return how ``app`` is served: by the server that s2i.toml or the source declares, else by the one for its kind.
 
-    ``options`` are those of the source's own command that hold.
+    ``options`` are those of the source's own command that hold. Raises E_CONFIG for a server of the other kind.
     """
     table = toml.load(Path(__file__).with_name("servers.toml"), _Table).server
     of_kind = [s for s in table if s.kind == app.kind]
-    declared = next((s for s in of_kind if s.name in manifest.asked), None)
+    named = _named(tree, given, of_kind, app)
+    declared = named or next((s for s in of_kind if s.name in manifest.asked), None)
     server = declared or next(s for s in of_kind if s.needs)
-    given = [Evidence(s.needs, f"servers.toml: {app.kind}", "likely", "the source declares its own") for s in of_kind]
-    if declared:
+    why = "s2i.toml names another" if named else "the source declares its own"
+    rules = [Evidence(s.needs, f"servers.toml: {app.kind}", "likely", why) for s in of_kind if s.needs]
+    if named:
+        seen = [Evidence(named.name, given.where(tree, "server")), *rules]
+    elif declared:
         asked = manifest.asked[declared.name]
-        seen = [Evidence(f"{asked.name}{asked.spec}", asked.where), *(e for e in given if e.value)]
+        seen = [Evidence(f"{asked.name}{asked.spec}", asked.where), *rules]
     else:
-        seen = [e for e in given if e.value]
-    present = declared is not None or server.name in manifest.locked
+        seen = rules
+    present = server.name in manifest.names
     return Serving(
         _command(tree, server, app, options),
-        "" if present else server.needs,
+        "" if present else server.needs or server.name,
         decide("server", seen),
         _notices(tree, server),
     )
+
+
+def _named(tree: Tree, given: Given, of_kind: list[Server], app: Candidate) -> Server | None:
+    """Return the server that s2i.toml names."""
+    name = given.settings.server
+    server = next((s for s in of_kind if s.name == name), None)
+    if name and server is None:
+        known = " or ".join(s.name for s in of_kind)
+        why = f"{name} does not serve {app.kind} applications; {known} does"
+        raise E_CONFIG(why=why, where=given.where(tree, "server"))
+    return server
 
 
 def _command(tree: Tree, server: Server, app: Candidate, options: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,7 +11,9 @@ from s2i.errors import E_CONFIG
 from s2i.planning import toml
 from s2i.sources import Tree
 
-_ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\(\))?|[A-Za-z0-9_][A-Za-z0-9._/-]*\.py", re.ASCII)
+_ENTRY = re.compile(
+    r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\(\))?|[A-Za-z0-9_][A-Za-z0-9._/-]*\.(py|ipynb)", re.ASCII
+)
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from s2i.errors import E_AMBIGUOUS, E_ENTRYPOINT, E_NO_ENTRY, S2IError
+from s2i.errors import E_AMBIGUOUS, E_CONFIG, E_ENTRYPOINT, E_NO_ENTRY, S2IError
 
 
 @pytest.mark.parametrize(
@@ -175,3 +175,33 @@ def test_a_module_that_hides_the_server_is_named_and_not_chosen(plan_of, flask):
     shadow = next(w for w in plan.warnings if w.code == "W_SHADOW")
     assert plan.entry == "app:app"
     assert shadow.message == "gunicorn.py, logging.py: hides a module that Python or the server imports; rename it"
+
+
+def test_a_notebook_runs_when_it_is_asked_for(plan_of):
+    plan = plan_of({"requirements.txt": "pandas\n", "report.ipynb": "{}", "s2i.toml": 'entry = "report.ipynb"\n'})
+    assert ("job", ("jupyter", "execute", "report.ipynb")) == (plan.kind, plan.start)
+    assert any({"nbclient", "ipykernel"} <= set(step.argv) for step in plan.steps if hasattr(step, "argv"))
+
+
+def test_the_settings_name_the_server_and_the_port(plan_of, flask):
+    fast = flask.replace("flask", "fastapi").replace("Flask(__name__)", "FastAPI()").replace("Flask", "FastAPI")
+    settings = 'server = "uvicorn"\nport = 9000\n'
+    plan = plan_of({"requirements.txt": "fastapi\n", "app.py": fast, "s2i.toml": settings})
+    assert (9000, "exec uvicorn") == (plan.port, plan.start[-1][:12])
+    assert ("PORT", "9000") in plan.env
+
+
+def test_a_server_of_the_other_kind_is_refused(plan_of, flask):
+    with pytest.raises(S2IError) as refused:
+        plan_of({"requirements.txt": "flask\n", "app.py": flask, "s2i.toml": 'server = "uvicorn"\n'})
+    assert (E_CONFIG, "s2i.toml:1") == (refused.value.kind, refused.value.where)
+
+
+def test_the_settings_give_the_whole_command(plan_of):
+    files = {
+        "requirements.txt": "datasette\n",
+        "x.py": "y = 1\n",
+        "s2i.toml": 'start = ["datasette", "serve", "x.db"]\n',
+    }
+    plan = plan_of(files)
+    assert ("http", ("datasette", "serve", "x.db"), 8080) == (plan.kind, plan.start, plan.port)

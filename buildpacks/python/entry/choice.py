@@ -22,6 +22,7 @@ from s2i.planning.settings import Given
 from s2i.planning.values import Framework, Values
 from s2i.sources import Notice, Tree
 
+NOTEBOOK = ("nbclient", "ipykernel")  # `jupyter execute`, and the kernel that it starts
 # Files that name what a source starts with, in the order in which they are believed.
 _FILE_HINTS = (
     "Dockerfile", "docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml", "render.yaml",
@@ -40,6 +41,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     start: tuple[str, ...] = ()
     port: int | None = None
     root: str = ""  # the folder that the entry is imported from
+    needs: tuple[str, ...] = ()  # what has to be installed to run it, beside what the source asks for
     needs_project: bool = False  # the entry is a console script of the project itself
     processes: tuple[Process, ...] = ()
     server_options: tuple[str, ...] = ()
@@ -158,6 +160,9 @@ def _given(look: _Looker) -> Choice:
         if entry not in look.tree:
             raise E_ENTRYPOINT(value=entry, why="there is no such file", where=where)
         decision = Decision("entry", entry, where)
+        if entry.endswith(".ipynb"):
+            start = ("jupyter", "execute", entry)
+            return Choice(kind="job", framework="notebook", entry=entry, start=start, decision=decision, needs=NOTEBOOK)
         listener = next((k for k in look.serving.listeners() if k.module.path == entry), None)
         if listener and look.given.settings.kind != "job":
             return _served(look, listener, decision)
