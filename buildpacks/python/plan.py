@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from buildpacks.python import django, entry, manifest, procfile, scripts, server, steps, version
-from buildpacks.python.manifest import Manifest
+from buildpacks.python.manifest import Manifest, imports
 from s2i.errors import E_NOT_PYTHON, E_PY_SYNTAX
 from s2i.planning import candidates, code, toml
 from s2i.planning.candidates import Candidate, Framework
@@ -43,7 +43,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         raise E_NOT_PYTHON(found=_listed(tree))
     processes = procfile.read(tree)
     wished = version.wishes(tree, given)
-    wanted = manifest.read(tree)
+    wanted = manifest.read(tree, given)
     fits = version.choose(wished if given.settings.python else (*wished, *wanted.python), offered)
     read = code.read(tree)
     chosen = None
@@ -59,6 +59,8 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         script = scripts.choose(tree, read, given, wanted)
         app, decision, name = None, script.decision, script.path
         kind, framework = "job", "script" if script.path else "environment"
+    started = app.module if app else name.removesuffix(".py").replace("/", ".")
+    wanted = imports.complete(wanted, tree, read, started, _package(framework), whole=framework == "django")
     return Found(
         buildpack="python",
         kind=kind,
@@ -76,11 +78,8 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
 
 def plan(tree: Tree, found: Found) -> BuildPlan:
     """Plan the image of what was found. Pure: all reading is done."""
-    extra, decisions, notices = list(_undeclared(found)), [*found.decisions], [*found.notices]
+    extra, decisions, notices = [*found.manifest.added], [*found.decisions], [*found.notices]
     decisions += [found.manifest.decision, found.version.decision]
-    if extra:
-        text = f"no manifest: {extra[0]} is installed because the code needs it, and nothing else is"
-        notices.append(Notice("W_NO_MANIFEST", text, found.app.where if found.app else ""))
     if found.app is None:
         start, port = scripts.start(found.entry), None
     else:
@@ -130,10 +129,9 @@ def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:
     return tuple(env)
 
 
-def _undeclared(found: Found) -> tuple[str, ...]:
-    """Return the framework's own distribution when there is no manifest at all to name it."""
-    package = next((f.package for f in _frameworks() if f.name == found.framework), "")
-    return (package,) if package and found.manifest.manager == "none" else ()
+def _package(framework: str) -> str:
+    """Return the distribution of a framework, "" for a raw application or a script."""
+    return next((f.package for f in _frameworks() if f.name == framework), "")
 
 
 def _collectstatic() -> Run:

@@ -126,20 +126,6 @@ def test_a_project_whose_version_comes_from_git_is_not_installed(plan_of):
 
 
 @pytest.mark.parametrize(
-    ("files", "what"),
-    [
-        ({"environment.yml": "dependencies: [flask]\n"}, "a conda environment (environment.yml) is not supported"),
-        ({"Pipfile": ""}, "a Pipfile is not supported"),
-        ({"pyproject.toml": "[tool.poetry]\nname = 'a'\n"}, "Poetry's own table is not supported"),
-    ],
-)
-def test_a_manifest_of_another_tool_is_refused_by_name(plan_of, flask, files, what):
-    with pytest.raises(S2IError) as refused:
-        plan_of({"app.py": flask, **files})
-    assert (E_UNSUPPORTED, what) == (refused.value.kind, refused.value.message)
-
-
-@pytest.mark.parametrize(
     "text",
     [
         "[project\n",
