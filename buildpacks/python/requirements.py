@@ -94,9 +94,12 @@ def parse(text: str, where: str) -> Requirement | None:
 def word(text: str, where: str) -> str:
     """Return a requirement as it can stand in a command of a Dockerfile. Raises E_REQ for what cannot, E_REQ_LOCAL."""
     parse(text, where)
-    if not text.isascii() or not text.isprintable() or "\\" in text or "<<" in text:
-        raise E_REQ(value=_shown(text), why=": it has a character that a Dockerfile cannot hold", where=where)
-    return text
+    return _held(text, where)
+
+
+def file_word(path: str, where: str) -> str:
+    """Return the path of a file as it can stand in a command of a Dockerfile. Raises E_REQ for one that cannot."""
+    return _held(f"./{path}" if path.startswith("-") else path, where)
 
 
 def normalise(name: str) -> str:
@@ -128,7 +131,7 @@ class _Reader:
         text = self.tree.text(path)
         is_utf16 = self.tree.read(path).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         if is_utf16 or _BROKEN_LINE.search(text):
-            self.rewrite.append(path)
+            self.rewrite.append(file_word(path, path))
         return text
 
     def _line(self, line: str, where: str, chain: tuple[str, ...], constraints: bool) -> None:
@@ -212,6 +215,12 @@ def _inside(tree: Tree, value: str, including: str, where: str) -> str:
     if path not in tree:
         raise E_REQ(value=_shown(value), why=": no such file in the source", where=where)
     return path
+
+
+def _held(text: str, where: str) -> str:
+    if not text.isascii() or not text.isprintable() or "\\" in text or "<<" in text:
+        raise E_REQ(value=_shown(text), why=": it has a character that a Dockerfile cannot hold", where=where)
+    return text
 
 
 def _split(extras: str | None) -> tuple[str, ...]:

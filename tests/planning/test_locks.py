@@ -230,3 +230,31 @@ def test_a_lock_that_cannot_be_read_is_one_clear_error(plan_of, flask, path, tex
     with pytest.raises(S2IError) as refused:
         plan_of(files)
     assert ("E_TOML", path) == (refused.value.code, refused.value.where.partition(":")[0])
+
+
+def test_an_index_beside_pypi_is_given_to_uv_and_one_with_credentials_is_left_out_and_said(plan_of, flask):
+    urls = (
+        "https://pypi.python.org/simple",
+        "https://pypi.example.com/simple",
+        "https://${TOKEN}@other.example/simple",
+    )
+    sources = "".join(f'[[source]]\nname = "s{n}"\nurl = "{url}"\n' for n, url in enumerate(urls))
+    plan = plan_of({"app.py": flask, "Pipfile": sources + PIPFILE})
+    assert ("--index", "https://pypi.example.com/simple", "flask") == commands(plan)[0][6:9]
+    assert [("W_INDEX", "Pipfile:3")] == [(w.code, w.where) for w in plan.warnings]
+
+
+@pytest.mark.parametrize("name", ["größe.txt", "a\\b.txt"])
+def test_a_file_whose_name_a_dockerfile_cannot_hold_is_refused(plan_of, flask, name):
+    setup = f"setup(install_requires=open({name!r}).read().splitlines())\n"
+    with pytest.raises(S2IError) as refused:
+        plan_of({"app.py": flask, "setup.py": setup, name: "flask\n"})
+    assert "E_REQ" == refused.value.code
+
+
+def test_a_group_with_a_name_that_is_none_never_reaches_a_command(plan_of, flask):
+    project = PEP621 + '[tool.uv]\ndefault-groups = ["-x", "$(id)", "a\\\\b", "lint"]\n'
+    lock = 'version = 1\n[[package]]\nname = "a"\nsource = { virtual = "." }\ndependencies = [{ name = "flask" }]\n'
+    lock += '[package.metadata]\nrequires-dist = [{ name = "flask" }]\n[[package]]\nname = "flask"\nversion = "3.0"\n'
+    plan = plan_of({"app.py": flask, "pyproject.toml": project, "uv.lock": lock})
+    assert ("--no-dev", "--no-group", "lint", "--no-install-project") == commands(plan)[0][3:7]

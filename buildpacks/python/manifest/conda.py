@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from buildpacks.python import requirements, version
-from buildpacks.python.manifest import windows
+from buildpacks.python.manifest import files, windows
 from buildpacks.python.manifest.facts import Manifest, Pyproject
 from s2i.errors import E_UNSUPPORTED
 from s2i.planning.plan import Decision
@@ -52,20 +52,20 @@ def read(tree: Tree, pyproject: Pyproject) -> Manifest:
             wishes = _python(found[2].strip(), item.where)
     parsed = {item.text: requirements.parse(item.text, item.where) for item in pip}
     wanted = [found for found in parsed.values() if found]
-    files = [requirements.read(tree, file) for file in included]
+    listed = [requirements.read(tree, file) for file in included]
     dropped, notices = windows.only(wanted)
     words = [requirements.word(item.text, item.where) for item in pip if parsed[item.text] not in dropped]
     return Manifest(
         manager="conda-pip",
         decision=Decision("manager", "conda-pip", f"{path}:1"),
-        files=tuple(dict.fromkeys(name for file in files for name in file.files)),
-        words=(*words, *(word for name in included for word in ("-r", name))),
-        asked={r.name: r for r in (*wanted, *(r for file in files for r in file.found)) if r not in dropped},
+        files=tuple(dict.fromkeys(name for file in listed for name in file.files)),
+        words=(*words, *(word for name in included for word in ("-r", requirements.file_word(name, path)))),
+        asked={r.name: r for r in (*wanted, *(r for file in listed for r in file.found)) if r not in dropped},
         python=wishes,
-        needs_source=any(file.local for file in files),
+        needs_source=any(file.local or not files.copied_alone(file.files) for file in listed),
         is_project=pyproject.is_project,
         dynamic_version=pyproject.dynamic_version,
-        rewrite=tuple(name for file in files for name in file.rewrite),
+        rewrite=tuple(name for file in listed for name in file.rewrite),
         notices=notices,
     )
 

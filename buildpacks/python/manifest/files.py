@@ -69,7 +69,7 @@ def of(tree: Tree, pyproject: Pyproject, path: str) -> Manifest:
         is_project=pyproject.is_project,
         dynamic_version=pyproject.dynamic_version,
         exact=found.hashed,
-        rewrite=found.files if dropped else found.rewrite,
+        rewrite=tuple(requirements.file_word(f, f) for f in found.files) if dropped else found.rewrite,
         dropped=tuple(sorted(lost)),
         notices=notices,
     )

@@ -56,7 +56,7 @@ def read_locked(tree: Tree, pyproject: Pyproject) -> Manifest:
     return msgspec.structs.replace(
         plain,
         files=(PIPFILE, LOCK),
-        words=_indexes(toml.read(tree, PIPFILE)),
+        words=tables.indexes(tree, PIPFILE, toml.read(tree, PIPFILE).get("source"))[0],
         tool=TOOL,
         locked=versions,
         needs_source=local,
@@ -72,16 +72,17 @@ def read_unlocked(tree: Tree, pyproject: Pyproject) -> Manifest:
     dropped, notices = windows.only(found.found.values())
     lost = {r.name for r in dropped}
     words = tuple(word for word in found.words if normalise(word) not in lost)
+    indexes, left_out = tables.indexes(tree, PIPFILE, table.get("source"))
     return Manifest(
         manager="pipenv",
         decision=Decision("manager", "pipenv", f"{PIPFILE}:1"),
-        words=(*_indexes(table), *words),
+        words=(*indexes, *words),
         asked={name: r for name, r in found.found.items() if name not in lost},
         python=_python(tree, table),
         needs_source=found.local,
         is_project=pyproject.is_project,
         dynamic_version=pyproject.dynamic_version,
-        notices=notices,
+        notices=(*left_out, *notices),
     )
 
 
@@ -100,11 +101,3 @@ def _python(tree: Tree, table: dict[str, Any]) -> tuple[version.Wish, ...]:
         if isinstance(wanted, str) and wanted.strip() not in ("*", ""):
             return (version.specifier(wanted, toml.line_of(tree, PIPFILE, key)),)
     return ()
-
-
-def _indexes(table: dict[str, Any]) -> tuple[str, ...]:
-    """Return the indexes beside PyPI that are plain https:// addresses: others need credentials of their own."""
-    sources = table.get("source", [])
-    urls = [s.get("url") for s in sources if isinstance(s, dict)] if isinstance(sources, list) else []
-    plain = [u for u in urls if isinstance(u, str) and tables.is_index(u) and "pypi." not in u]
-    return tuple(word for url in plain for word in ("--index", url))

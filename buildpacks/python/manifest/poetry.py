@@ -54,7 +54,7 @@ def read_locked(tree: Tree, pyproject: Pyproject) -> Manifest:
     why = facts.unmet(plain.asked, versions) or _changed(tree, lock, pyproject)
     changes: dict[str, Any] = {"decision": Decision("manager", "poetry", f"{LOCK}:1")}
     if why:
-        return msgspec.structs.replace(plain, stale=True, notices=(facts.stale(LOCK, why),), **changes)
+        return msgspec.structs.replace(plain, stale=True, notices=(*plain.notices, facts.stale(LOCK, why)), **changes)
     wanted = pyproject.tool("poetry").get("requires-poetry")
     where = toml.line_of(tree, "pyproject.toml", "requires-poetry")
     spec = tables.pep440(wanted) if isinstance(wanted, str) else TOOL[1]
@@ -87,10 +87,12 @@ def read_unlocked(tree: Tree, pyproject: Pyproject) -> Manifest:
         asked = Asked((*_words(kept, where), *extra.words), listed | extra.found, extra.local)
     else:
         asked = tables.read(tree, "pyproject.toml", own, "poetry")
+    indexes, notices = tables.indexes(tree, "pyproject.toml", table.get("source"))
     return Manifest(
         manager="poetry",
+        notices=notices,
         decision=Decision("manager", "poetry", toml.line_of(tree, "pyproject.toml", "[tool.poetry")),
-        words=(*_indexes(table), *asked.words),
+        words=(*indexes, *asked.words),
         groups=groups,
         asked=asked.found,
         scripts=_scripts(table) | (project.scripts if project else {}),
@@ -123,12 +125,6 @@ def _scripts(table: dict[str, Any]) -> dict[str, str]:
     found = section(table, "scripts")
     named = {k: v.get("reference") if isinstance(v, dict) else v for k, v in found.items()}
     return {name: value for name, value in named.items() if isinstance(value, str)}
-
-
-def _indexes(table: dict[str, Any]) -> tuple[str, ...]:
-    sources = table.get("source", [])
-    urls = [s.get("url") for s in sources if isinstance(s, dict)] if isinstance(sources, list) else []
-    return tuple(word for url in urls if isinstance(url, str) and tables.is_index(url) for word in ("--index", url))
 
 
 def _reached(lock: _Lock, asked: dict[str, Requirement]) -> dict[str, str]:

@@ -71,7 +71,7 @@ def _listed(tree: Tree, pyproject: Pyproject, named: tuple[Requirements, ...]) -
     from msgspec.structs import replace
 
     paths = tuple(found.files[0] for found in named)
-    words = tuple(word for path in paths for word in ("-r", path))
+    words = tuple(word for path in paths for word in ("-r", requirements.file_word(path, PATH)))
     asked = {r.name: r for found in named for r in found.found}
     all_files = tuple(dict.fromkeys(path for found in named for path in found.files))
     return replace(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import posixpath
 import re
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from buildpacks.python import requirements, version
-from buildpacks.python.manifest import facts, setup_py, windows
+from buildpacks.python.manifest import facts, files, setup_py, windows
 from buildpacks.python.manifest.facts import Manifest, Pyproject
 from buildpacks.python.manifest.setup_py import UNKNOWN, Lines
 from buildpacks.python.manifest.uvlock import uv_wanted
@@ -71,9 +70,9 @@ def _manifest(tree: Tree, pyproject: Pyproject, path: Literal["setup.py", "setup
         return msgspec.structs.replace(
             found,
             files=tuple(dict.fromkeys(file for one in named for file in one.files)),
-            words=tuple(word for file in said.files for word in ("-r", file)),
+            words=tuple(word for file in said.files for word in ("-r", requirements.file_word(file, path))),
             asked={r.name: r for one in named for r in one.found},
-            needs_source=any(one.local for one in named),
+            needs_source=any(one.local or not files.copied_alone(one.files) for one in named),
             rewrite=tuple(file for one in named for file in one.rewrite),
         )
     if said.texts is None:
@@ -124,6 +123,8 @@ def _of_py(tree: Tree) -> _Said:
 
 
 def _of_cfg(tree: Tree) -> _Said:
+    import configparser  # here: most sources have no setup.cfg
+
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(tree.text(CFG))

@@ -13,7 +13,7 @@ from buildpacks.python import requirements
 from buildpacks.python.requirements import Requirement, normalise
 from s2i.errors import E_PATH_ESCAPE, E_TOML
 from s2i.planning import toml
-from s2i.sources import Tree
+from s2i.sources import Notice, Tree
 
 Dialect = Literal["poetry", "pipenv"]
 # Keys of Pipenv that are markers by themselves: sys_platform = "== 'linux'".
@@ -24,6 +24,7 @@ _MARKERS = frozenset(
     }
 )  # fmt: skip
 _INDEX = re.compile(r"https://[A-Za-z0-9._~:/-]+", re.ASCII)
+_PYPI = re.compile(r"https?://pypi(?:\.python)?\.org/.*", re.ASCII)  # its old name answers no more everywhere
 _CARET = re.compile(r"([\^~])\s*(\d+(?:\.\d+)*)([A-Za-z0-9.+-]*)", re.ASCII)
 _BARE = re.compile(r"\d[0-9A-Za-z.+!-]*(?:\.\*)?", re.ASCII)
 
@@ -87,9 +88,20 @@ def _clause(part: str) -> str:
     return f">={release}{rest},<{'.'.join(map(str, upper))}"
 
 
-def is_index(url: str) -> bool:
-    """Say whether an address is a plain https:// one, without credentials or anything that is not an address."""
-    return bool(_INDEX.fullmatch(url))
+def indexes(tree: Tree, path: str, sources: object) -> tuple[tuple[str, ...], tuple[Notice, ...]]:
+    """Return the words for uv that name the indexes beside PyPI, and a notice for each that cannot be given."""
+    words: list[str] = []
+    notices: list[Notice] = []
+    for source in sources if isinstance(sources, list) else ():
+        url = source.get("url") if isinstance(source, dict) else None
+        if not isinstance(url, str) or _PYPI.fullmatch(url):
+            continue
+        if _INDEX.fullmatch(url):
+            words += ["--index", url]
+        else:
+            text = "an index is left out: its address is no plain https:// one, without credentials and variables"
+            notices.append(Notice("W_INDEX", text, toml.line_of(tree, path, "url")))
+    return tuple(words), tuple(notices)
 
 
 def _own(file: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ from s2i.planning.plan import Decision
 from s2i.sources import Tree
 
 PATH = "uv.lock"
+_GROUP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 
 
 class _Source(msgspec.Struct, frozen=True):
@@ -112,9 +114,10 @@ def _kept_out(pyproject: Pyproject) -> Iterable[str]:
     """Yield the groups that uv installs by default and a running application does not need."""
     groups = pyproject.tool("uv").get("default-groups", [])
     if isinstance(groups, list):
-        yield from (g for g in groups if isinstance(g, str) and g != "dev" and g not in facts.RUNTIME_GROUPS)
-    elif groups == "all":
-        yield from (g for g in facts.section(pyproject.table, "dependency-groups") if g not in facts.RUNTIME_GROUPS)
+        listed = [g for g in groups if isinstance(g, str)]
+    else:
+        listed = list(facts.section(pyproject.table, "dependency-groups")) if groups == "all" else []
+    yield from (g for g in listed if _GROUP.fullmatch(g) and g not in ("dev", *facts.RUNTIME_GROUPS))
 
 
 def _locked(lock: _Lock, roots: list[_Package]) -> dict[str, str]:
