@@ -8,7 +8,7 @@ import msgspec
 
 from buildpacks.python import django, entry, manifest, server, steps, version
 from buildpacks.python.entry import applications, declared, library, scripts
-from buildpacks.python.manifest import Manifest
+from buildpacks.python.manifest import Manifest, imports
 from s2i.errors import E_NOT_PYTHON, E_TEMPLATE
 from s2i.planning import code, toml
 from s2i.planning.candidates import Framework
@@ -47,12 +47,15 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
     if template := _template(tree):
         raise E_TEMPLATE(folder=template)
     wished = version.wishes(tree, given)
-    wanted = manifest.read(tree)
+    wanted = manifest.read(tree, given)
     fits = version.choose(wished if given.settings.python else (*wished, *wanted.python), offered)
     claims = declared.read(tree, wanted)
     read = code.read(tree, (claims.folder,) if claims.folder else ())
-    choice = entry.choose(tree, read, given, wanted, claims, _frameworks(wanted))
+    frameworks = _frameworks(wanted)
+    choice = entry.choose(tree, read, given, wanted, claims, frameworks)
     decision = choice.decision
+    package = _package(choice, frameworks)
+    wanted = imports.complete(wanted, tree, read, choice.module, package, whole=choice.framework == "django")
     return Found(
         buildpack="python",
         kind=choice.kind,
@@ -71,11 +74,8 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
 
 def plan(tree: Tree, found: Found) -> BuildPlan:
     """Plan the image of what was found. Pure: all reading is done."""
-    extra, decisions, notices = list(_undeclared(found)), [*found.decisions], [*found.notices]
+    extra, decisions, notices = [*found.manifest.added], [*found.decisions], [*found.notices]
     decisions += [found.manifest.decision, found.version.decision]
-    if extra:
-        text = f"no manifest: {extra[0]} is installed because the code needs it, and nothing else is"
-        notices.append(Notice("W_NO_MANIFEST", text, found.choice.decision.origin))
     start, port = found.choice.start, found.choice.port
     extra += [need for need in found.choice.needs if need not in found.manifest.names]
     if found.choice.app is not None:
@@ -157,10 +157,9 @@ def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:
     return tuple(env)
 
 
-def _undeclared(found: Found) -> tuple[str, ...]:
-    """Return the framework's own distribution when there is no manifest at all to name it."""
-    package = next((f.package for f in _frameworks(found.manifest) if f.name == found.framework), "")
-    return (package,) if package and found.manifest.manager == "none" else ()
+def _package(choice: entry.Choice, frameworks: tuple[Framework, ...]) -> str:
+    """Return the distribution of a framework, "" for a raw application or a script."""
+    return choice.package or next((f.package for f in frameworks if f.name == choice.framework), "")
 
 
 def _collectstatic() -> Run:

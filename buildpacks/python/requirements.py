@@ -24,23 +24,30 @@ DEEPEST = 20
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _CLAUSE = r"\s*(?:===|~=|==|!=|<=|>=|<|>)\s*[A-Za-z0-9._*+!-]+\s*"
 _REQUIREMENT = re.compile(
-    rf"({_NAME})\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*\(?((?:{_CLAUSE})(?:,{_CLAUSE})*,?)?\)?\s*(?:;(.*))?", re.ASCII
+    rf"({_NAME})\s*(?:\[([A-Za-z0-9._,\s-]*)\])?\s*\(?((?:{_CLAUSE})(?:,{_CLAUSE})*,?)?\)?\s*(?:;(.*))?", re.ASCII
 )
-_AT_URL = re.compile(rf"({_NAME})\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*@\s*(\S+)\s*(?:\s;(.*))?", re.ASCII)
+_AT_URL = re.compile(rf"({_NAME})\s*(?:\[([A-Za-z0-9._,\s-]*)\])?\s*@\s*(\S+)\s*(?:\s;(.*))?", re.ASCII)
 _URL = re.compile(r"(git\+https|git\+ssh|https)://[A-Za-z0-9._~:/?#\[\]@!&'()*+,;=%-]+", re.ASCII)
 _LONG = re.compile(r"(--[A-Za-z][A-Za-z-]*)(?:[\s=]\s*(.*))?")
 _BROKEN_LINE = re.compile(r"^[^#\n]*\\\r?\n(?!\s*--hash)", re.MULTILINE)
 _HASH = re.compile(r"\s--hash[= ]\s*[a-z0-9]+:[0-9a-f]+")
-_QUIET = frozenset({"--pre", "--require-hashes", "--prefer-binary", "--no-binary", "--only-binary"})
+_QUIET = frozenset({"--pre", "--require-hashes", "--prefer-binary", "--no-binary", "--only-binary", "--no-index"})
 _INDEX = frozenset({"-i", "--index-url", "--extra-index-url"})
+_LINKS = frozenset({"-f", "--find-links"})
+_EXACT = re.compile(r"={2,3}[^*,]+")
 
 
 class Requirement(msgspec.Struct, frozen=True):
-    """One distribution that is asked for: the normalised ``name``, ``spec`` (">=3,<4"; "" for any), ``file:line``."""
+    """One distribution that is asked for: the normalised ``name``, ``spec`` (">=3,<4"; "" for any), ``file:line``.
+
+    ``marker`` says on which platforms ("sys_platform == 'win32'"), "" for all.
+    """
 
     name: str
     spec: str
     where: str
+    extras: tuple[str, ...] = ()
+    marker: str = ""
 
 
 class Requirements(msgspec.Struct, frozen=True):
@@ -56,6 +63,11 @@ class Requirements(msgspec.Struct, frozen=True):
     hashed: bool = False
     rewrite: tuple[str, ...] = ()
 
+    @property
+    def pinned(self) -> bool:
+        """Whether it names one exact version of each distribution, as `pip freeze` does."""
+        return bool(self.found) and all(_EXACT.fullmatch(r.spec) for r in self.found)
+
 
 def read(tree: Tree, path: str) -> Requirements:
     """Read a requirements file and its -r and -c closure. Raises E_REQ… and what Tree.read raises (exit 3)."""
@@ -67,15 +79,27 @@ def read(tree: Tree, path: str) -> Requirements:
 def parse(text: str, where: str) -> Requirement | None:
     """Parse one PEP 508 requirement; None when it is a URL. Raises E_REQ, E_REQ_LOCAL."""
     if match := _REQUIREMENT.fullmatch(text):
-        name, spec, marker = match.groups()
+        name, extras, spec, marker = match.groups()
         _check_marker(marker, text, where)
-        return Requirement(normalise(name), re.sub(r"\s+", "", spec or "").rstrip(","), where)
+        spec = re.sub(r"\s+", "", spec or "").rstrip(",")
+        return Requirement(normalise(name), spec, where, _split(extras), (marker or "").strip())
     if match := _AT_URL.fullmatch(text):
-        name, url, marker = match.groups()
+        name, extras, url, marker = match.groups()
         _check_marker(marker, text, where)
         _check_url(url, where)
-        return Requirement(normalise(name), "", where)
+        return Requirement(normalise(name), "", where, _split(extras), (marker or "").strip())
     raise E_REQ(value=_shown(text), why="", where=where)
+
+
+def word(text: str, where: str) -> str:
+    """Return a requirement as it can stand in a command of a Dockerfile. Raises E_REQ for what cannot, E_REQ_LOCAL."""
+    parse(text, where)
+    return _held(text, where)
+
+
+def file_word(path: str, where: str) -> str:
+    """Return the path of a file as it can stand in a command of a Dockerfile. Raises E_REQ for one that cannot."""
+    return _held(f"./{path}" if path.startswith("-") else path, where)
 
 
 def normalise(name: str) -> str:
@@ -107,7 +131,7 @@ class _Reader:
         text = self.tree.text(path)
         is_utf16 = self.tree.read(path).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         if is_utf16 or _BROKEN_LINE.search(text):
-            self.rewrite.append(path)
+            self.rewrite.append(file_word(path, path))
         return text
 
     def _line(self, line: str, where: str, chain: tuple[str, ...], constraints: bool) -> None:
@@ -136,10 +160,19 @@ class _Reader:
         elif option in _INDEX:
             if not _URL.fullmatch(value) or not value.startswith("https://") or "@" in value:
                 raise E_REQ_OPTION(option=option, why=": this index is not a plain https:// address", where=where)
+        elif option in _LINKS:
+            self._links(option, value.strip("\"'"), where)
         elif option == "--require-hashes":
             self.hashed = True
         elif option not in _QUIET:
             raise E_REQ_OPTION(option=_shown(option), why="", where=where)
+
+    def _links(self, option: str, value: str, where: str) -> None:
+        """Accept a page or a folder of wheels. Of a folder, the source is needed."""
+        if "://" not in value:
+            self._local(value, where)
+        elif not _URL.fullmatch(value) or not value.startswith("https://") or "@" in value:
+            raise E_REQ_OPTION(option=option, why=": this page is not a plain https:// address", where=where)
 
     def _local(self, value: str, where: str) -> None:
         """Accept a folder or a wheel of the source: its files are then needed for the installation."""
@@ -182,6 +215,16 @@ def _inside(tree: Tree, value: str, including: str, where: str) -> str:
     if path not in tree:
         raise E_REQ(value=_shown(value), why=": no such file in the source", where=where)
     return path
+
+
+def _held(text: str, where: str) -> str:
+    if not text.isascii() or not text.isprintable() or "\\" in text or "<<" in text:
+        raise E_REQ(value=_shown(text), why=": it has a character that a Dockerfile cannot hold", where=where)
+    return text
+
+
+def _split(extras: str | None) -> tuple[str, ...]:
+    return tuple(normalise(extra.strip()) for extra in (extras or "").split(",") if extra.strip())
 
 
 def _check_url(url: str, where: str) -> None:

@@ -6,25 +6,28 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from buildpacks.python import install
+from buildpacks.python.install import PIP_CACHE, TRUST, UV
 from buildpacks.python.manifest import Manifest
-from s2i.planning.plan import Base, Copy, Mount, Run, Step
+from s2i.planning.plan import Base, Copy, Run, Step
 
-VENV = "/opt/venv"
+VENV = install.VENV
 APP = "/app"  # in both stages: what is installed as editable points here
-CA = "/etc/ssl/certs/ca-certificates.crt"
-UV = "uv>=0.8,<1"
-# The machine's own CA bundle, when the build is given one, lies over the base's: no tool has to be told.
-TRUST = Mount("secret", CA, id="ca")
-UV_CACHE = Mount("cache", "/root/.cache/uv", id="s2i-uv")
-PIP_CACHE = Mount("cache", "/root/.cache/pip", id="s2i-pip")
 _SIMPLE = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _COMPILE = 'import compileall; compileall.compile_dir("/app", quiet=2)'
 # Requirements as uv reads them: UTF-8, each on one line. (No backslash may stand in a Dockerfile's words.)
-_REWRITE = (
+_READ = (
     "import pathlib, sys; utf16 = (bytes([255, 254]), bytes([254, 255])); "
     'read = lambda data: data.decode("utf-16" if data.startswith(utf16) else "utf-8-sig"); '
     'join = lambda text: text.replace(chr(13), "").replace(chr(92) + chr(10), ""); '
-    "[path.write_text(join(read(path.read_bytes()))) for path in map(pathlib.Path, sys.argv[1:])]"
+)
+_REWRITE = _READ + "[path.write_text(join(read(path.read_bytes()))) for path in map(pathlib.Path, sys.argv[1:])]"
+# The same, without the distributions that the first word names, with a comma between.
+_DROP = (
+    "import re; " + _READ + 'out = sys.argv[1].split(","); '
+    'name = lambda line: re.sub("[-_.]+", "-", re.split("[^A-Za-z0-9._-]", line.strip())[0]).lower(); '
+    "keep = lambda text: chr(10).join(line for line in text.split(chr(10)) if name(line) not in out); "
+    "[path.write_text(keep(join(read(path.read_bytes())))) for path in map(pathlib.Path, sys.argv[2:])]"
 )
 
 
@@ -36,12 +39,24 @@ def plan(base: Base, manifest: Manifest, extra: tuple[str, ...], install_project
         steps.append(Copy("build", "Copy the source: its dependencies are among its folders", (".",), f"{APP}/"))
     else:
         steps += _copies(manifest.files)
-    steps += _dependencies(manifest, extra)
+    steps += _rewrite(manifest)
+    steps += install.dependencies(manifest, base, extra)
     if install_project and not manifest.builds_project:
         if not manifest.needs_source:
             steps.append(Copy("build", "Copy the source, to install the project itself", (".",), f"{APP}/"))
-        steps.append(_uv_pip("Install the project itself: its package stands under src/", ("--no-deps", ".")))
+        why = "Install the project itself: its package stands under src/"
+        steps.append(install.pip(manifest, why, ("--no-deps", ".")))
     return (*steps, *_runtime())
+
+
+def _rewrite(manifest: Manifest) -> Iterator[Step]:
+    python = f"{VENV}/bin/python"
+    if manifest.dropped:
+        names = ",".join(manifest.dropped)
+        yield Run("build", "Leave out what only Windows has", (python, "-c", _DROP, names, *manifest.rewrite))
+    elif manifest.rewrite:
+        why = "Rewrite what pip reads and uv does not: UTF-16, a requirement over two lines"
+        yield Run("build", why, (python, "-c", _REWRITE, *manifest.rewrite))
 
 
 def _environment(base: Base, needs_uv: bool) -> Iterator[Step]:
@@ -71,41 +86,6 @@ def _named(paths: list[str]) -> str:
     """Name one or two files; more are "the manifests", as are names that a comment of a Dockerfile cannot hold."""
     names = [posixpath.basename(path) for path in paths]
     return " and ".join(names) if len(names) <= 2 and all(map(_SIMPLE.fullmatch, names)) else "the manifests"
-
-
-def _dependencies(manifest: Manifest, extra: tuple[str, ...]) -> Iterator[Step]:
-    if manifest.rewrite:
-        why = "Rewrite what pip reads and uv does not: UTF-16, a requirement over two lines"
-        yield Run("build", why, (f"{VENV}/bin/python", "-c", _REWRITE, *manifest.rewrite))
-    match manifest.manager:
-        case "uv":
-            yield _uv_sync(manifest.stale)
-        case "requirements.txt" if manifest.hashed:
-            yield _uv_pip("Install exactly what requirements.txt pins by hash", ("-r", "requirements.txt"))
-        case "requirements.txt":
-            yield _uv_pip("Install the dependencies", ("-r", "requirements.txt", *extra))
-            return
-        case "pyproject" | "setup.py" if manifest.builds_project:
-            yield _uv_pip("Install the project: only its build can say what it depends on", (".", *extra))
-            return
-        case "pyproject":
-            yield _uv_pip("Install the dependencies", ("-r", "pyproject.toml", *extra))
-            return
-    if extra:
-        yield _uv_pip("Install what the source needs and does not declare", extra)
-
-
-def _uv_sync(stale: bool) -> Run:
-    frozen = () if stale else ("--frozen",)
-    argv = ("uv", "sync", *frozen, "--no-dev", "--no-install-project", "--compile-bytecode", "--no-python-downloads")
-    why = "Resolve and install: the lock is out of date" if stale else "Install exactly what uv.lock holds"
-    env = (("UV_PROJECT_ENVIRONMENT", VENV), ("UV_LINK_MODE", "copy"), ("SSL_CERT_FILE", CA))
-    return Run("build", why, argv, env, (UV_CACHE, TRUST))
-
-
-def _uv_pip(why: str, what: tuple[str, ...]) -> Run:
-    argv = ("uv", "pip", "install", "--python", f"{VENV}/bin/python", "--compile-bytecode", *what)
-    return Run("build", why, argv, (("UV_LINK_MODE", "copy"), ("SSL_CERT_FILE", CA)), (UV_CACHE, TRUST))
 
 
 def _runtime() -> Iterator[Step]:

@@ -126,20 +126,6 @@ def test_a_project_whose_version_comes_from_git_is_not_installed(plan_of):
 
 
 @pytest.mark.parametrize(
-    ("files", "what"),
-    [
-        ({"environment.yml": "dependencies: [flask]\n"}, "a conda environment (environment.yml) is not supported"),
-        ({"Pipfile": ""}, "a Pipfile is not supported"),
-        ({"pyproject.toml": "[tool.poetry]\nname = 'a'\n"}, "Poetry's own table is not supported"),
-    ],
-)
-def test_a_manifest_of_another_tool_is_refused_by_name(plan_of, flask, files, what):
-    with pytest.raises(S2IError) as refused:
-        plan_of({"app.py": flask, **files})
-    assert (E_UNSUPPORTED, what) == (refused.value.kind, refused.value.message)
-
-
-@pytest.mark.parametrize(
     "text",
     [
         "[project\n",
@@ -155,3 +141,82 @@ def test_bad_toml_is_one_clear_error(plan_of, flask, text):
     with pytest.raises(S2IError) as refused:
         plan_of({"app.py": flask, "pyproject.toml": text})
     assert E_TOML is refused.value.kind
+
+
+def uv(plan):
+    return next(s.argv for s in plan.steps if isinstance(s, Run) and "sync" in s.argv)
+
+
+def test_the_uv_that_the_project_requires_installs(plan_of):
+    project = '[project]\nname = "a"\ndependencies = ["starlette"]\n[tool.uv]\nrequired-version = ">=0.6, <0.7"\n'
+    plan = plan_of({"app.py": ASGI, "pyproject.toml": project, "uv.lock": LOCK})
+    runs = [s.argv for s in plan.steps if isinstance(s, Run) and s.stage == "build"][1:]
+    assert {("uv", "tool", "run", "--from", "uv>=0.6,<0.7", "uv")} == {argv[:6] for argv in runs}
+
+
+def test_a_required_version_that_is_none_is_refused(plan_of):
+    project = '[project]\nname = "a"\n[tool.uv]\nrequired-version = "$(id)"\n'
+    with pytest.raises(S2IError) as refused:
+        plan_of({"app.py": ASGI, "pyproject.toml": project})
+    assert (E_TOML, "pyproject.toml:4") == (refused.value.kind, refused.value.where)
+
+
+WORKSPACE = '[tool.uv.workspace]\nmembers = ["lib"]\n'
+
+
+def test_the_members_of_a_workspace_need_the_source(plan_of):
+    project = '[project]\nname = "a"\ndependencies = ["starlette"]\n' + WORKSPACE
+    lock = LOCK + '\n[[package]]\nname = "lib"\nversion = "1"\nsource = { editable = "lib" }\n'
+    plan = plan_of({"app.py": ASGI, "pyproject.toml": project, "uv.lock": lock, "lib/pyproject.toml": ""})
+    assert [(".",)] == [s.sources for s in plan.steps if isinstance(s, Copy) and s.stage == "build"]
+
+
+def test_a_workspace_whose_root_is_no_project_installs_all_members(plan_of):
+    lock = 'version = 1\n[[package]]\nname = "web"\nsource = { virtual = "web" }\ndependencies = [{ name = "starlette" }]\n'
+    lock += '[[package]]\nname = "starlette"\nversion = "0.40"\n'
+    member = '[project]\nname = "web"\ndependencies = ["starlette"]\n'
+    plan = plan_of({"app.py": ASGI, "pyproject.toml": WORKSPACE, "uv.lock": lock, "web/pyproject.toml": member})
+    assert ("uv", True) == (plan.manager, "--all-packages" in uv(plan))
+
+
+def test_a_member_whose_workspace_lies_above_is_refused_in_words(plan_of):
+    project = '[project]\nname = "a"\ndependencies = ["lib"]\n[tool.uv.sources]\nlib = { workspace = true }\n'
+    with pytest.raises(S2IError) as refused:
+        plan_of({"app.py": ASGI, "pyproject.toml": project})
+    assert E_UNSUPPORTED is refused.value.kind
+    assert "pyproject.toml:5" == refused.value.where
+
+
+def test_a_path_of_uv_that_leads_out_is_refused(plan_of):
+    project = '[project]\nname = "a"\ndependencies = ["lib"]\n[tool.uv.sources]\nlib = { path = "../lib" }\n'
+    with pytest.raises(S2IError) as refused:
+        plan_of({"app.py": ASGI, "pyproject.toml": project})
+    assert "E_PATH_ESCAPE" == refused.value.code
+
+
+def test_groups_that_uv_installs_by_default_are_left_out(plan_of):
+    project = (
+        '[project]\nname = "a"\ndependencies = ["starlette"]\n[tool.uv]\ndefault-groups = ["dev", "lint", "prod"]\n'
+    )
+    plan = plan_of({"app.py": ASGI, "pyproject.toml": project, "uv.lock": LOCK})
+    assert ("--no-dev", "--no-group", "lint", "--no-install-project") == uv(plan)[3:7]
+
+
+@pytest.mark.parametrize(
+    ("project", "reason"),
+    [
+        ('name = "b"\ndependencies = ["starlette"]\n', "it was made for a project called a"),
+        ('name = "a"\nrequires-python = ">=3.12"\ndependencies = ["starlette"]\n', 'it was made for Python ">=3.11"'),
+        ('name = "a"\ndependencies = ["starlette>=1"]\n', "it has starlette 0.40, asked for is >=1"),
+        ('name = "a"\ndependencies = ["starlette", "httpx"]\n', "it was made for other dependencies (httpx)"),
+    ],
+)
+def test_what_makes_a_lock_of_uv_out_of_date_is_said(plan_of, project, reason):
+    plan = plan_of({"app.py": ASGI, "pyproject.toml": f"[project]\n{project}", "uv.lock": LOCK})
+    expected = f"uv.lock is out of date: {reason}. The dependencies are resolved again"
+    assert [expected] == [w.message for w in plan.warnings]
+
+
+def test_a_project_in_a_folder_of_wheels_needs_the_source(plan_of, flask):
+    files = {"app.py": flask, "requirements.txt": "--find-links wheels\nflask\n", "wheels/x.whl": ""}
+    assert [(".",)] == [s.sources for s in plan_of(files).steps if isinstance(s, Copy) and s.stage == "build"]

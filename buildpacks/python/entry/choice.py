@@ -40,12 +40,18 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     app: Candidate | None = None
     start: tuple[str, ...] = ()
     port: int | None = None
+    package: str = ""  # the distribution that serves by itself
     root: str = ""  # the folder that the entry is imported from
     needs: tuple[str, ...] = ()  # what has to be installed to run it, beside what the source asks for
     needs_project: bool = False  # the entry is a console script of the project itself
     processes: tuple[Process, ...] = ()
     server_options: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """The dotted name of the module that is loaded first."""
+        return self.app.module if self.app else self.entry.removesuffix(".py").replace("/", ".")
 
 
 class _Looker(msgspec.Struct, frozen=True):
@@ -267,36 +273,35 @@ def _listener(look: _Looker, listening: Sequence[Listener]) -> Choice:
     return _served(look, first, decide("entry", seen))
 
 
-def _served(look: _Looker, listener: Listener, decision: Decision) -> Choice:
-    start = listeners.start(look.code, listener)
-    port = look.given.settings.port or start.port
+def _served(look: _Looker, listener: Listener, decision: Decision, console: str = "") -> Choice:
+    """Return the choice of what serves by itself: a script, or the ``console`` script of the project."""
+    start = listeners.start(look.code, listener, (console,) if console else ())
     return Choice(
-        kind="http", framework=listener.row.name, entry=listener.module.path, start=start.command, port=port,
-        decision=decision, notices=start.notices,
-    )  # fmt: skip
+        kind="http",
+        framework=listener.row.name,
+        package=listener.row.package,
+        entry=console or listener.module.path,
+        start=start.command,
+        port=look.given.settings.port or start.port,
+        decision=decision,
+        needs_project=bool(console),
+        notices=start.notices,
+    )
 
 
 def _script(look: _Looker) -> Choice:
     """Return the console script or the script that is run once, or that serves after all."""
     found = scripts.choose(look.tree, look.code, look.manifest, look.serving, look.declared)
-    if found.listener is not None:
-        served = _served_by_console(look, found)
-        if served:
-            return served
+    if found.listener is not None and look.given.settings.kind != "job":
+        return _served(look, found.listener, found.decision, found.path)
     return Choice(
-        kind="job", framework=found.framework, entry=found.path, start=found.command, decision=found.decision,
+        kind="job",
+        framework=found.framework,
+        entry=found.path,
+        start=found.command,
+        decision=found.decision,
         needs_project=found.console,
-    )  # fmt: skip
-
-
-def _served_by_console(look: _Looker, found: scripts.Script) -> Choice | None:
-    if found.listener is None:
-        return None
-    start = listeners.start(look.code, found.listener, found.command)
-    return Choice(
-        kind="http", framework=found.listener.row.name, entry=found.path, start=start.command, port=start.port,
-        decision=found.decision, needs_project=found.console, notices=start.notices,
-    )  # fmt: skip
+    )
 
 
 def _refuse_broken(look: _Looker) -> None:
