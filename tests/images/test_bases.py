@@ -164,6 +164,12 @@ def test_the_sources_of_a_release_carry_its_security_updates() -> None:
 def test_the_call_that_makes_a_runtime_base() -> None:
     options = ("--variant=extract",)
     assert debian.command(TRIXIE, "runtime", options, Path("/scratch/root.tar"), ('Acquire::Check-Date "false";',)) == (
+        "unshare",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
         "mmdebstrap",
         "--variant=extract",
         '--aptopt=Acquire::Check-Date "false";',
@@ -204,6 +210,22 @@ def test_only_settings_of_apt_that_are_set_are_handed_on(monkeypatch: pytest.Mon
         'Acquire::http::Proxy "http://proxy.example:3128";',
         'Acquire::Check-Valid-Until "false";',
     )
+
+
+def test_mmdebstrap_is_run_by_the_systems_own_python_wherever_the_source_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    inherited = {"HOME": "/root", "PATH": "/root/.pyenv/shims:/usr/bin", "PYTHONPATH": "/x", "PYENV_VERSION": "3.8.18"}
+    assert debian._environment(inherited) == {"HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    monkeypatch.setattr(debian, "_apt_settings", tuple)
+    seen: dict[str, Any] = {}
+
+    def run(argv: tuple[str, ...], **options: Any) -> shell.Completed:
+        seen.update(options)
+        return shell.Completed(1, b"", b"E: no\n")
+
+    monkeypatch.setattr(debian.shell, "run", run)
+    with pytest.raises(S2IError):
+        debian.runtime_base(TRIXIE, Engine())  # type: ignore[arg-type]
+    assert str(seen["cwd"]) == seen["env"]["TMPDIR"]
 
 
 def test_what_mmdebstrap_says_is_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 import threading
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -36,6 +36,8 @@ APT_SETTINGS = (
     "Acquire::Check-Date",
 )
 Stage = Literal["build", "runtime"]
+# Whatever ends mmdebstrap, SIGKILL too: what it has mounted and started ends with it, and this machine sees none of it.
+APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -91,6 +93,7 @@ def command(
     recipe = msgspec.convert(_recipe()[stage], Packages)
     wanted = tuple(name for name in recipe.packages if not (way.folder and name.startswith("python3")))
     return (
+        *APART,
         "mmdebstrap",
         *options,
         *(f"--aptopt={option}" for option in aptopt),
@@ -113,7 +116,10 @@ def _on_top(way: Way, client: docker.DockerClient) -> str:
 
     row = next(row for row in table.rows() if row.suite == way.suite)
     name = table.local(way.python).build
-    with tempfile.TemporaryDirectory(prefix="s2i-base-") as scratch, tempfile.TemporaryFile() as context:
+    with (
+        tempfile.TemporaryDirectory(prefix="s2i-base-", ignore_cleanup_errors=True) as scratch,
+        tempfile.TemporaryFile() as context,
+    ):
         libraries = _laid_out(way, Path(scratch, "python"))
         text = installed.dockerfile(way, table.local(row.python).build, libraries, way.recipe)
         Path(scratch, "Dockerfile").write_text(text)
@@ -152,16 +158,18 @@ def _made(
     client: docker.DockerClient,
     cancelled: threading.Event | None,
 ) -> str:
-    with tempfile.TemporaryDirectory(prefix="s2i-base-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="s2i-base-", ignore_cleanup_errors=True) as scratch:
         tar, python = Path(scratch, "root.tar"), Path(scratch, "python")
         libraries = _laid_out(way, python) if way.folder else ()
         if way.folder:
             env = {**env, "S2I_PYTHON": str(python)}
         argv = command(way, stage, options, tar, _apt_settings(), libraries)
         sources = "\n".join((*mirror.find().lines(way.suite), "")).encode()
-        environment = {**os.environ, **env, "SOURCE_DATE_EPOCH": EPOCH, "TMPDIR": scratch}
+        environment = {**_environment(os.environ), **env, "SOURCE_DATE_EPOCH": EPOCH, "TMPDIR": scratch}
         try:
-            ended = shell.run(argv, timeout=TIMEOUT, env=environment, stdin=sources, cancelled=cancelled)
+            ended = shell.run(
+                argv, timeout=TIMEOUT, env=environment, cwd=Path(scratch), stdin=sources, cancelled=cancelled
+            )
         except shell.Missing:
             raise E_BASE(python=way.python, why="mmdebstrap is not installed") from None
         except shell.TimedOut as late:
@@ -171,6 +179,17 @@ def _made(
             wrong = [line for line in said if line.startswith("E: ")] or said
             raise E_BASE(python=way.python, why=("mmdebstrap failed:", *wrong[-8:]))
         return _imported(tar, way, name, client)
+
+
+def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables for mmdebstrap, part of which is Python: the system's has to run it.
+
+    pyenv's `python3` in front on PATH would be the one that a .python-version of the source asks for.
+    """
+    kept = {
+        name: value for name, value in inherited.items() if not name.startswith(("PYTHON", "PYENV_", "VIRTUAL_ENV"))
+    }
+    return {**kept, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 def _imported(tar: Path, way: Way, name: str, client: docker.DockerClient) -> str:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def refresh(client: docker.DockerClient | None = None, registry: bool | None = N
 
     known = Known(present(client or connection.client()), recall().registry if registry is None else registry)
     folder = dirs.make_private(dirs.cache())
-    draft = folder / f"bases.json.{os.getpid()}"
+    draft = folder / f"bases.json.{os.getpid()}.{threading.get_ident()}"
     draft.write_bytes(msgspec.json.encode(known))
     draft.replace(folder / "bases.json")
     return offer(known, machine.look())
