@@ -63,7 +63,7 @@ def build_base(way: Way, client: docker.DockerClient, cancelled: threading.Event
         return _on_top(way, client)
     hook = ("--variant=apt", '--customize-hook=sh "$S2I_HOOK" "$1"')
     env = {"S2I_HOOK": str(HERE / "build.sh"), "S2I_UV": _uv()}
-    return _made(way, "build", hook, env, table.local(way.python).build, client, cancelled)
+    return _made(way, "build", hook, env, way.base.build, client, cancelled)
 
 
 def runtime_base(way: Way, client: docker.DockerClient, cancelled: threading.Event | None = None) -> str:
@@ -75,7 +75,7 @@ def runtime_base(way: Way, client: docker.DockerClient, cancelled: threading.Eve
     merged = (f"--hook-dir={MERGED}",) if way.suite in ("bullseye", "bookworm") else ()
     hook = ("--variant=extract", "--skip=cleanup/apt,cleanup/mmdebstrap", '--extract-hook=sh "$S2I_HOOK" "$1"', *merged)
     env = {"S2I_HOOK": str(HERE / "runtime.sh")}
-    return _made(way, "runtime", hook, env, table.local(way.python).runtime, client, cancelled)
+    return _made(way, "runtime", hook, env, way.base.runtime, client, cancelled)
 
 
 def command(
@@ -115,7 +115,7 @@ def _on_top(way: Way, client: docker.DockerClient) -> str:
     import requests.exceptions
 
     row = next(row for row in table.rows() if row.suite == way.suite)
-    name = table.local(way.python).build
+    name = way.base.build
     with (
         tempfile.TemporaryDirectory(prefix="s2i-base-", ignore_cleanup_errors=True) as scratch,
         tempfile.TemporaryFile() as context,

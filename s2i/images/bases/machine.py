@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from s2i.images.bases import table
+from s2i.planning.plan import Base
 
 _VERSION = re.compile(r"3\.(\d{1,2})\.(\d{1,3})", re.ASCII)
 _CODENAME = re.compile(r'VERSION_CODENAME="?([a-z]+)"?', re.ASCII)
@@ -39,6 +40,11 @@ class Way(msgspec.Struct, frozen=True):
     def interpreter(self) -> str:
         """Return the path of python3 in the images."""
         return table.OWN_PYTHON if self.folder else table.DEBIAN_PYTHON
+
+    @property
+    def base(self) -> Base:
+        """Return the base that is made."""
+        return table.local(self.python, self.interpreter)
 
     @property
     def recipe(self) -> str:

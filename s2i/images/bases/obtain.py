@@ -86,7 +86,7 @@ def _make_one(way: Way, say: Say, cancelled: threading.Event | None) -> None:
     from s2i.engines.docker import connection
 
     client = connection.client(timeout=IMPORT_SECONDS)
-    base = table.local(way.python, way.interpreter)
+    base = way.base
     if way.folder:  # its build base stands on Debian's own
         _make_one(_way(next(row.python for row in table.rows() if row.suite == way.suite)), say, cancelled)
     with _alone(way.python, say, cancelled):
