@@ -54,7 +54,10 @@ def wishes(tree: Tree, given: Given) -> tuple[Wish, ...]:
 
 
 def choose(asked: Sequence[Wish], offered: tuple[Base, ...]) -> Version:
-    """Return the newest offered base that every wish allows. Raises E_PYTHON_VERSION (exit 4)."""
+    """Return the newest offered base that every wish allows, one that need not be made first when there is one.
+
+    Raises E_PYTHON_VERSION (exit 4).
+    """
     newest = sorted(offered, key=lambda b: _minor(b.python), reverse=True)
     firm = [w for w in asked if not w.hint]
     fits = [b for b in newest if all(_allows(w)(b.python) for w in firm)]
@@ -67,19 +70,22 @@ def choose(asked: Sequence[Wish], offered: tuple[Base, ...]) -> Version:
     notices = tuple(
         Notice("W_PYTHON", f'"{w.text}" is overruled: {_ruled(firm, newest)}', w.where) for w in hints if not hinted
     )
-    base = (hinted or fits)[0]
+    base = next((b for b in hinted or fits if b.obtain != "make"), (hinted or fits)[0])
     followed = [w for w in asked if not (w.hint and notices)]
     evidence = [Evidence(base.python, w.where) for w in followed] or [
         Evidence(base.python, "the newest offered", "likely")
     ]
     decision = decide("python", evidence[:1])
-    lost = tuple(Rejected(b.python, _why_not(b, followed)) for b in newest if b is not base)[:4]
+    lost = tuple(Rejected(b.python, _why_not(b, base, followed)) for b in newest if b is not base)[:4]
     return Version(base, msgspec.structs.replace(decision, rejected=lost), notices)
 
 
-def _why_not(base: Base, asked: Sequence[Wish]) -> str:
+def _why_not(base: Base, taken: Base, asked: Sequence[Wish]) -> str:
     against = next((w for w in asked if not _allows(w)(base.python)), None)
-    return f'{against.where} asks for "{against.text}"' if against else "the newest that fits is taken"
+    if against:
+        return f'{against.where} asks for "{against.text}"'
+    newer = _minor(base.python) > _minor(taken.python)
+    return "its base image would have to be made first" if newer else "the newest that fits is taken"
 
 
 def _ruled(firm: Sequence[Wish], offered: Sequence[Base]) -> str:

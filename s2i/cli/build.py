@@ -69,16 +69,15 @@ def _built(
 ) -> tuple[Image, tuple[sources.Notice, ...]]:
     """Fetch, plan and build; return the image and everything that a person should know about it."""
     from s2i.cli.progress import Progress
-    from s2i.images import bases
+    from s2i.images import planned
     from s2i.images.build import build as build_image
-    from s2i.planning.compile import compile as compile_plan
     from s2i.resources import labels, names
     from s2i.sources.commit import with_commit
 
     notices: list[sources.Notice] = []
     with Progress() as progress, sources.fetch(source, policy=sources.Policy.of(os.environ)) as fetched:
         tree = with_commit(fetched)
-        plan = compile_plan(tree, bases.refresh(), strategy)
+        plan = planned.plan(tree, strategy)
         progress.plan(plan)
 
         def noticed(notice: sources.Notice) -> None:

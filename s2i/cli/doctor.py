@@ -104,7 +104,7 @@ def _of_engine(wanted: tuple[str, ...]) -> Iterator[Check]:
     yield checks.engine(version["Version"], version["ApiVersion"], address)
     found = clients.find()
     yield checks.builder(found.kind, found.path, found.version, found.loss)
-    yield _bases(wanted)
+    yield from _bases(wanted)
     root = info.get("DockerRootDir", "")
     if address.startswith("unix://") and root:
         place = _existing(Path(root))
@@ -113,18 +113,24 @@ def _of_engine(wanted: tuple[str, ...]) -> Iterator[Check]:
     yield from _holes(version, local=address.startswith("unix://"))
 
 
-def _bases(wanted: tuple[str, ...]) -> Check:
+def _bases(wanted: tuple[str, ...]) -> Iterator[Check]:
+    """Yield what there is, and what can be had: asks a registry when something that is wanted is missing."""
     from s2i.engines.docker import checks
     from s2i.images import bases
-    from s2i.images.bases import obtain, offer
+    from s2i.images.bases import machine, obtain, offer
 
-    bases.refresh()
+    offered = bases.refresh()
     present = {base.python: base.runtime for base in offer.recall().bases}
     registry = None
     if not set(wanted) <= present.keys():
         registry = obtain.registry_answers()
-        bases.refresh(registry=registry)
-    return checks.bases(present, wanted, registry)
+        offered = bases.refresh(registry=registry)
+    here = machine.look()
+    found = (machine.way(base.python, here) for base in offered if base.obtain == "make")
+    ways = {way.python: way.origin for way in found if way}
+    yield checks.bases(present, wanted, registry, tuple(ways))
+    if ways:
+        yield checks.on_demand(ways)
 
 
 def _holes(version: Mapping[str, Any], local: bool) -> Iterator[Check]:

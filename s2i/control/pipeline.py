@@ -9,9 +9,8 @@ import msgspec
 from s2i import sources
 from s2i.control.deploy import Built, Task
 from s2i.errors import E_CANCELLED
-from s2i.images import bases
 from s2i.images import build as images
-from s2i.planning.compile import compile as compile_plan
+from s2i.images import planned
 from s2i.planning.plan import BuildPlan
 from s2i.resources import labels
 from s2i.sources.commit import with_commit
@@ -25,7 +24,7 @@ def build(task: Task) -> Built:
     task.emit({"type": "stage", "name": "fetch", "text": task.place})
     with sources.fetch(request.source, policy=policy, cancelled=task.cancelled) as found:
         tree = with_commit(found)
-        plan = compile_plan(tree, bases.refresh(), request.strategy)
+        plan = planned.plan(tree, request.strategy)
         _tell(task, plan)
         if task.cancelled.is_set():
             raise E_CANCELLED(doing="it was being planned")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from s2i.errors import E_BASE_MISSING, E_BASE_ONBUILD, E_DOCKERFILE, E_TAG
+from s2i import shell
+from s2i.errors import E_BASE_MISSING, E_BASE_ONBUILD, E_BUILD_CANCELLED, E_DOCKERFILE, E_TAG, S2IError
+from s2i.images.bases import table
 from s2i.images.events import StepEvent
 from s2i.planning.stages import bases, in_kernel
 
@@ -31,16 +35,21 @@ def tag(value: str) -> str:
 
 
 def admit(
-    client: docker.DockerClient, dockerfile: str, tags: Sequence[str], on_event: Callable[[StepEvent], None]
+    client: docker.DockerClient,
+    dockerfile: str,
+    tags: Sequence[str],
+    on_event: Callable[[StepEvent], None],
+    cancelled: threading.Event | None = None,
 ) -> None:
     """Make sure that each base image is here, brings no ONBUILD and does not lose its name to the new image.
 
-    A base that is not here is pulled. Raises E_BASE_MISSING, E_BASE_ONBUILD, E_DOCKERFILE, E_TAG.
+    A base that is not here is pulled, or made when it is one of s2i's own.
+    Raises E_BASE, E_BASE_MISSING, E_BASE_ONBUILD, E_BUILD_CANCELLED, E_DOCKERFILE, E_TAG.
     """
     for image in bases(dockerfile):
         if image_name(image) in map(image_name, tags):
             raise E_TAG(value=image, why="the build starts from the image of that name")
-        config = _config(client, image, on_event)
+        config = _config(client, image, on_event, cancelled)
         if triggers := tuple(config.get("OnBuild") or ()):
             raise E_BASE_ONBUILD(image=image, triggers=triggers)
         settled(config, f"the base image {image}")
@@ -59,17 +68,55 @@ def image_name(value: str) -> str:
     return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
 
 
-def _config(client: docker.DockerClient, image: str, on_event: Callable[[StepEvent], None]) -> Mapping[str, Any]:
+def _config(
+    client: docker.DockerClient,
+    image: str,
+    on_event: Callable[[StepEvent], None],
+    cancelled: threading.Event | None,
+) -> Mapping[str, Any]:
     import docker.errors
 
+    python = table.python_of(image)
+    found: Image | None = None
     try:
         found = client.images.get(image)
     except docker.errors.ImageNotFound:
-        found = _pulled(client, image, on_event)
+        pass
     except docker.errors.APIError as error:
         why = f"the engine knows nothing of the base image {image}"
         raise E_BASE_MISSING(why=why, log=(str(error.explanation or error),)) from None
+    # One of s2i's own may be of an older s2i, which made it in another way.
+    if python and (found is None or found.labels.get(table.RECIPE_LABEL) not in table.INTERPRETERS):
+        found = _made(client, image, python, on_event, cancelled)
+    found = found or _pulled(client, image, on_event)
     return found.attrs.get("Config") or {}
+
+
+def _made(
+    client: docker.DockerClient,
+    image: str,
+    python: str,
+    on_event: Callable[[StepEvent], None],
+    cancelled: threading.Event | None,
+) -> Image:
+    from s2i.images.bases import obtain
+
+    name = f"make the base images of Python {python}"
+    began = time.monotonic()
+    on_event(StepEvent("started", name, name))
+
+    def said(line: str) -> None:
+        on_event(StepEvent("log", name, name, time.monotonic() - began, line))
+
+    try:
+        obtain.make(python, said, cancelled)
+        on_event(StepEvent("done", name, name, time.monotonic() - began))
+        return client.images.get(image)
+    except shell.Cancelled:
+        raise E_BUILD_CANCELLED() from None
+    except S2IError as error:
+        on_event(StepEvent("failed", name, name, time.monotonic() - began, error.message))
+        raise
 
 
 def _pulled(client: docker.DockerClient, image: str, on_event: Callable[[StepEvent], None]) -> Image:

@@ -53,7 +53,7 @@ def build(
 
     ``tags`` are as admission.tag returns them. ``secrets`` (id, file) can be mounted by a step and stay out of the
     image. Builds of one ``namespace`` share their caches of downloads. ``client``: None takes the best there is.
-    Raises E_BUILD and its kin, E_BASE_MISSING, E_BASE_ONBUILD, E_TAG, E_DOCKERFILE,
+    Raises E_BUILD and its kin, E_BASE, E_BASE_MISSING, E_BASE_ONBUILD, E_TAG, E_DOCKERFILE,
     E_BUILD_CANCELLED, E_BUILD_TIMEOUT, E_DOCKER.
     """
     began = time.monotonic()
@@ -76,7 +76,7 @@ def build(
         )
         with _room(folder):
             dockerfile = _stage(tree, plan, client, order)
-        admission.admit(engine, dockerfile, order.tags, on_event)
+        admission.admit(engine, dockerfile, order.tags, on_event, cancelled)
         reader = _reader(client, StepNames(dockerfile))
         code = _follow(client, order, reader, on_event, cancelled, timeout, tree.origin.time or STAGED_TIME)
         if cancelled is not None and cancelled.is_set():

@@ -122,5 +122,14 @@ def _finished(
     origin = "--strategy" if strategy != "auto" else "nothing else fits" if lost else "the first that fits"
     chosen = Decision("buildpack", plan.buildpack, origin, "strong", lost)
     return msgspec.structs.replace(
-        plan, decisions=(chosen, *plan.decisions), warnings=(*tree.notices, *plan.warnings, *notices)
+        plan,
+        decisions=(chosen, *plan.decisions),
+        warnings=(*tree.notices, *plan.warnings, *notices, *_base(plan.base)),
     )
+
+
+def _base(base: Base | None) -> tuple[Notice, ...]:
+    if base is None or base.obtain != "make":
+        return ()
+    text = f"the base image of Python {base.python} is not here yet: the build makes it first, in about a minute"
+    return (Notice("W_BASE", text),)

@@ -44,6 +44,7 @@ class Base(msgspec.Struct, frozen=True):
     runtime: str
     interpreter: str = "/usr/local/bin/python3"
     uv: bool = False  # whether ``build`` carries uv already
+    obtain: Literal["here", "pull", "make"] = "here"  # what a build has to do first: "make" takes minutes
 
 
 class Mount(msgspec.Struct, frozen=True):

@@ -74,7 +74,10 @@ def test_a_python_that_is_not_in_the_table_is_refused(monkeypatch: pytest.Monkey
     result, _ = run(monkeypatch, WARNED, "--python", "2.7")
     assert isinstance(result.exception, S2IError)
     assert (result.exception.code, result.exception.exit) == ("E_VALUE", 2)
-    assert result.exception.message == '--python cannot be "2.7": there is 3.9, 3.10, 3.11, 3.12, 3.13, 3.14'
+    assert (
+        result.exception.message
+        == '--python cannot be "2.7": there is 3.6, 3.7, 3.8, 3.9, 3.10, 3.11, 3.12, 3.13, 3.14'
+    )
 
 
 @pytest.mark.parametrize("commit", ["5d6db84", "v1.1.5-0-gf19387a", ""])

@@ -77,6 +77,23 @@ ROOM = "make room: `df -h`, `docker system df`"
                 MAKE,
             ),
         ),
+        (
+            checks.bases({}, ("3.13",), False, ("3.9", "3.13")),
+            Check(
+                "bases",
+                "ok",
+                "no base image for Python 3.13 yet: builds make them",
+                "`s2i doctor --fix` makes them now",
+            ),
+        ),
+        (
+            checks.on_demand({"3.8": "/root/.pyenv/versions/3.8.18", "3.14": "Debian forky's packages"}),
+            Check(
+                "on-demand",
+                "ok",
+                "made when a build asks for it: Python 3.8 (/root/.pyenv/versions/3.8.18), 3.14 (Debian forky's packages)",
+            ),
+        ),
         (checks.disk("s2i", "/s", 80 * 10**9), Check("disk", "ok", "80.0 GB free for s2i (/s)")),
         (
             checks.disk("s2i", "/s", 2 * 10**9),

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from docker.errors import APIError, ImageNotFound
 
-from s2i.errors import S2IError
+from s2i import shell
+from s2i.errors import E_BASE, S2IError
 from s2i.images.admission import admit, image_name, settled, tag
+from s2i.images.bases import obtain
 from s2i.planning.stages import bases
 
 
@@ -22,7 +24,7 @@ class Images:
     def get(self, name: str) -> Any:
         if name not in self.here:
             raise ImageNotFound("no such image")
-        return SimpleNamespace(attrs={"Config": {"OnBuild": self.here[name]}})
+        return SimpleNamespace(attrs={"Config": {"OnBuild": self.here[name]}}, labels={})
 
     def pull(self, name: str) -> Any:
         if name not in self.there:
@@ -98,11 +100,54 @@ def test_a_base_that_nobody_has_says_what_to_do() -> None:
     )
 
 
-def test_a_base_of_ours_is_never_looked_for_in_a_registry() -> None:
-    there: dict[str, list[str] | None] = {"s2i.local/python:3.13": None}
+def test_a_name_of_ours_that_is_no_base_is_never_looked_for_in_a_registry() -> None:
+    there: dict[str, list[str] | None] = {"s2i.local/nosuch:1": None}
     with pytest.raises(S2IError) as caught:
-        admit(engine({}, there), "FROM s2i.local/python:3.13\n", (), lambda event: None)
-    assert str(caught.value) == "the base image s2i.local/python:3.13 is not on this machine"
+        admit(engine({}, there), "FROM s2i.local/nosuch:1\n", (), lambda event: None)
+    assert str(caught.value) == "the base image s2i.local/nosuch:1 is not on this machine"
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Replace the making of a base: it says one line and does what the test's ``end`` does."""
+    world = SimpleNamespace(asked=[], end=lambda: None)
+
+    def make(python: str, say: Any, cancelled: Any) -> None:
+        world.asked.append(python)
+        say(f"making {python}")
+        world.end()
+
+    monkeypatch.setattr(obtain, "make", make)
+    return world
+
+
+@pytest.mark.parametrize("before", [{}, {"s2i.local/python:3.14": None}])
+def test_a_base_of_ours_that_is_missing_or_of_an_older_s2i_is_made_in_sight(before: Any, made: Any) -> None:
+    fake, told = engine(before), []
+    made.end = lambda: fake.images.here.update({"s2i.local/python:3.14": None})
+    admit(fake, "FROM s2i.local/python:3.14\n", (), lambda event: told.append((event.status, event.line)))
+    assert made.asked == ["3.14"]
+    assert told == [("started", ""), ("log", "making 3.14"), ("done", "")]
+
+
+def test_a_base_that_cannot_be_made_fails_its_step_with_the_reason(made: Any) -> None:
+    def fail() -> None:
+        raise E_BASE(python="3.12", why="pyenv has none")
+
+    made.end, told = fail, []
+    with pytest.raises(S2IError) as caught:
+        admit(engine({}), "FROM s2i.local/python-build:3.12\n", (), lambda event: told.append(event.status))
+    assert (caught.value.code, told) == ("E_BASE", ["started", "log", "failed"])
+
+
+def test_a_build_that_is_cancelled_while_its_base_is_made_is_told_as_cancelled(made: Any) -> None:
+    def cancel() -> None:
+        raise shell.Cancelled("mmdebstrap")
+
+    made.end = cancel
+    with pytest.raises(S2IError) as caught:
+        admit(engine({}), "FROM s2i.local/python:3.14\n", (), lambda event: None)
+    assert caught.value.code == "E_BUILD_CANCELLED"
 
 
 def test_an_image_cannot_take_the_name_of_what_it_starts_from() -> None:

@@ -1,5 +1,7 @@
 """Which base images are offered, where packages come from, and the call that makes images of them."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,20 @@ import pytest
 from s2i import dirs, shell
 from s2i.errors import S2IError
 from s2i.images import bases
-from s2i.images.bases import debian, mirror, obtain, offer, table
+from s2i.images.bases import debian, machine, mirror, obtain, offer, table
+from s2i.images.bases.machine import Machine, Way
 from s2i.images.bases.mirror import Mirror
+
+ALL = ["3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
+TRIXIE = Way("3.13", "trixie", ("tzdata-legacy",))
+PYENV = "/home/me/.pyenv/versions/3.8.18"
+DEBIAN = Machine(makes=True, suite="bookworm", installed=(("3.8", PYENV), ("3.11", "/elsewhere/3.11.7")))
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make this a machine that can make nothing: what the real one can must not decide a test."""
+    monkeypatch.setattr(machine, "look", Machine)
 
 
 class Engine:
@@ -31,8 +45,8 @@ def pythons() -> list[str]:
 
 
 def test_before_an_engine_was_asked_the_official_images_are_offered() -> None:
-    assert pythons() == ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
-    assert {base.runtime for base in bases.offered()} == {f"python:{python}-slim" for python in pythons()}
+    assert pythons() == ALL
+    assert [(base.runtime, base.obtain) for base in bases.offered()] == [(f"python:{p}-slim", "pull") for p in ALL]
 
 
 def test_with_images_made_here_and_no_registry_only_these_are_offered() -> None:
@@ -42,20 +56,39 @@ def test_with_images_made_here_and_no_registry_only_these_are_offered() -> None:
 
 def test_with_a_registry_images_made_here_come_first_and_the_rest_is_offered_too() -> None:
     bases.refresh(Engine(*MADE), registry=True)
-    assert {base.python: base.runtime for base in bases.offered()} == {
-        "3.9": "python:3.9-slim",
-        "3.10": "python:3.10-slim",
-        "3.11": "s2i.local/python:3.11",
-        "3.12": "python:3.12-slim",
-        "3.13": "python:3.13-slim",
-        "3.14": "python:3.14-slim",
+    assert {base.python: (base.runtime, base.obtain) for base in bases.offered()} == {
+        **{python: (f"python:{python}-slim", "pull") for python in ALL},
+        "3.11": ("s2i.local/python:3.11", "here"),
     }
+
+
+def test_without_a_registry_what_this_machine_can_make_is_offered_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "look", lambda: DEBIAN)
+    bases.refresh(Engine(*MADE), registry=False)
+    assert [(base.python, base.interpreter, base.obtain) for base in bases.offered()] == [
+        ("3.8", "/usr/local/bin/python3", "make"),
+        ("3.9", "/usr/bin/python3", "make"),
+        ("3.11", "/usr/bin/python3", "here"),
+        ("3.13", "/usr/bin/python3", "make"),
+        ("3.14", "/usr/bin/python3", "make"),
+    ]
+
+
+def test_a_base_that_was_made_from_an_installation_is_known_by_its_recipe() -> None:
+    names = ("s2i.local/python:3.8", "s2i.local/python-build:3.8")
+    bases.refresh(Engine(*names, recipe=table.RECIPE_INSTALLED), registry=False)
+    assert bases.offered() == (table.local("3.8", "/usr/local/bin/python3"),)
+
+
+def test_an_official_image_that_is_here_need_not_be_pulled() -> None:
+    bases.refresh(Engine("python:3.12-slim"), registry=True)
+    assert {base.python for base in bases.offered() if base.obtain == "here"} == {"3.12"}
 
 
 def test_what_a_registry_once_said_holds_until_it_is_tried_again() -> None:
     bases.refresh(Engine(*MADE), registry=True)
     bases.refresh(Engine(*MADE))
-    assert len(pythons()) == 6
+    assert pythons() == ALL
     bases.refresh(Engine(*MADE), registry=False)
     assert pythons() == ["3.11"]
 
@@ -129,10 +162,14 @@ def test_the_sources_of_a_release_carry_its_security_updates() -> None:
 
 
 def test_the_call_that_makes_a_runtime_base() -> None:
-    row = table.row("3.13")
-    assert row is not None
     options = ("--variant=extract",)
-    assert debian.command(row, "runtime", options, Path("/scratch/root.tar"), ('Acquire::Check-Date "false";',)) == (
+    assert debian.command(TRIXIE, "runtime", options, Path("/scratch/root.tar"), ('Acquire::Check-Date "false";',)) == (
+        "unshare",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
         "mmdebstrap",
         "--variant=extract",
         '--aptopt=Acquire::Check-Date "false";',
@@ -144,6 +181,18 @@ def test_the_call_that_makes_a_runtime_base() -> None:
         "--include=base-files,ca-certificates,coreutils,dash,libc-bin,libgomp1,libstdc++6,media-types,netbase,python3,"
         "tzdata,tzdata-legacy",
         "trixie",
+        "/scratch/root.tar",
+        "-",
+    )
+
+
+def test_an_installed_python_takes_the_place_of_debians_in_that_call() -> None:
+    way = Way("3.8", "bookworm", (), PYENV)
+    call = debian.command(way, "runtime", (), Path("/scratch/root.tar"), (), ("libc6", "libssl3"))
+    assert call[-4:] == (
+        "--include=base-files,ca-certificates,coreutils,dash,libc-bin,libgomp1,libstdc++6,media-types,netbase,tzdata,"
+        "libc6,libssl3",
+        "bookworm",
         "/scratch/root.tar",
         "-",
     )
@@ -163,14 +212,28 @@ def test_only_settings_of_apt_that_are_set_are_handed_on(monkeypatch: pytest.Mon
     )
 
 
+def test_mmdebstrap_is_run_by_the_systems_own_python_wherever_the_source_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    inherited = {"HOME": "/root", "PATH": "/root/.pyenv/shims:/usr/bin", "PYTHONPATH": "/x", "PYENV_VERSION": "3.8.18"}
+    assert debian._environment(inherited) == {"HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    monkeypatch.setattr(debian, "_apt_settings", tuple)
+    seen: dict[str, Any] = {}
+
+    def run(argv: tuple[str, ...], **options: Any) -> shell.Completed:
+        seen.update(options)
+        return shell.Completed(1, b"", b"E: no\n")
+
+    monkeypatch.setattr(debian.shell, "run", run)
+    with pytest.raises(S2IError):
+        debian.runtime_base(TRIXIE, Engine())  # type: ignore[arg-type]
+    assert str(seen["cwd"]) == seen["env"]["TMPDIR"]
+
+
 def test_what_mmdebstrap_says_is_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     said = b"I: running apt-get update...\nE: Release file is expired\nE: mmdebstrap failed to run\n"
     monkeypatch.setattr(debian, "_apt_settings", tuple)
     monkeypatch.setattr(debian.shell, "run", lambda argv, **rest: shell.Completed(25, b"", said))
-    row = table.row("3.13")
-    assert row is not None
     with pytest.raises(S2IError) as caught:
-        debian.runtime_base(row, Engine())  # type: ignore[arg-type]
+        debian.runtime_base(TRIXIE, Engine())  # type: ignore[arg-type]
     assert caught.value.message == (
         "there is no base image with Python 3.13, and none can be had: \n"
         "  mmdebstrap failed:\n  E: Release file is expired\n  E: mmdebstrap failed to run"
@@ -178,15 +241,19 @@ def test_what_mmdebstrap_says_is_in_the_error(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("python", "why"),
+    ("python", "here", "why"),
     [
-        ("3.12", "no registry answers, and no Debian release carries this Python"),
-        ("2.7", "s2i knows 3.9, 3.10, 3.11, 3.12, 3.13, 3.14"),
+        ("3.12", DEBIAN, "no registry answers, no Debian release carries this Python, and pyenv has none here"),
+        ("3.13", Machine(), "no registry answers, and to make one takes root on Debian or Ubuntu"),
+        ("2.7", DEBIAN, f"s2i knows {', '.join(ALL)}"),
     ],
 )
-def test_a_python_that_cannot_be_made_is_refused_with_the_reason(python: str, why: str) -> None:
+def test_a_python_that_cannot_be_made_is_refused_with_the_reason(
+    python: str, here: Machine, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "look", lambda: here)
     with pytest.raises(S2IError) as caught:
-        obtain._makeable(python)
+        obtain._way(python)
     assert (caught.value.code, caught.value.exit) == ("E_BASE", 6)
     assert caught.value.message == f"there is no base image with Python {python}, and none can be had: {why}"
 
@@ -198,7 +265,9 @@ class Steps:
         self.done: list[str] = []
         monkeypatch.setattr(obtain, "registry_answers", lambda: self._did("ask the registry", registry))
         monkeypatch.setattr(obtain, "_pulled", lambda python, say: self._did(f"pull {python}", pulls))
-        monkeypatch.setattr(obtain, "_make", lambda pythons, say: self._did(f"make {' '.join(pythons)}", True))
+        monkeypatch.setattr(
+            obtain, "_make", lambda pythons, say, cancelled: self._did(f"make {' '.join(pythons)}", True)
+        )
 
     def _did(self, step: str, answer: bool) -> bool:
         self.done.append(step)
@@ -225,3 +294,91 @@ def test_what_is_missing_is_made_when_no_registry_answers(monkeypatch: pytest.Mo
 def test_what_cannot_be_pulled_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(monkeypatch, registry=True, pulls=False)
     assert steps.ensure() == ["ask the registry", "pull 3.13", "pull 3.11", "make 3.13 3.11"]
+
+
+class Pair:
+    """An engine in which ``make`` puts images, and the making of them: ``fails`` at the build base with that error."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: BaseException | None = None) -> None:
+        self.names: list[str] = []
+        self.fails = fails
+        self.api = self.images = self
+        self.attrs = {"Size": 61_000_000}
+        monkeypatch.setattr("s2i.engines.docker.connection.client", lambda timeout=None: self)
+        monkeypatch.setattr(obtain, "_tools", lambda python, say: None)
+        monkeypatch.setattr(machine, "look", lambda: DEBIAN)
+        monkeypatch.setattr(
+            debian, "runtime_base", lambda way, client, cancelled: self._put(table.local(way.python).runtime)
+        )
+        monkeypatch.setattr(debian, "build_base", self._build)
+        monkeypatch.setattr(offer, "_names", lambda client: dict.fromkeys(self.names, "1"))
+
+    def _build(self, way: Way, client: object, cancelled: object) -> str:
+        if self.fails:
+            raise self.fails
+        return self._put(table.local(way.python).build)
+
+    def _put(self, name: str) -> str:
+        self.names.append(name)
+        return name
+
+    def get(self, name: str) -> Any:
+        return self
+
+    def remove_image(self, name: str) -> None:
+        self.names = [other for other in self.names if other != name]
+
+
+def test_making_a_base_says_each_image_and_from_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    Pair(monkeypatch)
+    said: list[str] = []
+    assert obtain.make("3.14", said.append) == table.local("3.14")
+    assert said == [
+        "making s2i.local/python:3.14 from Debian forky's packages",
+        "made s2i.local/python:3.14: 61 MB, 0 s",
+        "making s2i.local/python-build:3.14 from Debian forky's packages",
+        "made s2i.local/python-build:3.14: 61 MB, 0 s",
+    ]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), shell.Cancelled("mmdebstrap"), MemoryError()])
+def test_a_pair_that_is_not_finished_leaves_no_half(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = Pair(monkeypatch, error)
+    with pytest.raises(type(error)):
+        obtain.make("3.14")
+    assert pair.names == []
+
+
+def test_a_base_that_somebody_else_made_meanwhile_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = Pair(monkeypatch, AssertionError("made twice"))
+    pair.names = ["s2i.local/python:3.14", "s2i.local/python-build:3.14"]
+    assert obtain.make("3.14") == table.local("3.14")
+
+
+def test_two_that_need_the_same_base_make_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, said = Pair(monkeypatch), []
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: obtain.make("3.14", said.append), range(2)))
+    assert sorted(pair.names) == ["s2i.local/python-build:3.14", "s2i.local/python:3.14"]
+    assert len([line for line in said if line.startswith("made ")]) == 2
+
+
+def test_who_waits_for_a_base_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    Pair(monkeypatch)
+    cancelled, said = threading.Event(), []
+
+    def say(line: str) -> None:
+        said.append(line)
+        cancelled.set()
+
+    with obtain._alone("3.14", print, None), pytest.raises(shell.Cancelled):
+        obtain.make("3.14", say, cancelled)
+    assert said == ["waiting: the base images of Python 3.14 are being made already"]
+
+
+def test_the_build_base_of_an_installed_python_has_debians_own_made_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = Pair(monkeypatch)
+    obtain._make(["3.8"], lambda line: None, None)
+    assert pair.names == [
+        "s2i.local/python:3.11", "s2i.local/python-build:3.11", "s2i.local/python:3.8", "s2i.local/python-build:3.8",
+    ]  # fmt: skip

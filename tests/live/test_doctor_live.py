@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -14,10 +16,12 @@ import docker.errors
 import pytest
 
 from s2i import shell
-from s2i.images.bases import debian, table
+from s2i.images.bases import debian, installed, machine, table
+from s2i.images.bases.machine import Way
 from s2i.planning.plan import Base
 from s2i.resources import labels
 
+OWN = table.OWN_PYTHON
 IMPORTS = """
 import bz2, ctypes.util, curses, dbm, hashlib, lzma, os, readline, sqlite3, ssl, sys, uuid, venv, zlib, zoneinfo
 assert os.getuid() == 1001 and os.getgid() == 0
@@ -142,23 +146,89 @@ def test_the_images_carry_the_label_of_a_base(base: Base, client: docker.DockerC
 
 
 @pytest.fixture
-def scratch(client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[table.Row]:
-    """Yield a row whose images have names that no server takes for base images, and remove them."""
+def scratch(client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
+    """Yield a way whose images have names that no server takes for base images, and remove them."""
     row = table.row("3.13")
     assert row is not None
     name = f"s2i.test/python:{uuid.uuid4().hex[:8]}"
-    monkeypatch.setattr(table, "local", lambda python: Base(python=python, build=name, runtime=name))
-    yield row
+    made = Base(python="3.13", build=name, runtime=name)
+    monkeypatch.setattr(table, "local", lambda python, interpreter: made)
+    yield Way("3.13", row.suite, row.extra)
     with contextlib.suppress(docker.errors.ImageNotFound):
         client.images.remove(name)
 
 
-def test_the_same_packages_make_the_same_layer(scratch: table.Row, client: docker.DockerClient) -> None:
+def test_the_same_packages_make_the_same_layer(scratch: Way, client: docker.DockerClient) -> None:
     layers = []
     for _ in range(2):
         image = client.images.get(debian.runtime_base(scratch, client))
         layers.append(image.attrs["RootFS"]["Layers"])
     assert layers[0] == layers[1]
+
+
+FOREIGN = """
+import pathlib, sys
+old = sys.argv[1].encode()
+print([str(p) for p in pathlib.Path("/usr/local").rglob("*") if p.is_file() and old in p.read_bytes()])
+"""
+
+
+@pytest.fixture(scope="module")
+def pyenv(tmp_path_factory: pytest.TempPathFactory) -> Way:
+    """Return the way from an installation: the Python that runs this test, laid out as pyenv does."""
+    python = f"3.{sys.version_info.minor}"
+    folder, real = tmp_path_factory.mktemp("versions") / f"{python}.0", Path(sys.base_prefix)
+    leave = shutil.ignore_patterns("site-packages", "dist-packages", "test", "__pycache__", "*.a")
+    for path in (f"lib/python{python}", f"include/python{python}"):
+        shutil.copytree(real / path, folder / path, symlinks=True, ignore=leave)
+    (folder / "bin").mkdir()
+    for path in (f"bin/python{python}", *(f"lib/{p.name}" for p in real.glob(f"lib/libpython{python}.so*"))):
+        shutil.copy2(real / path, folder / path, follow_symlinks=False)
+    here = machine.look()
+    assert here.suite, "base images are made from an installation on a Debian release only"
+    extra = next(row.extra for row in table.rows() if row.suite == here.suite)
+    return Way(python, here.suite, tuple(name for name in extra if not name.startswith("python3")), str(folder))
+
+
+@pytest.fixture(scope="module")
+def of_pyenv(pyenv: Way, client: docker.DockerClient) -> Iterator[Base]:
+    """Yield the base that is made from it, under a name that no server takes for a base image."""
+    name = f"s2i.test/pyenv-{uuid.uuid4().hex[:8]}"
+    made = Base(pyenv.python, f"{name}:build", f"{name}:run", pyenv.interpreter, uv=True)
+    real = table.local
+
+    def local(python: str, interpreter: str = table.DEBIAN_PYTHON) -> Base:
+        return made if interpreter == pyenv.interpreter else real(python)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, "local", local)
+        debian.runtime_base(pyenv, client)
+        debian.build_base(pyenv, client)
+    yield made
+    for image in (made.build, made.runtime):
+        client.images.remove(image)
+
+
+def test_a_runtime_base_of_an_installed_python_has_all_that_apps_import(
+    of_pyenv: Base, client: docker.DockerClient
+) -> None:
+    said = json.loads(_run(client, of_pyenv.runtime, ["python3", "-c", "import json" + IMPORTS]))
+    assert (said["python"], said["interpreter"], said["zone"]) == (of_pyenv.python, OWN, "US/Eastern")
+    assert client.images.get(of_pyenv.runtime).attrs["Size"] <= 70_000_000
+
+
+def test_a_build_base_of_an_installed_python_compiles_and_has_apt(of_pyenv: Base, client: docker.DockerClient) -> None:
+    script = COMPILE.replace("/usr/bin/python3", OWN)
+    said = client.containers.run(of_pyenv.build, ["sh", "-c", script], remove=True, network_mode="none")
+    assert said.decode().splitlines()[-1] == "fine"
+
+
+def test_no_folder_of_this_machine_is_named_in_a_base_of_an_installed_python(
+    pyenv: Way, of_pyenv: Base, client: docker.DockerClient
+) -> None:
+    old = installed._built_for(Path(pyenv.folder)) or pyenv.folder
+    for image in (of_pyenv.runtime, of_pyenv.build):
+        assert _run(client, image, ["python3", "-c", FOREIGN, old]) == "[]\n"
 
 
 def _run(client: docker.DockerClient, image: str, command: list[str]) -> str:

@@ -133,3 +133,34 @@ def test_a_frontend_behind_a_form_feed_does_not_get_by(tree_of):
     with pytest.raises(S2IError) as refused:
         compile_plan(tree_of({"Dockerfile": text}), OFFERED)
     assert (refused.value.code, refused.value.where) == ("E_DOCKERFILE", "Dockerfile:1")
+
+
+def test_a_python_whose_base_need_not_be_made_first_is_preferred(tree_of, flask):
+    made = Base("3.14", "b", "r", obtain="make")
+    plan = compile_plan(tree_of({"app.py": flask}), (*OFFERED, made))
+    decision = next(d for d in plan.decisions if d.what == "python")
+    assert (plan.python, [(lost.value, lost.why) for lost in decision.rejected], codes(plan)) == (
+        "3.13",
+        [("3.14", "its base image would have to be made first")],
+        [],
+    )
+
+
+def test_a_base_that_the_build_makes_first_is_told(tree_of, flask):
+    made = Base("3.14", "b", "r", obtain="make")
+    plan = compile_plan(tree_of({"app.py": flask, ".python-version": "3.14\n"}), (*OFFERED, made))
+    assert (plan.python, codes(plan)) == ("3.14", ["W_BASE"])
+    assert next(w.message for w in plan.warnings if w.code == "W_BASE") == (
+        "the base image of Python 3.14 is not here yet: the build makes it first, in about a minute"
+    )
+
+
+@pytest.mark.parametrize("obtain", ["here", "pull"])
+def test_a_base_that_is_here_or_is_pulled_is_nothing_to_tell_of(tree_of, flask, obtain):
+    base = Base("3.14", "b", "r", obtain=obtain)
+    plan = compile_plan(tree_of({"app.py": flask}), (*OFFERED, base))
+    assert (plan.python, codes(plan)) == ("3.14", [])
+
+
+def codes(plan):
+    return [w.code for w in plan.warnings if w.code == "W_BASE"]

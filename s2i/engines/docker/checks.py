@@ -69,8 +69,13 @@ def builder(kind: str, path: str, version: str, loss: str) -> Check:
     return Check("builder", "ok", f"{what} {version} speaks BuildKit ({path})")
 
 
-def bases(present: Mapping[str, str], wanted: Sequence[str], registry: bool | None) -> Check:
-    """Judge the base images. ``present``: the runtime image of each Python; ``registry``: whether one answered."""
+def bases(
+    present: Mapping[str, str], wanted: Sequence[str], registry: bool | None, makeable: Sequence[str] = ()
+) -> Check:
+    """Judge the base images. ``present``: the runtime image of each Python; ``registry``: whether one answered.
+
+    ``makeable``: the Pythons whose images can be made on this machine.
+    """
     have = ", ".join(f"{python} ({image})" for python, image in present.items())
     missing = [python for python in wanted if python not in present]
     if not missing:
@@ -78,9 +83,17 @@ def bases(present: Mapping[str, str], wanted: Sequence[str], registry: bool | No
     lacking = f"no base image for Python {', '.join(missing)}"
     if registry:
         return Check("bases", "ok", f"{lacking} yet: builds pull them, the registry answers")
+    if set(missing) <= set(makeable):
+        return Check("bases", "ok", f"{lacking} yet: builds make them", "`s2i doctor --fix` makes them now")
     advice = "`s2i doctor --fix` makes them from Debian's packages; without a network: docs/engine-and-base-images.md"
     text = f"{lacking}, and no registry answers"
     return Check("bases", "warn" if present else "fail", f"{text}; there is Python {have}" if present else text, advice)
+
+
+def on_demand(ways: Mapping[str, str]) -> Check:
+    """Tell which base images a build makes when it needs them. ``ways``: what each Python is made of."""
+    named = ", ".join(f"{python} ({origin})" for python, origin in ways.items())
+    return Check("on-demand", "ok", f"made when a build asks for it: Python {named}")
 
 
 def disk(name: str, place: str, free: int) -> Check:

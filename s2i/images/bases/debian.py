@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tarfile
 import tempfile
+import threading
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +16,8 @@ import msgspec
 
 from s2i import shell
 from s2i.errors import E_BASE
-from s2i.images.bases import mirror, table
+from s2i.images.bases import installed, mirror, table
+from s2i.images.bases.machine import Way
 from s2i.resources import labels
 
 if TYPE_CHECKING:
@@ -32,10 +35,13 @@ APT_SETTINGS = (
     "Acquire::Check-Valid-Until",
     "Acquire::Check-Date",
 )
+Stage = Literal["build", "runtime"]
+# Whatever ends mmdebstrap, SIGKILL too: what it has mounted and started ends with it, and this machine sees none of it.
+APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Packages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The packages of one base, and the paths in them that are left out."""
 
     packages: tuple[str, ...]
@@ -47,71 +53,146 @@ def ready() -> bool:
     return shell.find("mmdebstrap") is not None and mirror.KEYRING.exists()
 
 
-def build_base(row: table.Row, client: docker.DockerClient) -> str:
-    """Make the build base of ``row`` and return its image ID: Debian, Python, a compiler, uv. About 25 s.
+def build_base(way: Way, client: docker.DockerClient, cancelled: threading.Event | None = None) -> str:
+    """Make the build base that ``way`` says and return its image ID: Python, a compiler, uv. About 30 s.
 
-    Raises E_BASE.
+    That of an installed Python stands on Debian's own of the same release, which has to be there.
+    Raises E_BASE, shell.Cancelled.
     """
+    if way.folder:
+        return _on_top(way, client)
     hook = ("--variant=apt", '--customize-hook=sh "$S2I_HOOK" "$1"')
     env = {"S2I_HOOK": str(HERE / "build.sh"), "S2I_UV": _uv()}
-    return _made(row, "build", hook, env, table.local(row.python).build, client)
+    return _made(way, "build", hook, env, way.base.build, client, cancelled)
 
 
-def runtime_base(row: table.Row, client: docker.DockerClient) -> str:
-    """Make the runtime base of ``row`` and return its image ID: about 60 MB, no apt, no perl. About 5 s.
+def runtime_base(way: Way, client: docker.DockerClient, cancelled: threading.Event | None = None) -> str:
+    """Make the runtime base that ``way`` says and return its image ID: about 60 MB, no apt, no perl. About 10 s.
 
-    Raises E_BASE.
+    Raises E_BASE, shell.Cancelled.
     """
     # Later releases ship the links /bin -> usr/bin in a package.
-    merged = (f"--hook-dir={MERGED}",) if row.suite in ("bullseye", "bookworm") else ()
+    merged = (f"--hook-dir={MERGED}",) if way.suite in ("bullseye", "bookworm") else ()
     hook = ("--variant=extract", "--skip=cleanup/apt,cleanup/mmdebstrap", '--extract-hook=sh "$S2I_HOOK" "$1"', *merged)
-    return _made(row, "runtime", hook, {"S2I_HOOK": str(HERE / "runtime.sh")}, table.local(row.python).runtime, client)
+    env = {"S2I_HOOK": str(HERE / "runtime.sh")}
+    return _made(way, "runtime", hook, env, way.base.runtime, client, cancelled)
 
 
 def command(
-    row: table.Row, stage: Literal["build", "runtime"], options: Sequence[str], target: Path, aptopt: Sequence[str] = ()
+    way: Way,
+    stage: Stage,
+    options: Sequence[str],
+    target: Path,
+    aptopt: Sequence[str] = (),
+    libraries: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """Return the call of mmdebstrap. Its sources.list comes in on standard input."""
-    recipe = msgspec.convert(tomllib.loads((HERE / "recipe.toml").read_text())[stage], Recipe)
+    """Return the call of mmdebstrap. Its sources.list comes in on standard input.
+
+    ``libraries``: the packages that an installed Python needs; it takes the place of Debian's.
+    """
+    recipe = msgspec.convert(_recipe()[stage], Packages)
+    wanted = tuple(name for name in recipe.packages if not (way.folder and name.startswith("python3")))
     return (
+        *APART,
         "mmdebstrap",
         *options,
         *(f"--aptopt={option}" for option in aptopt),
         *(f"--dpkgopt=path-exclude={path}" for path in recipe.exclude),
-        f"--include={','.join((*recipe.packages, *row.extra))}",
-        row.suite,
+        f"--include={','.join(dict.fromkeys((*wanted, *way.extra, *libraries)))}",
+        way.suite,
         str(target),
         "-",
     )
 
 
+def _recipe() -> dict[str, object]:
+    return tomllib.loads((HERE / "recipe.toml").read_text())
+
+
+def _on_top(way: Way, client: docker.DockerClient) -> str:
+    """Put an installed Python on the build base of its release: the many of one machine share all but a layer."""
+    import docker.errors
+    import requests.exceptions
+
+    row = next(row for row in table.rows() if row.suite == way.suite)
+    name = way.base.build
+    with (
+        tempfile.TemporaryDirectory(prefix="s2i-base-", ignore_cleanup_errors=True) as scratch,
+        tempfile.TemporaryFile() as context,
+    ):
+        libraries = _laid_out(way, Path(scratch, "python"))
+        text = installed.dockerfile(way, table.local(row.python).build, libraries, way.recipe)
+        Path(scratch, "Dockerfile").write_text(text)
+        with tarfile.open(fileobj=context, mode="w") as archive:
+            archive.add(scratch, ".", filter=_nobodys)
+        context.seek(0)
+        try:
+            image, _ = client.images.build(fileobj=context, custom_context=True, tag=name, rm=True, forcerm=True)
+        except docker.errors.BuildError as error:
+            said = [str(line.get("stream") or line.get("error") or "").rstrip() for line in error.build_log]
+            raise E_BASE(python=way.python, why=(f"{error.msg}:", *[line for line in said if line][-8:])) from None
+        except (docker.errors.APIError, requests.exceptions.RequestException) as error:
+            raise E_BASE(python=way.python, why=str(error)) from None
+    return str(image.id)
+
+
+def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member
+
+
+def _laid_out(way: Way, target: Path) -> tuple[str, ...]:
+    """Lay an installed Python out in ``target`` and return the packages that it needs."""
+    parts = msgspec.convert(_recipe()["installed"], installed.Parts)
+    installed.lay_out(Path(way.folder), parts, target, int(EPOCH))
+    return installed.packages(way.python, target)
+
+
 def _made(
-    row: table.Row,
-    stage: Literal["build", "runtime"],
+    way: Way,
+    stage: Stage,
     options: Sequence[str],
     env: dict[str, str],
     name: str,
     client: docker.DockerClient,
+    cancelled: threading.Event | None,
 ) -> str:
-    with tempfile.TemporaryDirectory(prefix="s2i-base-") as scratch:
-        tar = Path(scratch, "root.tar")
-        argv = command(row, stage, options, tar, _apt_settings())
-        sources = "\n".join((*mirror.find().lines(row.suite), "")).encode()
-        environment = {**os.environ, **env, "SOURCE_DATE_EPOCH": EPOCH, "TMPDIR": scratch}
+    with tempfile.TemporaryDirectory(prefix="s2i-base-", ignore_cleanup_errors=True) as scratch:
+        tar, python = Path(scratch, "root.tar"), Path(scratch, "python")
+        libraries = _laid_out(way, python) if way.folder else ()
+        if way.folder:
+            env = {**env, "S2I_PYTHON": str(python)}
+        argv = command(way, stage, options, tar, _apt_settings(), libraries)
+        sources = "\n".join((*mirror.find().lines(way.suite), "")).encode()
+        environment = {**_environment(os.environ), **env, "SOURCE_DATE_EPOCH": EPOCH, "TMPDIR": scratch}
         try:
-            ended = shell.run(argv, timeout=TIMEOUT, env=environment, stdin=sources)
+            ended = shell.run(
+                argv, timeout=TIMEOUT, env=environment, cwd=Path(scratch), stdin=sources, cancelled=cancelled
+            )
         except shell.Missing:
-            raise E_BASE(python=row.python, why="mmdebstrap is not installed") from None
+            raise E_BASE(python=way.python, why="mmdebstrap is not installed") from None
         except shell.TimedOut as late:
-            raise E_BASE(python=row.python, why=str(late)) from None
+            raise E_BASE(python=way.python, why=str(late)) from None
         if ended.code:
             said = ended.err.decode(errors="replace").strip().splitlines()
             wrong = [line for line in said if line.startswith("E: ")] or said
-            raise E_BASE(python=row.python, why=("mmdebstrap failed:", *wrong[-8:]))
-        return _imported(tar, row, name, client)
+            raise E_BASE(python=way.python, why=("mmdebstrap failed:", *wrong[-8:]))
+        return _imported(tar, way, name, client)
 
 
-def _imported(tar: Path, row: table.Row, name: str, client: docker.DockerClient) -> str:
+def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables for mmdebstrap, part of which is Python: the system's has to run it.
+
+    pyenv's `python3` in front on PATH would be the one that a .python-version of the source asks for.
+    """
+    kept = {
+        name: value for name, value in inherited.items() if not name.startswith(("PYTHON", "PYENV_", "VIRTUAL_ENV"))
+    }
+    return {**kept, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+def _imported(tar: Path, way: Way, name: str, client: docker.DockerClient) -> str:
     """Import ``tar`` as ``name``, and remove the image that had the name before unless something uses it."""
     import docker.errors
 
@@ -120,8 +201,8 @@ def _imported(tar: Path, row: table.Row, name: str, client: docker.DockerClient)
         before = client.images.get(name).id
     repository, _, tag = name.rpartition(":")
     changes = [
-        f"LABEL {labels.BASE}={row.python}",
-        f"LABEL {table.RECIPE_LABEL}={table.RECIPE}",
+        f"LABEL {labels.BASE}={way.python}",
+        f"LABEL {table.RECIPE_LABEL}={way.recipe}",
         f"ENV {PATH}",
         "ENV LANG=C.UTF-8",
         'CMD ["python3"]',

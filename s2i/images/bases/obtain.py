@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from s2i import dirs, shell
 from s2i.errors import E_BASE, S2IError
-from s2i.images.bases import debian, offer, table
+from s2i.images.bases import debian, machine, offer, table
+from s2i.images.bases.machine import Way
 from s2i.planning.plan import Base
 
 if TYPE_CHECKING:
@@ -17,13 +22,19 @@ if TYPE_CHECKING:
 REGISTRY_SECONDS = 5.0
 PULL_SECONDS = 600.0
 IMPORT_SECONDS = 300.0
+WAIT_SECONDS = 0.2
 Say = Callable[[str], None]
 
 
-def ensure(pythons: Sequence[str], say: Say, client: docker.DockerClient | None = None) -> tuple[Base, ...]:
+def ensure(
+    pythons: Sequence[str],
+    say: Say,
+    client: docker.DockerClient | None = None,
+    cancelled: threading.Event | None = None,
+) -> tuple[Base, ...]:
     """Make sure that the engine has a base image of each of ``pythons`` ("3.13"); return what is offered now.
 
-    Says one line for each action. Raises E_BASE (none can be had), E_DOCKER.
+    Says one line for each action. Raises E_BASE (none can be had), E_DOCKER, shell.Cancelled.
     """
     from s2i.engines.docker import connection
 
@@ -37,50 +48,106 @@ def ensure(pythons: Sequence[str], say: Say, client: docker.DockerClient | None 
     offer.refresh(client, answers)
     left = [python for python in missing if not (answers and _pulled(python, say))]
     if left:
-        _make(left, say)
+        _make(left, say, cancelled)
     return offer.refresh(client)
 
 
-def make(python: str, say: Say = lambda line: None) -> Base:
-    """Make both base images of ``python`` from Debian's packages, whatever there was before.
+def make(python: str, say: Say = lambda line: None, cancelled: threading.Event | None = None) -> Base:
+    """Make both base images of ``python`` on this machine, unless somebody else just did; return the base.
 
-    Needs mmdebstrap and debian-archive-keyring: installs them where it may. Raises E_BASE, E_DOCKER.
+    Installs mmdebstrap and debian-archive-keyring where it may. Raises E_BASE, E_DOCKER, shell.Cancelled.
     """
     from s2i.engines.docker import connection
 
-    _make([python], say)
-    offer.refresh(connection.client())
-    return table.local(python)
+    _make([python], say, cancelled)
+    found = offer.refresh(connection.client())
+    return next(base for base in found if base.python == python)
 
 
-def _make(pythons: Sequence[str], say: Say) -> None:
+def _make(pythons: Sequence[str], say: Say, cancelled: threading.Event | None) -> None:
     """Make the images of ``pythons``, two Pythons at a time: a core is busy with each."""
-    rows = [_makeable(python) for python in pythons]
+    ways = [_way(python) for python in pythons]
     _tools(pythons[0], say)
+    if len(ways) == 1:
+        _make_one(ways[0], say, cancelled)
+        return
+    given_up = cancelled or threading.Event()
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for done in [pool.submit(_make_one, row, say) for row in rows]:
-            done.result()
+        running = [pool.submit(_make_one, way, say, given_up) for way in ways]
+        try:
+            for done in running:
+                done.result()
+        except KeyboardInterrupt:
+            given_up.set()  # the pool waits for its threads: they have to end
+            raise
 
 
-def _make_one(row: table.Row, say: Say) -> None:
+def _make_one(way: Way, say: Say, cancelled: threading.Event | None) -> None:
     from s2i.engines.docker import connection
 
     client = connection.client(timeout=IMPORT_SECONDS)
-    base = table.local(row.python)
-    for name, verb in ((base.runtime, debian.runtime_base), (base.build, debian.build_base)):
-        say(f"making {name} from Debian {row.suite}'s packages")
-        start = time.monotonic()
-        size = client.images.get(verb(row, client)).attrs["Size"] / 1e6
-        say(f"made {name}: {size:.0f} MB, {time.monotonic() - start:.0f} s")
+    base = way.base
+    if way.folder:  # its build base stands on Debian's own
+        _make_one(_way(next(row.python for row in table.rows() if row.suite == way.suite)), say, cancelled)
+    with _alone(way.python, say, cancelled):
+        there = offer.present(client)
+        if any(found.python == way.python and found.build == base.build for found in there):
+            return
+        with _whole(base, client):
+            for name, verb in ((base.runtime, debian.runtime_base), (base.build, debian.build_base)):
+                say(f"making {name} from {way.origin}")
+                start = time.monotonic()
+                size = client.images.get(verb(way, client, cancelled)).attrs["Size"] / 1e6
+                say(f"made {name}: {size:.0f} MB, {time.monotonic() - start:.0f} s")
 
 
-def _makeable(python: str) -> table.Row:
+@contextlib.contextmanager
+def _alone(python: str, say: Say, cancelled: threading.Event | None) -> Iterator[None]:
+    """Hold the lock of ``python``: two builds that need the same base make it once. Raises shell.Cancelled."""
+    with (dirs.make_private(dirs.cache()) / f"base-{python}.lock").open("w") as file:
+        told = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not told:
+                    say(f"waiting: the base images of Python {python} are being made already")
+                told = True
+            if cancelled is not None and cancelled.is_set():
+                raise shell.Cancelled("waiting for a base image")
+            time.sleep(WAIT_SECONDS)
+        yield
+
+
+@contextlib.contextmanager
+def _whole(base: Base, client: docker.DockerClient) -> Iterator[None]:
+    """Leave none of the two images of ``base`` behind when the block does not end well."""
+    import docker.errors
+
+    try:
+        yield
+    except BaseException:
+        for name in (base.runtime, base.build):
+            with contextlib.suppress(docker.errors.APIError):
+                client.api.remove_image(name)
+        raise
+
+
+def _way(python: str) -> Way:
+    """Return how ``python`` is made here. Raises E_BASE with the reason when it cannot be."""
     row = table.row(python)
     if row is None:
         raise E_BASE(python=python, why=f"s2i knows {', '.join(r.python for r in table.rows())}")
-    if not row.suite:
-        raise E_BASE(python=python, why="no registry answers, and no Debian release carries this Python")
-    return row
+    here = machine.look()
+    found = machine.way(python, here)
+    if found is not None:
+        return found
+    if not here.makes:
+        raise E_BASE(python=python, why="no registry answers, and to make one takes root on Debian or Ubuntu")
+    raise E_BASE(
+        python=python, why="no registry answers, no Debian release carries this Python, and pyenv has none here"
+    )
 
 
 def _tools(python: str, say: Say) -> None:

@@ -1,17 +1,21 @@
 """Which base images there are to plan with.
 
-``offered`` reads a small file, so that `s2i plan` needs no engine; ``refresh`` asks the engine and writes it.
+``offered`` reads a small file and looks at what this machine could make, so that `s2i plan` needs no engine;
+``refresh`` asks the engine and writes the file.
 """
 
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from s2i import dirs
-from s2i.images.bases import table
+from s2i.images.bases import machine, table
+from s2i.images.bases.machine import Machine
 from s2i.planning.plan import Base
 
 if TYPE_CHECKING:
@@ -26,8 +30,8 @@ class Known(msgspec.Struct, frozen=True):
 
 
 def offered() -> tuple[Base, ...]:
-    """Return the bases to plan with, oldest Python first, one a Python. Reads one file, asks nobody."""
-    return _offer(recall())
+    """Return the bases to plan with, oldest Python first, one a Python. Reads a few files, asks nobody."""
+    return offer(recall(), machine.look())
 
 
 def refresh(client: docker.DockerClient | None = None, registry: bool | None = None) -> tuple[Base, ...]:
@@ -38,13 +42,17 @@ def refresh(client: docker.DockerClient | None = None, registry: bool | None = N
     """
     from s2i.engines.docker import connection
 
-    names = _names(client or connection.client())
-    known = Known(_present(names), recall().registry if registry is None else registry)
+    known = Known(present(client or connection.client()), recall().registry if registry is None else registry)
     folder = dirs.make_private(dirs.cache())
-    draft = folder / f"bases.json.{os.getpid()}"
+    draft = folder / f"bases.json.{os.getpid()}.{threading.get_ident()}"
     draft.write_bytes(msgspec.json.encode(known))
     draft.replace(folder / "bases.json")
-    return _offer(known)
+    return offer(known, machine.look())
+
+
+def present(client: docker.DockerClient) -> tuple[Base, ...]:
+    """Return the bases that the engine has."""
+    return _present(_names(client))
 
 
 def recall() -> Known:
@@ -55,30 +63,41 @@ def recall() -> Known:
         return Known()
 
 
-def _offer(known: Known) -> tuple[Base, ...]:
+def offer(known: Known, here: Machine) -> tuple[Base, ...]:
+    """Return what is offered: what the engine has, what a registry has, what ``here`` can make; one a Python."""
     have = {base.python: base for base in known.bases}
     # Before anybody tried a registry it counts as there, unless the bases made here show that it was not.
-    if known.registry or (known.registry is None and not have):
-        return tuple(have.get(row.python) or table.official(row) for row in table.rows())
-    return known.bases
-
-
-def _present(names: frozenset[str]) -> tuple[Base, ...]:
+    registry = known.registry or (known.registry is None and not have)
     found = []
     for row in table.rows():
-        for base in (table.local(row.python), table.official(row)):
-            if {base.build, base.runtime} <= names:
-                found.append(base)
-                break
+        if row.python in have:
+            found.append(have[row.python])
+        elif registry:
+            found.append(table.official(row, "pull"))
+        elif way := machine.way(row.python, here):
+            found.append(table.local(row.python, way.interpreter, "make"))
     return tuple(found)
 
 
-def _names(client: docker.DockerClient) -> frozenset[str]:
-    """Return the names of the images of the engine; of those that s2i made only what this recipe made."""
-    names = set()
+def _present(made: Mapping[str, str]) -> tuple[Base, ...]:
+    """Return the bases whose two images are there. ``made``: the recipe of each image, "" of those of others."""
+    found = []
+    for row in table.rows():
+        local, official = table.local(row.python), table.official(row)
+        recipe = made.get(local.runtime, "")
+        if recipe in table.INTERPRETERS and made.get(local.build) == recipe:
+            found.append(table.local(row.python, table.INTERPRETERS[recipe]))
+        elif official.runtime in made:
+            found.append(official)
+    return tuple(found)
+
+
+def _names(client: docker.DockerClient) -> dict[str, str]:
+    """Return the names of the engine's images, and the recipe by which s2i made each ("" for those of others)."""
+    names = {}
     for image in client.api.images():
         labels = image.get("Labels") or {}
         for name in image.get("RepoTags") or ():
-            if not name.startswith("s2i.local/") or labels.get(table.RECIPE_LABEL) == table.RECIPE:
-                names.add(name)
-    return frozenset(names)
+            # An image that is built on a base inherits its labels.
+            names[name] = labels.get(table.RECIPE_LABEL, "") if name.startswith("s2i.local/") else ""
+    return names

@@ -1,4 +1,5 @@
-# Trim an unpacked set of Debian packages to a runtime image: mmdebstrap's extract hook, $1 is the root.
+# Trim an unpacked set of Debian packages to a runtime image: mmdebstrap's extract hook, $1 is the root. S2I_PYTHON is
+# what becomes /usr/local when the Python is not Debian's.
 #
 # No maintainer script has run, so what they would have made (CA bundle, passwd, /etc/localtime) is made here.
 set -eu
@@ -51,11 +52,27 @@ mkdir -p "$root/app" "$root/opt" "$root/tmp"
 chmod 1777 "$root/tmp"
 
 # The standard library, without what no service imports, byte-compiled: a missing .pyc costs every start.
-for python in "$root"/usr/lib/python3.*; do
+library=usr/lib
+if [ -n "${S2I_PYTHON:-}" ]; then
+    cp -R --preserve=mode,timestamps,links "$S2I_PYTHON/." "$root/usr/local/"
+    rm -rf "$root"/usr/local/include "$root"/usr/local/lib/pkgconfig "$root"/usr/local/bin/*-config
+    library=usr/local/lib
+    # pyenv leaves the debugger's tables in: a third of such a base.
+    if command -v strip >/dev/null; then
+        find "$root/usr/local" -type f \( -name '*.so' -o -name '*.so.*' -o -name 'python3.*' \) \
+            -exec strip --strip-unneeded --preserve-dates {} +
+    fi
+fi
+for python in "$root/$library"/python3.*; do
     rm -rf "$python"/test "$python"/*/test "$python"/*/tests "$python"/idlelib "$python"/tkinter "$python"/ensurepip \
         "$python"/turtledemo "$python"/turtle.py "$python"/pydoc_data "$python"/config-3*
-    chroot "$root" "/usr/bin/${python##*/}" -m compileall -q -j 0 --invalidation-mode unchecked-hash "/usr/lib/${python##*/}"
+    name=${python##*/}
+    unchecked="--invalidation-mode unchecked-hash"
+    [ "$name" != python3.6 ] || unchecked= # it came with 3.7
+    # shellcheck disable=SC2086 # two words, or none
+    chroot "$root" "/${library%lib}bin/$name" -m compileall -q -j 0 $unchecked "/$library/$name"
 done
-[ -e "$root/usr/bin/python3" ] || ln -s "$(cd "$root/usr/bin" && ls python3.* | head -n 1)" "$root/usr/bin/python3"
+[ -n "${S2I_PYTHON:-}" ] || [ -e "$root/usr/bin/python3" ] ||
+    ln -s "$(cd "$root/usr/bin" && ls python3.* | head -n 1)" "$root/usr/bin/python3"
 chroot "$root" /sbin/ldconfig
 rm -rf "$root/var/cache/ldconfig" "$root/etc/ld.so.conf.d/fakeroot"*

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+from typing import Literal
 
 import msgspec
 
 from s2i import assets
 from s2i.planning.plan import Base
 
-RECIPE = "1"  # raise it when images made before must be made again
+# Raise one when images made before must be made again: of Debian's own Python, and of an installed one.
+RECIPE, RECIPE_INSTALLED = "1", "installed-1"
 RECIPE_LABEL = "s2i.base.recipe"
+DEBIAN_PYTHON = "/usr/bin/python3"
+OWN_PYTHON = "/usr/local/bin/python3"  # of official images, and of those made from an installation
+INTERPRETERS = {RECIPE: DEBIAN_PYTHON, RECIPE_INSTALLED: OWN_PYTHON}
+_LOCAL = re.compile(r"s2i\.local/python(?:-build)?:(3\.\d{1,2})", re.ASCII)
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,19 +50,26 @@ def defaults() -> tuple[str, ...]:
     return tuple(row.python for row in reversed(rows()) if row.default)
 
 
-def local(python: str) -> Base:
-    """Return the base that s2i makes from Debian's packages."""
+def local(python: str, interpreter: str = DEBIAN_PYTHON, obtain: Literal["here", "make"] = "here") -> Base:
+    """Return the base that s2i makes on this machine."""
     return Base(
         python=python,
         build=f"s2i.local/python-build:{python}",
         runtime=f"s2i.local/python:{python}",
-        interpreter="/usr/bin/python3",
+        interpreter=interpreter,
         uv=True,
+        obtain=obtain,
     )
 
 
-def official(row: Row) -> Base:
+def python_of(image: str) -> str:
+    """Return the Python of an image that s2i makes, "" when ``image`` is not called like one."""
+    found = _LOCAL.fullmatch(image)
+    return found[1] if found and row(found[1]) else ""
+
+
+def official(row: Row, obtain: Literal["here", "pull"] = "here") -> Base:
     """Return the base of a registry. ``S2I_BASE_REGISTRY`` names a mirror that carries ``python``."""
     mirror = os.environ.get("S2I_BASE_REGISTRY", "").rstrip("/")
     image = f"{mirror}/{row.image}" if mirror else row.image
-    return Base(python=row.python, build=image, runtime=image, interpreter="/usr/local/bin/python3")
+    return Base(python=row.python, build=image, runtime=image, interpreter=OWN_PYTHON, obtain=obtain)

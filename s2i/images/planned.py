@@ -1,0 +1,32 @@
+"""Plan for a build: with the base images that can be had at this moment, not with what was last remembered."""
+
+from __future__ import annotations
+
+from s2i.errors import E_PYTHON_VERSION, S2IError
+from s2i.images import bases
+from s2i.planning.compile import compile as compile_plan
+from s2i.planning.plan import BuildPlan
+from s2i.sources import Tree
+
+
+def plan(tree: Tree, strategy: str = "auto") -> BuildPlan:
+    """Return the plan of ``tree`` for a build on this machine.
+
+    Asks the engine what it has, and for a registry only when the answer would change the plan: a base would be
+    pulled, or no Python that is offered fits. Raises what compile raises, E_DOCKER.
+    """
+    from s2i.images.bases import obtain, offer
+
+    offered = bases.refresh()
+    tried = offer.recall().registry
+    try:
+        made = compile_plan(tree, offered, strategy)
+    except S2IError as refusal:
+        if refusal.kind is not E_PYTHON_VERSION or tried is not False or not obtain.registry_answers():
+            raise
+        return compile_plan(tree, bases.refresh(registry=True), strategy)
+    if made.base is None or made.base.obtain != "pull":
+        return made
+    answers = obtain.registry_answers()
+    offered = bases.refresh(registry=answers)
+    return made if answers else compile_plan(tree, offered, strategy)
