@@ -44,7 +44,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
     processes = procfile.read(tree)
     wished = version.wishes(tree, given)
     wanted = manifest.read(tree)
-    fits = version.choose(wished if given.settings.python else (*wished, *wanted.python), offered)
+    fits = _python(wished, wanted, given, offered)
     read = code.read(tree)
     chosen = None
     kind: AppKind
@@ -100,6 +100,16 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
         python=base.python, entry=found.entry, start=start, port=port, base=base,
         env=_env(port, "" if installs else found.root), steps=made, decisions=tuple(decisions), warnings=tuple(notices),
     )  # fmt: skip
+
+
+def _python(
+    wished: tuple[version.Wish, ...], wanted: Manifest, given: Given, offered: tuple[Base, ...]
+) -> version.Version:
+    """Choose the Python. What s2i.toml says is the last word, and uv holds to what a lock or a project says."""
+    pins = version.limits(wanted.asked, wanted.locked, wanted.decision.origin)
+    if given.settings.python:
+        return version.choose(wished, offered, pins, enforced=True)
+    return version.choose((*wished, *wanted.python), offered, pins, enforced=wanted.manager != "requirements.txt")
 
 
 def passed_over(tree: Tree) -> tuple[Notice, ...]:

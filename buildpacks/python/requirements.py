@@ -36,11 +36,15 @@ _INDEX = frozenset({"-i", "--index-url", "--extra-index-url"})
 
 
 class Requirement(msgspec.Struct, frozen=True):
-    """One distribution that is asked for: the normalised ``name``, ``spec`` (">=3,<4"; "" for any), ``file:line``."""
+    """One distribution that is asked for: the normalised ``name``, ``spec`` (">=3,<4"; "" for any), ``file:line``.
+
+    ``marker`` is the environment that it is for ('python_version < "3.9"'; "" for any).
+    """
 
     name: str
     spec: str
     where: str
+    marker: str = ""
 
 
 class Requirements(msgspec.Struct, frozen=True):
@@ -69,7 +73,7 @@ def parse(text: str, where: str) -> Requirement | None:
     if match := _REQUIREMENT.fullmatch(text):
         name, spec, marker = match.groups()
         _check_marker(marker, text, where)
-        return Requirement(normalise(name), re.sub(r"\s+", "", spec or "").rstrip(","), where)
+        return Requirement(normalise(name), re.sub(r"\s+", "", spec or "").rstrip(","), where, marker=marker or "")
     if match := _AT_URL.fullmatch(text):
         name, url, marker = match.groups()
         _check_marker(marker, text, where)
