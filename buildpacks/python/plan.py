@@ -105,11 +105,12 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
 def _python(
     wished: tuple[version.Wish, ...], wanted: Manifest, given: Given, offered: tuple[Base, ...]
 ) -> version.Version:
-    """Choose the Python. What s2i.toml says is the last word, and uv holds to what a lock or a project says."""
+    """Choose the Python. s2i.toml has the last word; an installer holds to the bound of a project or a lock."""
     pins = version.limits(wanted.asked, wanted.locked, wanted.decision.origin)
     if given.settings.python:
         return version.choose(wished, offered, pins, enforced=True)
-    return version.choose((*wished, *wanted.python), offered, pins, enforced=wanted.manager != "requirements.txt")
+    enforced = wanted.manager != "requirements.txt" or wanted.is_project
+    return version.choose((*wished, *wanted.python), offered, pins, enforced=enforced)
 
 
 def passed_over(tree: Tree) -> tuple[Notice, ...]:

@@ -89,7 +89,7 @@ def test_what_s2i_toml_says_is_never_overruled(plan_of, flask):
     assert 'no Python fits "3.14" (s2i.toml:1); offered are 3.13, 3.12, 3.11, 3.10' == refused.value.message
     plan = plan_of({"app.py": flask, "s2i.toml": 'python = "3.13"\n', "requirements.txt": "numpy==1.22.0\n"})
     expected = (
-        "numpy==1.22.0 will likely not install on Python 3.13: it has no wheel for a newer Python. "
+        "numpy==1.22.0 will likely not install on Python 3.13: it has no wheel for a Python after 3.10. "
         "It needs Python 3.10 or older, or a newer release"
     )
     assert ("3.13", expected) == (plan.python, warning(plan))
@@ -98,7 +98,7 @@ def test_what_s2i_toml_says_is_never_overruled(plan_of, flask):
 def test_a_pin_of_a_dependency_overrules_what_the_developer_pinned(plan_of, flask):
     plan = plan_of({"app.py": flask, ".python-version": "3.12\n", "requirements.txt": "flask\nnumpy==1.22.0\n"})
     decision = next(d for d in plan.decisions if d.what == "python")
-    why = "numpy==1.22.0 (requirements.txt:2) has no wheel for a newer Python"
+    why = "numpy==1.22.0 (requirements.txt:2) has no wheel for a Python after 3.10"
     assert ("3.10", "requirements.txt:2", "likely") == (plan.python, decision.origin, decision.strength)
     assert ("3.12", f".python-version:1: {why}") == (decision.rejected[0].value, decision.rejected[0].why)
     assert f'"3.12" is overruled: {why}' == warning(plan)
@@ -107,7 +107,7 @@ def test_a_pin_of_a_dependency_overrules_what_the_developer_pinned(plan_of, flas
 def test_a_bound_beside_a_requirements_file_gives_way_to_its_pins(plan_of, flask):
     files = {"app.py": flask, "pyproject.toml": project(">=3.11"), "requirements.txt": "numpy==1.22.0\n"}
     plan = plan_of(files)
-    expected = '">=3.11" is overruled: numpy==1.22.0 (requirements.txt:1) has no wheel for a newer Python'
+    expected = '">=3.11" is overruled: numpy==1.22.0 (requirements.txt:1) has no wheel for a Python after 3.10'
     assert ("3.10", expected) == (plan.python, warning(plan))
 
 

@@ -125,7 +125,7 @@ def _by_rule(table: Known, ranges: Mapping[str, _Range]) -> Iterator[Limit]:
         releases = ranges.get(rule.name)
         if releases is None or (rule.before and not releases.below(release(rule.before))):
             continue
-        if releases.ceiling is not None and releases.ceiling < release(rule.since):
+        if releases.below(release(rule.since)):
             continue
         other = ranges.get(rule.free, _Range())
         if rule.free and other.below(release(rule.below)):
@@ -145,7 +145,7 @@ def _by_wheels(ranges: Mapping[str, _Range]) -> Iterator[Limit]:
             continue
         older, newer = minors[0] > _minor(cells[0][0]), minors[-1] < last
         if older or newer:
-            why = "has no wheel for a newer Python" if newer else "is made for newer Pythons"
+            why = f"has no wheel for a Python after 3.{minors[-1]}" if newer else f"needs Python 3.{minors[0]}"
             yield Limit(name, "", minors[0] if older else 0, minors[-1] if newer else ANY, why, INDEX.format(name))
 
 
