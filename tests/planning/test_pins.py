@@ -105,3 +105,37 @@ def test_trees_that_were_run_get_a_python_on_which_they_ran(lines, python):
 
 def test_a_specifier_that_no_parser_knows_limits_nothing():
     assert () == version.limits({"numpy": requirements.Requirement("numpy", "", "r:1")}, {}, "")
+
+
+TABLE = {name: [row.split() for row in text.split(", ")] for name, text in pins.wheels().items()}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_release_with_a_wheel_for_a_python_is_never_kept_from_it(name):
+    kept = [
+        (release, python)
+        for python, *releases in TABLE[name]
+        for release in releases
+        for limit in limits(f"{name}=={release}")
+        if release != "0" and limit.link == pins.INDEX.format(name) and limit.distance(int(python[2:]))
+    ]
+    assert [] == kept
+
+
+def test_of_pins_that_contradict_each_other_the_sure_one_is_met_and_the_other_named():
+    chosen = version.choose((), OFFERED, limits("psycopg2==2.7.3", "numpy==2.3.2"))
+    expected = (
+        "numpy==2.3.2 will likely not install on Python 3.7: it needs Python 3.11. "
+        "Use Python 3.11 or newer, or another release of it"
+    )
+    assert ("3.7", expected) == (chosen.base.python, chosen.notices[0].message)
+
+
+def test_when_no_python_on_offer_meets_a_pin_the_nearest_is_taken_and_that_is_said():
+    offered = tuple(Base(f"3.{minor}", "", "") for minor in (9, 11, 13))
+    chosen = version.choose((), offered, limits("psycopg2==2.7.3"))
+    expected = (
+        "psycopg2==2.7.3 will not work on Python 3.9: it does not compile on Python 3.8. "
+        "Use Python 3.7 or older, or another release of it"
+    )
+    assert ("3.9", expected) == (chosen.base.python, chosen.notices[0].message)

@@ -90,7 +90,7 @@ def test_what_s2i_toml_says_is_never_overruled(plan_of, flask):
     plan = plan_of({"app.py": flask, "s2i.toml": 'python = "3.13"\n', "requirements.txt": "numpy==1.22.0\n"})
     expected = (
         "numpy==1.22.0 will likely not install on Python 3.13: it has no wheel for a Python after 3.10. "
-        "It needs Python 3.10 or older, or a newer release"
+        "Use Python 3.10 or older, or another release of it"
     )
     assert ("3.13", expected) == (plan.python, warning(plan))
 

@@ -176,11 +176,9 @@ def _unmet(base: Base, pins: Sequence[Limit]) -> Iterator[Notice]:
     """Say which pins the chosen Python does not meet: no base on offer does."""
     for pin in pins:
         if pin.distance(_minor(base)):
-            needs = (
-                f"Python 3.{pin.newest} or older" if _minor(base) > pin.newest else f"Python 3.{pin.oldest} or newer"
-            )
+            use = f"3.{pin.newest} or older" if _minor(base) > pin.newest else f"3.{pin.oldest} or newer"
             sure = "will not work" if pin.sure else "will likely not install"
-            text = f"{pin.pin} {sure} on Python {base.python}: it {pin.why}. It needs {needs}, or a newer release"
+            text = f"{pin.pin} {sure} on Python {base.python}: it {pin.why}. Use Python {use}, or another release of it"
             yield Notice("W_PYTHON", text, pin.where)
 
 

@@ -105,6 +105,11 @@ def known() -> Known:
     return toml.load(Path(__file__).with_name("pins.toml"), Known)
 
 
+def wheels() -> dict[str, str]:
+    """Return what wheels.toml says of each distribution."""
+    return toml.load(Path(__file__).with_name("wheels.toml"), _Wheels).wheels
+
+
 def limits(asked: Mapping[str, Requirement], locked: Mapping[str, str], lock: str) -> tuple[Limit, ...]:
     """Return the limits that requirements and locked versions set; ``lock`` is where the latter are written."""
     table = known()
@@ -134,7 +139,7 @@ def _by_rule(table: Known, ranges: Mapping[str, _Range]) -> Iterator[Limit]:
 
 
 def _by_wheels(ranges: Mapping[str, _Range]) -> Iterator[Limit]:
-    table = toml.load(Path(__file__).with_name("wheels.toml"), _Wheels).wheels if ranges else {}
+    table = wheels() if ranges else {}
     rows = {name: [row.split() for row in text.split(", ")] for name, text in table.items() if name in ranges}
     last = max((_minor(row.split()[0]) for text in table.values() for row in text.split(", ")[-1:]), default=0)
     for name, cells in rows.items():
