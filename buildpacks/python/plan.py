@@ -48,9 +48,9 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         raise E_TEMPLATE(folder=template)
     wished = version.wishes(tree, given)
     wanted = manifest.read(tree, given)
-    fits = version.choose(wished if given.settings.python else (*wished, *wanted.python), offered)
     claims = declared.read(tree, wanted)
     read = code.read(tree, (claims.folder,) if claims.folder else ())
+    fits = _python((*wished, *_syntax(read)), wanted, given, offered)
     frameworks = _frameworks(wanted)
     choice = entry.choose(tree, read, given, wanted, claims, frameworks)
     decision = choice.decision
@@ -110,6 +110,23 @@ def places(tree: Tree) -> tuple[str, ...]:
     found = {f for f in found if f and not is_ignored(f"{f}/app.py") and not is_aside(f"{f}/app.py")}
     outermost = {f for f in found if not any(f.startswith(f"{other}/") for other in found)}
     return tuple(sorted(outermost, key=lambda f: (f.count("/"), f)))
+
+
+def _python(
+    wished: tuple[version.Wish, ...], wanted: Manifest, given: Given, offered: tuple[Base, ...]
+) -> version.Version:
+    """Choose the Python. s2i.toml has the last word; an installer holds to the bound of a project or a lock."""
+    pins = version.limits(wanted.asked, wanted.locked, wanted.decision.origin)
+    if given.settings.python:
+        return version.choose(wished, offered, pins, enforced=True)
+    enforced = wanted.manager != "requirements.txt" or wanted.is_project
+    return version.choose((*wished, *wanted.python), offered, pins, enforced=enforced)
+
+
+def _syntax(read: Code) -> tuple[version.Wish, ...]:
+    """Return what the code itself asks for: the Python that can parse it, when this one cannot."""
+    newer = [m for m in read.modules.values() if m.python and not is_aside(m.path)]
+    return tuple(version.specifier(f">={m.python}", f"{m.path}:{m.python_line}") for m in newer[:1])
 
 
 def passed_over(tree: Tree) -> tuple[Notice, ...]:

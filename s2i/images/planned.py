@@ -13,7 +13,7 @@ def plan(tree: Tree, strategy: str = "auto") -> BuildPlan:
     """Return the plan of ``tree`` for a build on this machine.
 
     Asks the engine what it has, and for a registry only when the answer would change the plan: a base would be
-    pulled, or no Python that is offered fits. Raises what compile raises, E_DOCKER.
+    pulled, or the Python that is asked for is not offered. Raises what compile raises, E_DOCKER.
     """
     from s2i.images.bases import obtain, offer
 
@@ -24,6 +24,8 @@ def plan(tree: Tree, strategy: str = "auto") -> BuildPlan:
     except S2IError as refusal:
         if refusal.kind is not E_PYTHON_VERSION or tried is not False or not obtain.registry_answers():
             raise
+        return compile_plan(tree, bases.refresh(registry=True), strategy)
+    if tried is False and any(w.code == "W_PYTHON_ABSENT" for w in made.warnings) and obtain.registry_answers():
         return compile_plan(tree, bases.refresh(registry=True), strategy)
     if made.base is None or made.base.obtain != "pull":
         return made

@@ -33,11 +33,13 @@ class World:
         return self.answers
 
 
-def base_of(tmp_path: Path) -> Base | None:
-    """Return the base of the plan of a job that asks for 3.12."""
+def base_of(tmp_path: Path, bound: str = "") -> Base | None:
+    """Return the base of the plan of a job whose developer has 3.12; ``bound`` is what its project asks for."""
     (tmp_path / "job").mkdir()
     (tmp_path / "job/main.py").write_text("print(1)\n")
     (tmp_path / "job/.python-version").write_text("3.12\n")
+    if bound:
+        (tmp_path / "job/pyproject.toml").write_text(f'[project]\nname = "x"\nrequires-python = "{bound}"\n')
     with sources.fetch(sources.parse(str(tmp_path / "job")), policy=sources.Policy()) as tree:
         return planned.plan(tree).base
 
@@ -64,7 +66,7 @@ def test_a_base_that_cannot_be_pulled_after_all_is_planned_again_with_what_can_b
     assert (base_of(tmp_path), world.asked) == (LOCAL, 1)
 
 
-def test_a_registry_that_was_away_is_tried_again_before_a_python_is_refused(
+def test_a_registry_that_was_away_is_tried_again_before_another_python_is_taken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     world = World(monkeypatch, False, answers=True, before=(HERE,), after=(HERE, PULLED))
@@ -74,5 +76,10 @@ def test_a_registry_that_was_away_is_tried_again_before_a_python_is_refused(
 def test_a_python_that_nobody_has_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     World(monkeypatch, False, answers=False, before=(HERE,))
     with pytest.raises(S2IError) as caught:
-        base_of(tmp_path)
+        base_of(tmp_path, ">=3.12")
     assert caught.value.code == "E_PYTHON_VERSION"
+
+
+def test_a_registry_is_tried_again_before_a_bound_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    world = World(monkeypatch, False, answers=True, before=(HERE,), after=(HERE, PULLED))
+    assert (base_of(tmp_path, ">=3.12"), world.asked) == (PULLED, 1)

@@ -99,5 +99,5 @@ def _python(tree: Tree, table: dict[str, Any]) -> tuple[version.Wish, ...]:
     for key in ("python_full_version", "python_version"):
         wanted = requires.get(key)
         if isinstance(wanted, str) and wanted.strip() not in ("*", ""):
-            return (version.specifier(wanted, toml.line_of(tree, PIPFILE, key)),)
+            return (version.pin(wanted, toml.line_of(tree, PIPFILE, key)),)
     return ()

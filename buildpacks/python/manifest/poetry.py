@@ -110,15 +110,15 @@ def _words(texts: list[str], where: str) -> tuple[str, ...]:
 
 
 def _name(text: str) -> str:
-    found = re.match(r"\s*([A-Za-z0-9._-]+)", text)
+    found = re.fullmatch(r"\s*([A-Za-z0-9._-]+).*", text, re.DOTALL)
     return normalise(found[1]) if found else ""
 
 
 def _python(tree: Tree, table: dict[str, Any]) -> tuple[version.Wish, ...]:
     wanted = section(table, "dependencies").get("python")
-    if not isinstance(wanted, str) or not (specifier := tables.pep440(wanted)):
+    if not isinstance(wanted, str) or wanted.strip() in ("*", ""):
         return ()
-    return (version.specifier(specifier, toml.line_of(tree, "pyproject.toml", "python")),)
+    return (version.caret(wanted, toml.line_of(tree, "pyproject.toml", "python")),)
 
 
 def _scripts(table: dict[str, Any]) -> dict[str, str]:
