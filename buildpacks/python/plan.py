@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from buildpacks.python import django, entry, manifest, procfile, scripts, server, steps, version
+from buildpacks.python import django, entry, manifest, procfile, scripts, server, steps, system, version
 from buildpacks.python.manifest import Manifest
 from s2i.errors import E_NOT_PYTHON, E_PY_SYNTAX
 from s2i.planning import candidates, code, toml
@@ -31,6 +31,8 @@ class Found(Detection, frozen=True, kw_only=True):
     version: version.Version
     root: str = ""  # the folder that the entry is imported from: "" or "src"
     collects_static: str = ""
+    given: Given = Given()
+    uses: dict[str, str] = {}
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +71,8 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         version=fits,
         root="src" if any(module.root for module in read.modules.values()) else "",
         collects_static=django.static_root(read) if framework == "django" and "manage.py" in tree else "",
+        given=given,
+        uses=system.used(read),
         decisions=(Decision("kind", kind, decision.origin, decision.strength), decision),
         notices=(*_notices(tree, read, wanted, fits), *procfile.notices(processes, decision.origin)),
     )
@@ -91,7 +95,10 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
         extra += [serving.needs] if serving.needs else []
     installs = found.root != "" and found.manifest.is_project and not found.manifest.dynamic_version
     base = found.version.base
-    made = steps.plan(base, found.manifest, tuple(extra), installs)
+    needed = system.choose(tree, found.manifest, found.uses, found.given, base)
+    decisions += needed.decisions
+    notices += needed.notices
+    made = steps.plan(base, found.manifest, tuple(extra), installs, needed)
     if found.collects_static:
         decisions.append(Decision("collectstatic", "in the build", found.collects_static))
         made = (*made, _collectstatic())

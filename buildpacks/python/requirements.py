@@ -28,6 +28,7 @@ _REQUIREMENT = re.compile(
 )
 _AT_URL = re.compile(rf"({_NAME})\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*@\s*(\S+)\s*(?:\s;(.*))?", re.ASCII)
 _URL = re.compile(r"(git\+https|git\+ssh|https)://[A-Za-z0-9._~:/?#\[\]@!&'()*+,;=%-]+", re.ASCII)
+_EXTRAS = re.compile(r"\[([A-Za-z0-9._,\s-]*)\]", re.ASCII)
 _LONG = re.compile(r"(--[A-Za-z][A-Za-z-]*)(?:[\s=]\s*(.*))?")
 _BROKEN_LINE = re.compile(r"^[^#\n]*\\\r?\n(?!\s*--hash)", re.MULTILINE)
 _HASH = re.compile(r"\s--hash[= ]\s*[a-z0-9]+:[0-9a-f]+")
@@ -41,6 +42,7 @@ class Requirement(msgspec.Struct, frozen=True):
     name: str
     spec: str
     where: str
+    extras: tuple[str, ...] = ()
 
 
 class Requirements(msgspec.Struct, frozen=True):
@@ -69,18 +71,23 @@ def parse(text: str, where: str) -> Requirement | None:
     if match := _REQUIREMENT.fullmatch(text):
         name, spec, marker = match.groups()
         _check_marker(marker, text, where)
-        return Requirement(normalise(name), re.sub(r"\s+", "", spec or "").rstrip(","), where)
+        return Requirement(normalise(name), re.sub(r"\s+", "", spec or "").rstrip(","), where, _extras(text))
     if match := _AT_URL.fullmatch(text):
         name, url, marker = match.groups()
         _check_marker(marker, text, where)
         _check_url(url, where)
-        return Requirement(normalise(name), "", where)
+        return Requirement(normalise(name), "", where, _extras(text))
     raise E_REQ(value=_shown(text), why="", where=where)
 
 
 def normalise(name: str) -> str:
     """Return the one spelling of a distribution's name: "Flask_SQLAlchemy" gives "flask-sqlalchemy"."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _extras(text: str) -> tuple[str, ...]:
+    found = _EXTRAS.search(re.split("[;@]", text)[0])
+    return tuple(normalise(extra.strip()) for extra in found[1].split(",") if extra.strip()) if found else ()
 
 
 class _Reader:

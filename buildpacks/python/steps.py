@@ -6,7 +6,9 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from buildpacks.python import debian
 from buildpacks.python.manifest import Manifest
+from buildpacks.python.system import System
 from s2i.planning.plan import Base, Copy, Mount, Run, Step
 
 VENV = "/opt/venv"
@@ -28,10 +30,12 @@ _REWRITE = (
 )
 
 
-def plan(base: Base, manifest: Manifest, extra: tuple[str, ...], install_project: bool) -> tuple[Step, ...]:
+def plan(
+    base: Base, manifest: Manifest, extra: tuple[str, ...], install_project: bool, system: System
+) -> tuple[Step, ...]:
     """Return all steps. ``extra`` is installed beside what the manifest asks for: a server, most often."""
     installs = manifest.manager != "none" or bool(extra)
-    steps: list[Step] = list(_environment(base, installs or install_project))
+    steps: list[Step] = [*debian.build_steps(base, system, TRUST), *_environment(base, installs or install_project)]
     if manifest.needs_source:
         steps.append(Copy("build", "Copy the source: its dependencies are among its folders", (".",), f"{APP}/"))
     else:
@@ -41,7 +45,7 @@ def plan(base: Base, manifest: Manifest, extra: tuple[str, ...], install_project
         if not manifest.needs_source:
             steps.append(Copy("build", "Copy the source, to install the project itself", (".",), f"{APP}/"))
         steps.append(_uv_pip("Install the project itself: its package stands under src/", ("--no-deps", ".")))
-    return (*steps, *_runtime())
+    return (*steps, *debian.runtime_steps(system), *_runtime())
 
 
 def _environment(base: Base, needs_uv: bool) -> Iterator[Step]:
