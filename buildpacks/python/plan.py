@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from buildpacks.python import django, entry, manifest, procfile, scripts, server, steps, system, version
+from buildpacks.python import django, entry, manifest, procfile, repairs, scripts, server, steps, system, version
 from buildpacks.python.manifest import Manifest
 from s2i.errors import E_NOT_PYTHON, E_PY_SYNTAX
 from s2i.planning import candidates, code, toml
@@ -98,7 +98,12 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     needed = system.choose(tree, found.manifest, found.uses, found.given, base)
     decisions += needed.decisions
     notices += needed.notices
+    repaired = repairs.choose(found.manifest)
+    extra += repaired.extra
+    decisions += repaired.decisions
+    notices += repaired.notices
     made = steps.plan(base, found.manifest, tuple(extra), installs, needed)
+    made = repairs.with_cpu_torch(made) if repaired.cpu_torch else made
     if found.collects_static:
         decisions.append(Decision("collectstatic", "in the build", found.collects_static))
         made = (*made, _collectstatic())
