@@ -1,7 +1,7 @@
 # Unpack Debian packages that the runtime base lacks under /opt/system, in the build stage.
 # $@: "name" or "one | other", the first there is. /opt/base holds the list of what the runtime base has.
 set -eu;
-apt-get update -qq;
+apt-get update -qq -o APT::Update::Error-Mode=any;
 cd /opt/base;
 system=/opt/system;
 mkdir -p status.d debs/partial;

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,12 +14,11 @@ from s2i.planning import toml
 from s2i.planning.plan import Decision, Run, Step
 from s2i.sources import Notice
 
-if TYPE_CHECKING:
-    from packaging.specifiers import SpecifierSet
-
 PATH = Path(__file__).with_name("repairs.toml")
 _WHEN = re.compile(r"([a-z0-9-]+)([<>=!~].*)")
 _CLAUSE = re.compile(r"(===?|~=|!=|<=|>=|<|>)([^,]+)")
+_NUMBERS = re.compile(r"(\d{1,9}(?:\.\d{1,9}){0,5})(\.\*)?", re.ASCII)
+_Point = tuple[tuple[float, ...], int]  # a release, and whether the point is right below (-1) or above it (1)
 _BEYOND = "99999"  # a release that is newer than any
 # The CPU's build of torch stands in an index of its own; where that cannot be reached, PyPI's does the same, larger.
 _CPU = (
@@ -123,26 +122,44 @@ def _verdict(manifest: Manifest, name: str, spec: str) -> str:
 
 
 def _surely(spec: str, locked: str, when: str) -> bool:
-    """Say whether whatever gets installed is one of the releases ``when``."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.version import InvalidVersion
-
-    try:
-        rows, allowed = SpecifierSet(when), SpecifierSet(f"=={locked}" if locked else spec)
-        clauses = [(sign, version.removesuffix(".*")) for sign, version in _CLAUSE.findall(str(allowed))]
-        tops = [version for sign, version in _CLAUSE.findall(when) if sign == "<"]
-        if not clauses or any(allowed.contains(version) for version in (*tops, _BEYOND)):
-            return False
-        return any(_inside(rows, sign, version) for sign, version in clauses)
-    except (InvalidSpecifier, InvalidVersion):
+    """Say whether whatever gets installed is one of the releases ``when``: the newest that is allowed is."""
+    newest, rows = _range(f"=={locked}" if locked else spec), _range(when)
+    if newest is None or rows is None:
         return False
+    (_, top), (bottom, end) = newest, rows
+    return top <= end and top > bottom
 
 
-def _inside(rows: SpecifierSet, sign: str, version: str) -> bool:
-    """Say whether a clause speaks of ``rows``: "<2" does of ">=1,<2", which has no release 2 itself."""
-    if rows.contains(version, prereleases=True):
-        return sign != "!="
-    return sign == "<" and any(clause.operator == "<" and clause.version == version for clause in rows)
+def _range(spec: str) -> tuple[_Point, _Point] | None:
+    """Return the point below all releases that a specifier allows, and the one above; None when it cannot be told.
+
+    (packaging is not asked: to import it takes as long as the rest of a plan.)
+    """
+    bottom: _Point = ((), 0)
+    top: _Point = ((math.inf,), 0)
+    for sign, text in _CLAUSE.findall(spec):
+        found = _NUMBERS.fullmatch(text)
+        if not found or (sign == "~=" and "." not in text):
+            return None
+        numbers = tuple(int(part) for part in found[1].split("."))
+        while numbers and not numbers[-1]:
+            numbers = numbers[:-1]
+        family = tuple(int(part) for part in found[1].split("."))
+        match sign:
+            case "==" | "===" if not found[2]:
+                bottom, top = max(bottom, (numbers, -1)), min(top, (numbers, 1))
+            case "==" | "~=":
+                family = family if found[2] else family[:-1]
+                bottom, top = max(bottom, (numbers, -1)), min(top, ((*family[:-1], family[-1] + 1), -1))
+            case ">=":
+                bottom = max(bottom, (numbers, -1))
+            case ">":
+                bottom = max(bottom, (numbers, 1))
+            case "<":
+                top = min(top, (numbers, -1))
+            case "<=":
+                top = min(top, (numbers, 1))
+    return bottom, top
 
 
 def _parts(requirement: str) -> tuple[str, str]:
