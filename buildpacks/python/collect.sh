@@ -22,14 +22,14 @@ for name in adduser debconf dpkg init-system-helpers install-info sensible-utils
     case " $* " in *" $name "*) continue;; esac;
     if apt-cache show --no-all-versions "$name" >shown 2>/dev/null; then
         echo >>all;
-        echo "Status: install ok installed" >>all;
+        echo "Status: hold ok installed" >>all;
         cat shown >>all;
     fi;
 done;
 # What is installed needs nothing: whatever its dependencies say, the base is as it is.
 grep -E "^(Package|Status|Version|Architecture|Multi-Arch|Provides):|^$" all >known;
 
-apt-get satisfy -qq -y --no-install-recommends --download-only -o Dir::State::status=/opt/base/known
+apt-get satisfy -q -y --no-install-recommends --download-only -o Dir::State::status=/opt/base/known
     -o Dir::Cache::archives=/opt/base/debs -o APT::Sandbox::User=root "$@";
 
 # /lib is a link to /usr/lib in the base, and so on: what is copied over it must be sorted alike.

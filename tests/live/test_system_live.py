@@ -23,7 +23,7 @@ import ctypes.util, graphviz, magic, psycopg2
 print("libpq", psycopg2.extensions.libpq_version() > 100000)
 print(magic.from_buffer(b"%PDF-1.4 x", mime=True))
 print(graphviz.Source("digraph { a -> b }").pipe("png")[1:4].decode())
-print(ctypes.util.find_library("yaml"))
+print(ctypes.util.find_library("yaml-0"))
 """
 EXPECTED = "libpq True\napplication/pdf\nPNG\nlibyaml-0.so.2\n"
 

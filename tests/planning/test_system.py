@@ -18,7 +18,7 @@ NEEDS = system.table().need
 NAME = re.compile(r"[a-z0-9][a-z0-9.+-]+")
 SLIM = (Base("3.13", "python:3.13-slim", "python:3.13-slim"),)
 OURS = (Base("3.13", "s2i.local/python-build:3.13", "s2i.local/python:3.13", "/usr/bin/python3", uv=True),)
-APT = "apt-get satisfy -qq -y --no-install-recommends"
+APT = "apt-get satisfy -q -y --no-install-recommends"
 
 
 def needed(plan):
