@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from buildpacks.python import django, entry, manifest, server, steps, version
+from buildpacks.python import django, entry, manifest, repairs, server, steps, system, version
 from buildpacks.python.entry import applications, declared, library, scripts
 from buildpacks.python.manifest import Manifest, imports
 from s2i.errors import E_NOT_PYTHON, E_TEMPLATE
@@ -32,8 +32,9 @@ class Found(Detection, frozen=True, kw_only=True):
     choice: entry.Choice
     manifest: Manifest
     version: version.Version
-    root: str = ""  # the folder that the entry is imported from: "" or "src"
+    root: str = ""  # the folder that the entry is imported from
     collects_static: str = ""
+    uses: dict[str, str] = {}  # what of the code says that Debian packages are needed
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +68,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         version=fits,
         root=choice.root,
         collects_static=django.static_root(read) if choice.framework == "django" and "manage.py" in tree else "",
+        uses=system.used(read),
         decisions=(Decision("kind", choice.kind, decision.origin, decision.strength), decision),
         notices=(*_notices(tree, read, wanted, fits), *choice.notices),
     )
@@ -90,7 +92,15 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
         and not found.manifest.dynamic_version
     )
     base = found.version.base
-    made = steps.plan(base, found.manifest, tuple(extra), installs)
+    needed = system.choose(tree, found.manifest, found.uses, found.given, base)
+    decisions += needed.decisions
+    notices += needed.notices
+    repaired = repairs.choose(found.manifest)
+    extra += repaired.extra
+    decisions += repaired.decisions
+    notices += repaired.notices
+    made = steps.plan(base, found.manifest, tuple(extra), installs, needed)
+    made = repairs.with_cpu_torch(made) if repaired.cpu_torch else made
     if found.collects_static:
         decisions.append(Decision("collectstatic", "in the build", found.collects_static))
         made = (*made, _collectstatic())

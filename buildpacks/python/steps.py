@@ -6,9 +6,12 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from buildpacks.python import install
+import msgspec
+
+from buildpacks.python import debian, install
 from buildpacks.python.install import PIP_CACHE, TRUST, UV
 from buildpacks.python.manifest import Manifest
+from buildpacks.python.system import System
 from s2i.planning.plan import Base, Copy, Run, Step
 
 VENV = install.VENV
@@ -31,10 +34,12 @@ _DROP = (
 )
 
 
-def plan(base: Base, manifest: Manifest, extra: tuple[str, ...], install_project: bool) -> tuple[Step, ...]:
+def plan(
+    base: Base, manifest: Manifest, extra: tuple[str, ...], install_project: bool, system: System
+) -> tuple[Step, ...]:
     """Return all steps. ``extra`` is installed beside what the manifest asks for: a server, most often."""
     installs = manifest.manager != "none" or bool(extra)
-    steps: list[Step] = list(_environment(base, installs or install_project))
+    steps: list[Step] = [*debian.build_steps(base, system, TRUST), *_environment(base, installs or install_project)]
     if manifest.needs_source:
         steps.append(Copy("build", "Copy the source: its dependencies are among its folders", (".",), f"{APP}/"))
     else:
@@ -44,9 +49,17 @@ def plan(base: Base, manifest: Manifest, extra: tuple[str, ...], install_project
     if install_project and not manifest.builds_project:
         if not manifest.needs_source:
             steps.append(Copy("build", "Copy the source, to install the project itself", (".",), f"{APP}/"))
-        why = "Install the project itself: its package stands under src/"
+        why = "Install the project itself: it can be imported no other way"
         steps.append(install.pip(manifest, why, ("--no-deps", ".")))
-    return (*steps, *_runtime())
+    made = (*steps, *debian.runtime_steps(system), *_runtime())
+    return made if base.python != "3.6" else tuple(map(_without_bytecode, made))
+
+
+def _without_bytecode(step: Step) -> Step:
+    """Return a step as Python 3.6 can run it: uv's compiler asks it for what only 3.7 has."""
+    if isinstance(step, Run) and "--compile-bytecode" in step.argv:
+        return msgspec.structs.replace(step, argv=tuple(w for w in step.argv if w != "--compile-bytecode"))
+    return step
 
 
 def _rewrite(manifest: Manifest) -> Iterator[Step]:

@@ -94,6 +94,6 @@ def _line(words: tuple[str, ...]) -> str:
 
 def _decision(decision: Decision) -> Iterator[str]:
     sure = "" if decision.strength == "strong" else f"  ({decision.strength})"
-    yield f"  {decision.what:<14}{escape(decision.value):<24}  {click.style(escape(decision.origin), dim=True)}{sure}"
+    yield f"  {decision.what:<13} {escape(decision.value):<24}  {click.style(escape(decision.origin), dim=True)}{sure}"
     for lost in decision.rejected:
         yield f"  {'':<14}not {escape(lost.value)}: {escape(lost.why)}"

@@ -44,7 +44,7 @@ def _lowered(step: Step) -> Step:
     match step:
         case Run():
             return msgspec.structs.replace(step, mounts=())
-        case Copy(from_build=False):
+        case Copy(from_build=False, image=""):
             sources = tuple(f"{SOURCE}/{path}" for path in step.sources)
             return msgspec.structs.replace(step, sources=sources)
         case _:

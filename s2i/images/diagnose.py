@@ -20,7 +20,18 @@ _SUMMARY = re.compile(
     r"executor failed running \[|process \".*did not complete successfully|The command '.*' returned a non-zero code"
     r"|(?:ERROR: )?failed to (?:build|solve)"
 )
-_MANIFESTS = ("requirements*.txt", "requirements/*.txt", "pyproject.toml", "setup.cfg", "setup.py", "uv.lock")
+_MANIFESTS = (
+    "requirements*.txt",
+    "requirements/*.txt",
+    "pyproject.toml",
+    "setup.cfg",
+    "setup.py",
+    "uv.lock",
+    "s2i.toml",
+    "Aptfile",
+    "apt.txt",
+    "packages.txt",
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 

@@ -54,6 +54,8 @@ def _instruction(step: Step) -> str:
             return _run(step)
         case Copy(from_build=True):
             return f"COPY --from=build {_array(_paths(step))}"
+        case Copy() if step.image:
+            return f"COPY --from={_image(step.image)} {_array(_paths(step))}"
         case Copy():
             return f"COPY {_array(_paths(step))}"
     assert_never(step)
@@ -73,6 +75,8 @@ def _mount(mount: Mount) -> str:
         parts.insert(1, f"id={_checked(_PATH, mount.id)}")
     if mount.source:
         parts.append(f"source={_checked(_PATH, mount.source)}")
+    if mount.locked:
+        parts.append("sharing=locked")
     if mount.required:
         parts.append("required")
     return f"--mount={','.join(parts)}"

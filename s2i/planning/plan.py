@@ -55,6 +55,7 @@ class Mount(msgspec.Struct, frozen=True):
     id: str = ""
     source: str = ""
     required: bool = False
+    locked: bool = False  # a cache that one step at a time may use
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):
@@ -68,13 +69,14 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
 
 
 class Copy(msgspec.Struct, frozen=True, tag="copy"):
-    """Copy ``sources`` to ``to``: from the source tree, or from the build stage when ``from_build``."""
+    """Copy ``sources`` to ``to``: from the source tree, from the build stage (``from_build``) or from an ``image``."""
 
     stage: Stage
     why: str
     sources: tuple[str, ...]
     to: str
     from_build: bool = False
+    image: str = ""
 
 
 Step = Run | Copy

@@ -33,6 +33,19 @@ CASES = [
         ("E_BUILD", 5, "the requirements contradict each other: flask==3.0.0 depends on werkzeug>=3.0.0"),
     ),
     (
+        "a package that Debian has not",
+        ["The following packages have unmet dependencies:",
+         " satisfy:command-line : Depends: libfoobar but it is not installable",
+         "E: Unable to correct problems, you have held broken packages."],
+        ("E_BUILD", 5, "the base's Debian release has no package libfoobar"),
+    ),
+    (
+        "a package that the mirror has no more",
+        ["E: Failed to fetch http://deb.debian.org/debian/pool/a.deb  404  Not Found [IP: 203.0.113.80 80]",
+         "E: Some files failed to download"],
+        ("E_BUILD_NETWORK", 75, "a package of Debian could not be had (http://deb.debian.org/debian/pool/a.deb)"),
+    ),
+    (
         "no wheel",
         ["  cause: Because numpy==1.21.0 has no usable wheels and you require numpy==1.21.0, we can conclude that your"],
         ("E_BUILD", 5, "numpy==1.21.0 has no wheel for this Python and platform"),

@@ -39,7 +39,7 @@ def installs(plan):
     ("requirements", "words", "command"),
     [
         ("flask\n", ("-r", "requirements.txt", "gunicorn>=23,<28"), "gunicorn"),
-        ("flask\ngunicorn==20.1.0\n", ("-r", "requirements.txt"), "gunicorn"),
+        ("flask\ngunicorn==22.0.0\n", ("-r", "requirements.txt"), "gunicorn"),
         ("flask\nGunicorn\n", ("-r", "requirements.txt"), "gunicorn"),
     ],
 )

@@ -34,11 +34,6 @@ def test_no_rule_limits_the_first_release_without_the_fault(rule):
     assert [] == [limit for limit in limits(f"{rule.name}=={rule.before}") if limit.why == rule.why]
 
 
-@pytest.mark.parametrize("rule", [r for r in pins.known().rule if r.free], ids=lambda r: r.case[0])
-def test_no_rule_about_two_limits_when_the_other_is_held_back(rule):
-    assert [] == [limit for limit in limits(*rule.case, f"{rule.free}<{rule.below}") if limit.why == rule.why]
-
-
 @pytest.mark.parametrize(
     ("line", "python"),
     [

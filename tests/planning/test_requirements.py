@@ -101,3 +101,8 @@ def test_a_folder_of_the_source_needs_the_source(tree_of):
 )
 def test_what_uv_cannot_read_is_rewritten(tree_of, text, rewritten):
     assert rewritten == bool(read(tree_of, text).rewrite)
+
+
+def test_the_extras_of_a_requirement_are_kept():
+    assert requirements.parse("psycopg[binary, Pool_x]>=3 ; python_version > '3'", "a:1").extras == ("binary", "pool-x")
+    assert requirements.parse("a @ https://x/y[z].whl", "a:1").extras == ()

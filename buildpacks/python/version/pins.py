@@ -59,8 +59,7 @@ class Python(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Releases of ``name`` from ``since`` on and before ``before`` work up to Python ``newest``.
 
-    ``free`` (with ``below``): only while that other distribution is not held below a release. ``case`` are requirements
-    that the rule is about; ``sure``: seen to fail.
+    ``case`` are requirements that the rule is about; ``sure``: seen to fail.
     """
 
     name: str
@@ -70,8 +69,6 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     case: tuple[str, ...]
     before: str = ""
     since: str = "0"
-    free: str = ""
-    below: str = ""
     sure: bool = True
 
 
@@ -131,9 +128,6 @@ def _by_rule(table: Known, ranges: Mapping[str, _Range]) -> Iterator[Limit]:
         if releases is None or (rule.before and not releases.below(release(rule.before))):
             continue
         if releases.below(release(rule.since)):
-            continue
-        other = ranges.get(rule.free, _Range())
-        if rule.free and other.below(release(rule.below)):
             continue
         yield Limit(rule.name, "", 0, _minor(rule.newest), rule.why, rule.link, rule.sure)
 
