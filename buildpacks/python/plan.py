@@ -13,7 +13,7 @@ from s2i.planning import candidates, code, toml
 from s2i.planning.candidates import Candidate, Framework
 from s2i.planning.code import Code
 from s2i.planning.detection import Detection
-from s2i.planning.plan import AppKind, Base, BuildPlan, Decision, Run
+from s2i.planning.plan import AppKind, Base, BuildPlan, Decision
 from s2i.planning.settings import Given
 from s2i.sources import Notice, Tree
 
@@ -29,8 +29,8 @@ class Found(Detection, frozen=True, kw_only=True):
     app: Candidate | None
     manifest: Manifest
     version: version.Version
-    root: str = ""  # the folder that the entry is imported from: "" or "src"
-    collects_static: str = ""
+    root: str = ""  # the folder that the entry is imported from: "", "src", or that of manage.py
+    site: django.Site | None = None
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,8 +49,10 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
     chosen = None
     kind: AppKind
     app: Candidate | None
+    known: tuple[Candidate, ...] = ()
     if given.settings.kind != "job":
-        chosen = entry.choose(tree, read, candidates.find(read, _frameworks()), given, processes)
+        known = candidates.find(read, _frameworks())
+        chosen = entry.choose(tree, read, known, given, processes)
     if chosen:
         app, decision = chosen.candidate, chosen.decision
         kind, framework, name = app.kind, app.framework, app.entry
@@ -67,8 +69,8 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         app=app,
         manifest=wanted,
         version=fits,
-        root="src" if any(module.root for module in read.modules.values()) else "",
-        collects_static=django.static_root(read) if framework == "django" and "manage.py" in tree else "",
+        root=_root(read, app),
+        site=django.site(tree, read, given, app, known, wanted.names) if app and framework == "django" else None,
         decisions=(Decision("kind", kind, decision.origin, decision.strength), decision),
         notices=(*_notices(tree, read, wanted, fits), *procfile.notices(processes, decision.origin)),
     )
@@ -76,7 +78,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
 
 def plan(tree: Tree, found: Found) -> BuildPlan:
     """Plan the image of what was found. Pure: all reading is done."""
-    extra, decisions, notices = list(_undeclared(found)), [*found.decisions], [*found.notices]
+    extra, decisions, notices, site = list(_undeclared(found)), [*found.decisions], [*found.notices], found.site
     decisions += [found.manifest.decision, found.version.decision]
     if extra:
         text = f"no manifest: {extra[0]} is installed because the code needs it, and nothing else is"
@@ -84,21 +86,23 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     if found.app is None:
         start, port = scripts.start(found.entry), None
     else:
-        serving = server.choose(tree, found.manifest, found.app)
+        serving = server.choose(tree, found.manifest, site.app if site else found.app)
         start, port = serving.start, PORT
         decisions.append(serving.decision)
         notices += serving.notices
         extra += [serving.needs] if serving.needs else []
-    installs = found.root != "" and found.manifest.is_project and not found.manifest.dynamic_version
+    if site:
+        decisions += site.decisions
+        notices += site.notices
+        extra += site.needs
+    installs = found.root == "src" and found.manifest.is_project and not found.manifest.dynamic_version
     base = found.version.base
-    made = steps.plan(base, found.manifest, tuple(extra), installs)
-    if found.collects_static:
-        decisions.append(Decision("collectstatic", "in the build", found.collects_static))
-        made = (*made, _collectstatic())
+    made = (*steps.plan(base, found.manifest, tuple(extra), installs), *(site.steps if site else ()))
     return BuildPlan(
         buildpack="python", kind=found.kind, framework=found.framework, manager=found.manifest.manager,
         python=base.python, entry=found.entry, start=start, port=port, base=base,
-        env=_env(port, "" if installs else found.root), steps=made, decisions=tuple(decisions), warnings=tuple(notices),
+        env=(*_env(port, "" if installs else found.root), *(site.env if site else ())), steps=made,
+        decisions=tuple(decisions), warnings=tuple(notices),
     )  # fmt: skip
 
 
@@ -136,10 +140,10 @@ def _undeclared(found: Found) -> tuple[str, ...]:
     return (package,) if package and found.manifest.manager == "none" else ()
 
 
-def _collectstatic() -> Run:
-    argv = ("python", "manage.py", "collectstatic", "--noinput")
-    env = (("SECRET_KEY", "only-for-collectstatic"),)
-    return Run("runtime", "Gather Django's static files, with a key that is used nowhere else", argv, env)
+def _root(read: Code, app: Candidate | None) -> str:
+    if app and app.module in read.modules:
+        return read.modules[app.module].root
+    return next((module.root for module in read.modules.values() if module.root), "")
 
 
 def _refuse_broken(read: Code, given: Given) -> None:

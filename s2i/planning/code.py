@@ -5,6 +5,7 @@ Which name of which module is an application is decided in ``candidates``.
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 import msgspec
@@ -15,6 +16,7 @@ from s2i.sources import Notice, Tree
 
 MOST_FILES = 3000
 MOST_BYTES = 24 << 20
+_FOLDER = re.compile(r"[A-Za-z0-9._/-]+")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -54,9 +56,15 @@ def read(tree: Tree) -> Code:
 
 
 def _roots(tree: Tree) -> tuple[str, ...]:
-    """Return the folders that modules are imported from: the tree itself, and ``src`` when it is no package."""
-    is_src = "src/__init__.py" not in tree and any(e.path.startswith("src/") for e in tree.files)
-    return ("src", "") if is_src else ("",)
+    """Return the folders that modules are imported from, deepest first: the tree itself, ``src``, that of a manage.py.
+
+    One that is a package is none: its modules are imported by its name.
+    """
+    beside = {posixpath.dirname(e.path) for e in tree.files if e.path.endswith("/manage.py")}
+    found = {"src"} if any(e.path.startswith("src/") for e in tree.files) else set()
+    found |= {folder for folder in beside if _FOLDER.fullmatch(folder) and not ignored.is_ignored(f"{folder}/x.py")}
+    packages = {folder for folder in found if f"{folder}/__init__.py" in tree}
+    return (*sorted(found - packages, key=lambda folder: (-folder.count("/"), folder)), "")
 
 
 def _module_name(path: str, roots: tuple[str, ...]) -> tuple[str, str]:

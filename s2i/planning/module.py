@@ -13,6 +13,9 @@ from typing import Literal
 
 import msgspec
 
+from s2i.planning import constants
+from s2i.planning.constants import Constants
+
 _COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+).*")
 
 Form = Literal["call", "name", "import", "def", "async def", "class"]
@@ -46,6 +49,7 @@ class Module(msgspec.Struct, frozen=True):
     settings: tuple[str, int] | None = None  # DJANGO_SETTINGS_MODULE: the value and its line
     guard: int = 0  # line of `if __name__ == "__main__"`
     acts: int = 0  # first line that does something when the file is run
+    constants: Constants = Constants()  # of what may be a module of settings
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -68,8 +72,11 @@ def parse(path: str, source: bytes, root: str, name: str) -> Module | Broken:
         return Broken(path, 1, str(error) or "nested too deeply")
     reader = _Reader(path, root, name)
     if b"DJANGO_SETTINGS_MODULE" in source:
-        reader.find_settings(body)
-    return reader.read(body)
+        reader.settings = constants.settings_module(body)
+    module = reader.read(body)
+    if any(mark in source for mark in constants.MARKS):
+        return msgspec.structs.replace(module, constants=constants.read(body))
+    return module
 
 
 def _check_encoding(source: bytes) -> None:
@@ -209,18 +216,6 @@ class _Reader:
                 yield self._dotted(value.func, local)
             elif isinstance(value, ast.Name):
                 yield bound.get(value.id, "")
-
-    def find_settings(self, body: list[ast.stmt]) -> None:
-        """Note ``os.environ.setdefault("DJANGO_SETTINGS_MODULE", "x.settings")`` anywhere in the file."""
-        for node in (n for statement in body for n in ast.walk(statement)):
-            match node:
-                case ast.Call(args=[ast.Constant("DJANGO_SETTINGS_MODULE"), ast.Constant(str() as value), *_]):
-                    self.settings = (value, node.lineno)
-                case ast.Assign(
-                    targets=[ast.Subscript(slice=ast.Constant("DJANGO_SETTINGS_MODULE"))],
-                    value=ast.Constant(str() as value),
-                ):
-                    self.settings = (value, node.lineno)
 
     def _bind(self, binding: Binding) -> None:
         before = self.bindings.get(binding.name)
