@@ -98,6 +98,7 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     installs = found.root == "src" and found.manifest.is_project and not found.manifest.dynamic_version
     base = found.version.base
     made = (*steps.plan(base, found.manifest, tuple(extra), installs), *(site.steps if site else ()))
+    made = tuple(sorted(made, key=lambda step: step.stage == "runtime"))
     return BuildPlan(
         buildpack="python", kind=found.kind, framework=found.framework, manager=found.manifest.manager,
         python=base.python, entry=found.entry, start=start, port=port, base=base,

@@ -43,7 +43,7 @@ def notices(project: Project) -> tuple[Notice, ...]:
             " nothing, so nothing can be stored in it; name a database server before anything has to be"
         )
         said.append(Notice("W_SQLITE", text, setting.where))
-    if command and not (_is_sqlite(setting) and setting.constant.literal):
+    if command and not _is_only_file(project):
         line = " ".join(command)
         text = (
             f"migrations do not run in the web process: run `{line}` in the image with the variables of the database,"
@@ -54,14 +54,22 @@ def notices(project: Project) -> tuple[Notice, ...]:
 
 
 def _database(project: Project) -> Setting | None:
-    """Return DATABASES as it holds, None when there is no database in it."""
-    setting = project.get("DATABASES")
-    if setting is None:
-        return None
-    constant = setting.constant
-    if "ENGINE" in constant.words and not any(_ENGINE.fullmatch(w) for w in constant.words):
-        return None  # ENGINE is "", which is Django's word for no database
-    return None if constant.literal else setting
+    """Return DATABASES as it holds, rather one with something in it; None when there is no database."""
+    holds = project.get("DATABASES")
+    found = ([holds] if holds else []) + list(project.all("DATABASES"))
+    return next((setting for setting in found if _names_one(setting)), None)
+
+
+def _names_one(setting: Setting) -> bool:
+    words = setting.constant.words
+    has_engine = "ENGINE" not in words or any(_ENGINE.fullmatch(w) for w in words)  # "": Django's word for none
+    return has_engine and not setting.constant.literal
+
+
+def _is_only_file(project: Project) -> bool:
+    """Say whether no variable can name another database when the application runs."""
+    found = [s.constant for s in project.all("DATABASES")]
+    return all(not c.reads and _SQLITE[0] in c.words and not any("://" in w for w in c.words) for c in found)
 
 
 def _is_sqlite(setting: Setting) -> bool:
@@ -69,7 +77,9 @@ def _is_sqlite(setting: Setting) -> bool:
 
 
 def _lies_in_image(project: Project) -> bool:
-    """Say whether the database may be an SQLite file of the source: not in memory, not at a path of the machine."""
-    found = [s for s in project.all("DATABASES") if _is_sqlite(s)]
-    words = {word for setting in found for word in setting.constant.words}
-    return bool(found) and not any(w.startswith("/") or ":memory:" in w or w.startswith("sqlite:////") for w in words)
+    """Say whether the database is an SQLite file of the source: not in memory, not at a path of the machine."""
+    setting = _database(project)
+    if setting is None or not _is_sqlite(setting):
+        return False
+    words = setting.constant.words
+    return not any(w.startswith(("/", "sqlite:////")) or ":memory:" in w for w in words)
