@@ -42,6 +42,8 @@ def read(tree: Tree) -> Code:
             notices.append(Notice("W_PARTIAL", f"read the {count} outermost of {len(paths)} Python files"))
             break
         root, name = _module_name(entry.path, roots)
+        if root and name in modules:
+            root, name = _module_name(entry.path, ("",))
         if not name:
             continue
         if entry.size > 1 << 20:

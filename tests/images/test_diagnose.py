@@ -176,6 +176,9 @@ def test_the_table_of_faults_names_real_errors_and_only_groups_that_are_there() 
     ],
 )  # fmt: skip
 def test_a_collectstatic_that_fails_says_what_to_do(last: str, why: str) -> None:
-    error = diagnose("Gather Django's static files, with a key that is used nowhere else", ["Traceback", last])
+    error = diagnose(
+        "Gather Django's static files, with a key that is used nowhere else",
+        ["Traceback", last, "executor failed running [python manage.py]: exit code: 1"],
+    )
     assert ("E_BUILD", why) == (error.code, error.facts["why"])
     assert error.advice.endswith("leave the step out: collectstatic = false in s2i.toml")

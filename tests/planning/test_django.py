@@ -8,7 +8,7 @@ import pytest
 
 from buildpacks.python import django
 from buildpacks.python.django import variables
-from s2i.errors import E_ENTRYPOINT, S2IError
+from s2i.errors import E_AMBIGUOUS, E_ENTRYPOINT, S2IError
 from s2i.images.dockerfile import render
 from s2i.planning import code, constants
 from s2i.planning.constants import Read
@@ -252,6 +252,13 @@ def test_what_a_star_brings_holds_unless_it_is_set_again(plan_of):
     assert ("in the build", "shop/base.py:9") == decided(plan_of(files), "collectstatic")
 
 
+def test_a_setting_that_is_imported_by_name_is_found_where_it_is_set(plan_of):
+    files = project(
+        SETTINGS.replace("STATIC_ROOT = ", "from .paths import STATIC_ROOT  #"), shop__paths="STATIC_ROOT = '/static'\n"
+    )
+    assert ("in the build", "shop/paths.py:1") == decided(plan_of(files), "collectstatic")
+
+
 def test_split_settings_include_other_files(plan_of):
     first = "from split_settings.tools import include, optional\ninclude('parts/*.py', optional('local.py'))\n"
     assert ("in the build", "shop/parts/all.py:9") == decided(plan_of(project(first, shop__parts__all=SETTINGS)), "collectstatic")  # fmt: skip
@@ -309,6 +316,17 @@ def test_manage_py_below_the_root_says_where_modules_are_imported_from(plan_of, 
     assert ("shop.wsgi:application", "s2i_static:application") == (plan.entry, plan.start[-1])
     assert ("PYTHONPATH", f"/app/{folder}") in plan.env
     assert ("python", f"{folder}/manage.py", "collectstatic", "--noinput") == step(plan, "Gather").argv
+
+
+def test_two_projects_side_by_side_are_listed(plan_of):
+    files = {f"{folder}/{name}".replace("shop/", f"{folder}s/"): str(text).replace("shop", f"{folder}s")
+             for folder in ("cat", "dog") for name, text in project().items() if name != "shop/asgi.py"}  # fmt: skip
+    with pytest.raises(S2IError) as refused:
+        plan_of(files)
+    assert E_AMBIGUOUS is refused.value.kind
+    plan = plan_of(files | {"s2i.toml": 'entry = "dogs.wsgi:application"\n'})
+    assert ("python", "dog/manage.py", "collectstatic", "--noinput") == step(plan, "Gather").argv
+    assert ("PYTHONPATH", "/app/dog") in plan.env
 
 
 def test_without_manage_py_django_gathers_itself(plan_of):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from buildpacks.python.django import project
 from buildpacks.python.django.project import Project
+from s2i.errors import E_AMBIGUOUS
 from s2i.planning.candidates import Candidate, WebKind
 from s2i.planning.code import Code
 from s2i.sources import Notice
@@ -17,13 +18,14 @@ _ROUTERS = frozenset({"channels.routing.ProtocolTypeRouter", "channels.routing.g
 def entry(code: Code, candidates: Sequence[Candidate]) -> tuple[Candidate, str] | None:
     """Return the application that is served, and ``file:line`` of what names it.
 
-    None when this is no Django, or holds several projects side by side. Raises E_ENTRYPOINT (exit 4).
+    None when this is no Django. Raises E_ENTRYPOINT, and E_AMBIGUOUS for projects side by side (exit 4).
     """
     of_django = [c for c in candidates if c.framework == "django" and not c.factory]
     found = project.find(code)
-    several = {m.settings[0] for m in project.managers(code) if m.settings}
-    if found is None or len(several) > 1:
+    if found is None:
         return None
+    if len(folders := project.folders(code)) > 1:
+        raise E_AMBIGUOUS(what="Django project", candidates=folders, line=f'subdir = "{folders[0]}"')
     wsgi, asgi = (_named(code, found, of_django, kind) for kind in ("wsgi", "asgi"))
     plain = sorted(of_django, key=lambda c: (c.module.count("."), c.imported, c.module))
     first_wsgi, first_asgi = (next((c for c in plain if c.kind == kind), None) for kind in ("wsgi", "asgi"))

@@ -109,6 +109,17 @@ def managers(code: Code) -> list[Module]:
     return [m for m in found if m.path.count("/") == depth]
 
 
+def folders(code: Code) -> list[str]:
+    """Return the folders of the projects that lie side by side, each with settings of its own."""
+    own: dict[str, str] = {}
+    for manager in managers(code):
+        folder, value = posixpath.dirname(manager.path), manager.settings[0] if manager.settings else ""
+        path = posixpath.join(folder, value.replace(".", "/"))
+        if any(m.path in (f"{path}.py", f"{path}/__init__.py") for m in code.modules.values()):
+            own.setdefault(path, folder)
+    return sorted(own.values())
+
+
 def _manager(code: Code, app: Candidate | None) -> Module | None:
     """Return manage.py: of several the one whose settings the application names, or that lies nearest to it."""
     found = managers(code)
@@ -140,7 +151,15 @@ def _chain(code: Code, first: Module) -> tuple[Module, ...]:
             found[module.name] = module
             waiting += [code.modules[star] for star in module.stars if star in code.modules]
             waiting += _included(code, module)
+            waiting += _borrowed(code, module)
     return tuple(found.values())
+
+
+def _borrowed(code: Code, module: Module) -> list[Module]:
+    """Return the modules of the source that settings are imported from by name."""
+    targets = (b.target for b in module.bindings.values() if b.form == "import" and b.name.isupper())
+    names = dict.fromkeys(target.rpartition(".")[0] for target in targets)
+    return [code.modules[name] for name in names if name in code.modules]
 
 
 def _included(code: Code, module: Module) -> list[Module]:

@@ -77,10 +77,9 @@ def serve(code: Code, project: Project, app: Candidate, installed: frozenset[str
         return Served(app)
     if url is None or any(word.startswith(("http:", "https:", "//")) for word in url.constant.words):
         return Served(app)
-    lines = _ASGI if app.kind == "asgi" else _WSGI
-    words = [line.replace("MODULE", app.module).replace("NAME", app.name) for line in lines]
+    lines = (f"from {app.module} import {app.name} as served", *(_ASGI if app.kind == "asgi" else _WSGI))
     why = f"Write {MODULE}: the application, with its static files in front of it"
-    write = Run("build", why, (f"{VENV}/bin/python", "-c", _WRITE, *words))
+    write = Run("build", why, (f"{VENV}/bin/python", "-c", _WRITE, *lines))
     wrapper = msgspec.structs.replace(app, module=MODULE, name="application")
     decision = Decision("static files", f"served by whitenoise at {url.constant.value or 'STATIC_URL'}", url.where)
     return Served(wrapper, () if "whitenoise" in installed else (WHITENOISE,), (write,), (decision,))
@@ -90,7 +89,6 @@ _ROOT = (
     "from urllib.parse import urlsplit",
     "from django.conf import settings",
     "from whitenoise import WhiteNoise",
-    "from MODULE import NAME as served",
     "root, prefix = settings.STATIC_ROOT, urlsplit(settings.STATIC_URL).path",
 )
 _WSGI = (*_ROOT, "application = WhiteNoise(served, root=str(root), prefix=prefix) if root else served")
@@ -102,7 +100,7 @@ _ASGI = (
     '    return [b"not found"]',
     "files = WsgiToAsgi(WhiteNoise(missing, root=str(root), prefix=prefix)) if root else served",
     "async def application(scope, receive, send):",
-    '    is_file = scope["type"] == "http" and scope["path"].startswith(prefix)',
+    '    is_file = scope["type"] == "http" and prefix != "/" and scope["path"].startswith(prefix)',
     "    await (files if is_file else served)(scope, receive, send)",
 )
 
