@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from buildpacks.python import django, entry, manifest, procfile, scripts, server, steps, version
+from buildpacks.python import entry, manifest, procfile, scripts, server, steps, version
 from buildpacks.python.manifest import Manifest
 from s2i.errors import E_NOT_PYTHON, E_PY_SYNTAX
 from s2i.planning import candidates, code, toml
@@ -16,6 +17,9 @@ from s2i.planning.detection import Detection
 from s2i.planning.plan import AppKind, Base, BuildPlan, Decision
 from s2i.planning.settings import Given
 from s2i.sources import Notice, Tree
+
+if TYPE_CHECKING:
+    from buildpacks.python.django.site import Site
 
 MANIFESTS = (
     "requirements.txt", "pyproject.toml", "setup.py", "Pipfile", "environment.yml", "environment.yaml", "pixi.toml",
@@ -30,7 +34,7 @@ class Found(Detection, frozen=True, kw_only=True):
     manifest: Manifest
     version: version.Version
     root: str = ""  # the folder that the entry is imported from: "", "src", or that of manage.py
-    site: django.Site | None = None
+    site: Site | None = None
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +74,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         manifest=wanted,
         version=fits,
         root=_root(read, app),
-        site=django.site(tree, read, given, app, known, wanted.names) if app and framework == "django" else None,
+        site=_site(tree, read, given, app, known, wanted) if app and framework == "django" else None,
         decisions=(Decision("kind", kind, decision.origin, decision.strength), decision),
         notices=(*_notices(tree, read, wanted, fits), *procfile.notices(processes, decision.origin)),
     )
@@ -139,6 +143,12 @@ def _undeclared(found: Found) -> tuple[str, ...]:
     """Return the framework's own distribution when there is no manifest at all to name it."""
     package = next((f.package for f in _frameworks() if f.name == found.framework), "")
     return (package,) if package and found.manifest.manager == "none" else ()
+
+
+def _site(tree: Tree, read: Code, given: Given, app: Candidate, known: tuple[Candidate, ...], wanted: Manifest) -> Site:
+    from buildpacks.python.django.site import site  # only Django pays for it
+
+    return site(tree, read, given, app, known, wanted.names)
 
 
 def _root(read: Code, app: Candidate | None) -> str:

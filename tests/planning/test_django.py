@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from buildpacks.python import django
-from buildpacks.python.django import variables
+from buildpacks.python.django import database, static, variables
 from s2i.errors import E_AMBIGUOUS, E_ENTRYPOINT, S2IError
 from s2i.images.dockerfile import render
 from s2i.planning import code, constants
@@ -83,8 +83,6 @@ def test_a_wrapped_plan_can_be_rendered_for_wsgi_and_for_asgi(plan_of):
 
 
 def test_the_lines_of_both_wrappers_are_python():
-    from buildpacks.python.django import static
-
     for lines in (static._WSGI, static._ASGI):
         ast.parse("\n".join(lines))
 
@@ -398,14 +396,14 @@ def test_an_sqlite_database_outside_the_image_gets_no_tables(plan_of, name):
 def test_migrations_are_a_command_of_their_own_and_said(plan_of, tree_of):
     files = project(setting("DATABASES", "{'default': dj_database_url.config()}"))
     assert ["W_MIGRATIONS"] == codes(plan_of(files))
-    assert ("python", "manage.py", "migrate", "--noinput") == django.migrations(found(tree_of, files))
+    assert ("python", "manage.py", "migrate", "--noinput") == database.migrations(found(tree_of, files))
     assert not any("migrate" in str(getattr(s, "argv", "")) for s in plan_of(files).steps)
 
 
 def test_without_a_database_nobody_speaks_of_migrations(tree_of):
     nothing = "{'default': {'ENGINE': '', 'NAME': os.path.join(BASE_DIR, 'db')}}"
-    assert None is django.migrations(found(tree_of, project()))
-    assert None is django.migrations(found(tree_of, project(setting("DATABASES", nothing))))
+    assert None is database.migrations(found(tree_of, project()))
+    assert None is database.migrations(found(tree_of, project(setting("DATABASES", nothing))))
 
 
 # Hosts ------------------------------------------------------------------------------------------------------------
@@ -417,6 +415,7 @@ def test_without_a_database_nobody_speaks_of_migrations(tree_of):
         ('["*"]', "False", None),
         ('[".localhost", "127.0.0.1"]', "False", None),
         ("[]", "True", None),
+        ("[]", "os.getenv('DEBUG') == '1'", None),
         ("[]", "False", 'add them, or ".localhost" for the addresses that s2i gives'),
         ('["example.com"]', "True", 'add them, or ".localhost" for the addresses that s2i gives'),
         ('os.getenv("HOSTS", "localhost,127.0.0.1").split(",")', "True", "set HOSTS"),

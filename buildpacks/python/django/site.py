@@ -80,11 +80,12 @@ def _env(code: Code, project: Project, app: Candidate) -> tuple[tuple[str, str],
 def _hosts(project: Project) -> tuple[Notice, ...]:
     """Say that requests will be answered with 400, and what would let them in."""
     hosts, debug = project.get("ALLOWED_HOSTS"), project.get("DEBUG")
-    is_debugging = debug is not None and debug.constant.value == "True"
+    is_live = debug is not None and debug.constant.value == "False"
     if hosts is None or any(s.constant.adds for s in project.all("ALLOWED_HOSTS")):
         return ()
     names = {name for word in hosts.constant.words for name in word.split(",")}
-    if any(name in _LOCAL for name in names) or (is_debugging and hosts.constant.literal and not names):
+    # With DEBUG, an empty list lets the machine's own addresses in, as s2i's are.
+    if any(name in _LOCAL for name in names) or (hosts.constant.literal and not names and not is_live):
         return ()
     variable = next((read.name for read in hosts.constant.reads), "")
     if not hosts.constant.literal and not variable:
