@@ -227,7 +227,7 @@ def settings_module(body: Iterable[ast.stmt]) -> tuple[str, int] | None:
 
 def _text(node: ast.expr, names: dict[str, ast.expr], hops: int = 0) -> str:
     """Return the text that an expression has where no environment variable is set, "" when that cannot be told."""
-    if hops > 8:
+    if hops > 4:
         return ""
     match node:
         case ast.Constant(value=str() as text):
@@ -246,7 +246,7 @@ def _text(node: ast.expr, names: dict[str, ast.expr], hops: int = 0) -> str:
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             parts = [_text(left, names, hops + 1), _text(right, names, hops + 1)]
             return "".join(parts) if all(parts) else ""
-        case ast.JoinedStr(values=values):
+        case ast.JoinedStr(values=values) if len(values) <= 8:  # texts of texts of texts grow without end
             parts = [_text(v.value if isinstance(v, ast.FormattedValue) else v, names, hops + 1) for v in values]
             return "".join(parts) if all(parts) else ""
     return ""

@@ -218,6 +218,12 @@ def test_a_very_long_elif_and_a_very_long_sum_are_read_without_recursion():
     assert 1 == len(constants.read(ast.parse("A = " + "1+" * 900 + "1").body).found)
 
 
+def test_a_name_of_settings_that_grows_without_end_is_not_made():
+    lines = [f"x{i} = f'" + f"{{x{i + 1}}}" * 200 + "'" for i in range(9)]
+    text = "\n".join([*lines, "os.environ.setdefault('DJANGO_SETTINGS_MODULE', x0)"])
+    assert None is constants.settings_module(ast.parse(text).body)
+
+
 # Which settings ---------------------------------------------------------------------------------------------------
 
 

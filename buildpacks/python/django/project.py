@@ -17,6 +17,7 @@ from s2i.planning.ignored import is_aside
 from s2i.planning.module import Module
 
 _MANAGE = re.compile(r"(?:[A-Za-z0-9._/-]+/)?manage\.py")
+_LONGEST = 40  # modules that one module of settings is made of: what is longer are no settings
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 # Settings that nobody names are ranked by these, the first is best; what stands in no group comes before "common".
 _LIVE = frozenset({"production", "prod", "live", "deploy", "deployment"})
@@ -145,7 +146,7 @@ def _chain(code: Code, first: Module) -> tuple[Module, ...]:
     """Return a module and those that it takes over: by star, nearest last; by split_settings' ``include``."""
     found: dict[str, Module] = {}
     waiting = [first]
-    while waiting:
+    while waiting and len(found) < _LONGEST:
         module = waiting.pop()
         if module.name not in found:
             found[module.name] = module
