@@ -99,7 +99,9 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
         decisions += site.decisions
         notices += site.notices
         extra += site.needs
-    installs = found.root == "src" and found.manifest.is_project and not found.manifest.dynamic_version
+    # A site runs from its folder, where manage.py is: what is installed would look for its files somewhere else.
+    installs = found.root == "src" and site is None and found.manifest.is_project
+    installs = installs and not found.manifest.dynamic_version
     base = found.version.base
     made = (*steps.plan(base, found.manifest, tuple(extra), installs), *(site.steps if site else ()))
     made = tuple(sorted(made, key=lambda step: step.stage == "runtime"))

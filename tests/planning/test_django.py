@@ -322,6 +322,16 @@ def test_manage_py_below_the_root_says_where_modules_are_imported_from(plan_of, 
     assert ("python", f"{folder}/manage.py", "collectstatic", "--noinput") == step(plan, "Gather").argv
 
 
+def test_a_site_under_src_runs_from_there_though_it_could_be_installed(plan_of):
+    build = (
+        "[project]\nname = 'shop'\nversion = '1'\ndependencies = ['django']\n[build-system]\nrequires = ['hatchling']\n"
+    )
+    files = {f"src/{name}": text for name, text in project().items() if name != "requirements.txt"}
+    plan = plan_of(files | {"pyproject.toml": build})
+    assert ("PYTHONPATH", "/app/src") in plan.env
+    assert None is step(plan, "Install the project itself")
+
+
 def test_two_projects_side_by_side_are_listed(plan_of):
     files = {f"{folder}/{name}".replace("shop/", f"{folder}s/"): str(text).replace("shop", f"{folder}s")
              for folder in ("cat", "dog") for name, text in project().items() if name != "shop/asgi.py"}  # fmt: skip
