@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from buildpacks.python import django, entry, manifest, repairs, server, steps, system, version
+from buildpacks.python import entry, manifest, repairs, server, steps, system, version
 from buildpacks.python.entry import applications, declared, library, scripts
 from buildpacks.python.manifest import Manifest, imports
 from s2i.errors import E_NOT_PYTHON, E_TEMPLATE
@@ -15,9 +16,12 @@ from s2i.planning.candidates import Framework
 from s2i.planning.code import Code
 from s2i.planning.detection import Detection
 from s2i.planning.ignored import is_aside, is_ignored
-from s2i.planning.plan import Base, BuildPlan, Decision, Run
+from s2i.planning.plan import Base, BuildPlan, Decision, Process, Run, Step
 from s2i.planning.settings import Given
 from s2i.sources import Notice, Tree
+
+if TYPE_CHECKING:
+    from buildpacks.python.django.site import Site
 
 MANIFESTS = (
     "requirements.txt", "pyproject.toml", "setup.py", "Pipfile", "environment.yml", "environment.yaml", "pixi.toml",
@@ -33,8 +37,8 @@ class Found(Detection, frozen=True, kw_only=True):
     manifest: Manifest
     version: version.Version
     root: str = ""  # the folder that the entry is imported from
-    collects_static: str = ""
     uses: dict[str, str] = {}  # what of the code says that Debian packages are needed
+    site: Site | None = None
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +71,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         manifest=wanted,
         version=fits,
         root=choice.root,
-        collects_static=django.static_root(read) if choice.framework == "django" and "manage.py" in tree else "",
+        site=_site(tree, read, given, choice, wanted) if choice.app and choice.framework == "django" else None,
         uses=system.used(read),
         decisions=(Decision("kind", choice.kind, decision.origin, decision.strength), decision),
         notices=(*_notices(tree, read, wanted, fits), *choice.notices),
@@ -76,21 +80,23 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
 
 def plan(tree: Tree, found: Found) -> BuildPlan:
     """Plan the image of what was found. Pure: all reading is done."""
-    extra, decisions, notices = [*found.manifest.added], [*found.decisions], [*found.notices]
+    extra, decisions, notices, site = [*found.manifest.added], [*found.decisions], [*found.notices], found.site
     decisions += [found.manifest.decision, found.version.decision]
     start, port = found.choice.start, found.choice.port
     extra += [need for need in found.choice.needs if need not in found.manifest.names]
     if found.choice.app is not None:
-        serving = server.choose(tree, found.given, found.manifest, found.choice.app, found.choice.server_options)
+        app = site.app if site else found.choice.app
+        serving = server.choose(tree, found.given, found.manifest, app, found.choice.server_options)
         start, port = serving.start, found.given.settings.port or PORT
         decisions.append(serving.decision)
         notices += serving.notices
         extra += [serving.needs] if serving.needs else []
-    installs = (
-        (found.root != "" or found.choice.needs_project)
-        and found.manifest.is_project
-        and not found.manifest.dynamic_version
-    )
+    if site:
+        decisions += site.decisions
+        notices += site.notices
+        extra += site.needs
+    installs = _installs(found)
+    workdir = "" if found.root in ("", "src") else f"{steps.APP}/{found.root}"
     base = found.version.base
     needed = system.choose(tree, found.manifest, found.uses, found.given, base)
     decisions += needed.decisions
@@ -101,14 +107,14 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     notices += repaired.notices
     made = steps.plan(base, found.manifest, tuple(extra), installs, needed)
     made = repairs.with_cpu_torch(made) if repaired.cpu_torch else made
-    if found.collects_static:
-        decisions.append(Decision("collectstatic", "in the build", found.collects_static))
-        made = (*made, _collectstatic())
+    made = (*made, *(_inside(step, found.root, workdir) for step in (site.steps if site else ())))
+    made = tuple(sorted(made, key=lambda step: step.stage == "runtime"))
+    env = (*_env(port, "" if installs else found.root), *(site.env if site else ()))
     return BuildPlan(
         buildpack="python", kind=found.kind, framework=found.framework, manager=found.manifest.manager,
-        python=base.python, entry=found.entry, start=start, port=port, base=base,
-        env=_env(port, "" if installs else found.root), steps=made, decisions=tuple(decisions), warnings=tuple(notices),
-        processes=found.choice.processes, workdir="" if found.root in ("", "src") else f"{steps.APP}/{found.root}",
+        python=base.python, entry=found.entry, start=start, port=port, base=base, env=env, steps=made,
+        decisions=tuple(decisions), warnings=tuple(notices),
+        processes=_processes(found), workdir=workdir,
     )  # fmt: skip
 
 
@@ -189,10 +195,35 @@ def _package(choice: entry.Choice, frameworks: tuple[Framework, ...]) -> str:
     return choice.package or next((f.package for f in frameworks if f.name == choice.framework), "")
 
 
-def _collectstatic() -> Run:
-    argv = ("python", "manage.py", "collectstatic", "--noinput")
-    env = (("SECRET_KEY", "only-for-collectstatic"),)
-    return Run("runtime", "Gather Django's static files, with a key that is used nowhere else", argv, env)
+def _site(tree: Tree, read: Code, given: Given, choice: entry.Choice, wanted: Manifest) -> Site | None:
+    from buildpacks.python.django.site import site  # only Django pays for it
+
+    return site(tree, read, given, choice.app, choice.candidates, wanted.names) if choice.app else None
+
+
+def _installs(found: Found) -> bool:
+    """Say whether the project itself is installed: only when the entry can be imported no other way.
+
+    A site of Django runs from its folder, where manage.py is: what is installed would look for its files elsewhere.
+    """
+    asked = found.choice.needs_project or (found.root == "src" and found.site is None)
+    return asked and found.manifest.is_project and not found.manifest.dynamic_version
+
+
+def _inside(step: Step, root: str, workdir: str) -> Step:
+    """Return a step of the runtime stage as it runs in the folder in which the program starts as well."""
+    if not workdir or not isinstance(step, Run) or step.stage != "runtime":
+        return step
+    argv = ("env", f"--chdir={workdir}", *(word.removeprefix(f"{root}/") for word in step.argv))
+    return msgspec.structs.replace(step, argv=argv)
+
+
+def _processes(found: Found) -> tuple[Process, ...]:
+    """Return the other programs of the image: what the source declares, and the migration of Django's database."""
+    declared_ones, site = found.choice.processes, found.site
+    if site is None or not site.migrate or any("migrate" in p.start for p in declared_ones):
+        return declared_ones
+    return (*declared_ones, Process("migrate", site.migrate, site.migrate[1]))
 
 
 def _template(tree: Tree) -> str:

@@ -38,6 +38,8 @@ def read(tree: Tree, folders: tuple[str, ...] = ()) -> Code:
     roots = _roots(tree, sources, folders)
     for path, source in sources.items():
         root, name = _module_name(path, roots)
+        if root and name in modules:  # another root has a module of that name: the full one tells them apart
+            root, name = _module_name(path, ("",))
         if not name:
             continue
         found = parse(path, source, root, name)

@@ -12,7 +12,8 @@ from typing import Literal
 
 import msgspec
 
-from s2i.planning import syntax
+from s2i.planning import constants, syntax
+from s2i.planning.constants import Constants
 from s2i.planning.expression import Expression
 
 _COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+).*")
@@ -79,6 +80,7 @@ class Module(msgspec.Struct, frozen=True):
     imported: frozenset[str] = frozenset()  # the modules that it imports, or imports from, by their dotted names
     python: str = ""  # the oldest Python that parses it, where that is newer than this one
     python_line: int = 0
+    constants: Constants = Constants()  # of what may be a module of settings
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -106,11 +108,14 @@ def parse(path: str, source: bytes, root: str, name: str, deep: bool = True) -> 
         return Broken(path, 1, str(error) or "nested too deeply")
     reader, body = Reader(path, root, name, parsed), parsed.body
     if b"DJANGO_SETTINGS_MODULE" in source:
-        reader.find_settings(body)
+        reader.settings = constants.settings_module(body)
     try:
-        return reader.read(body, deep=deep)
+        module = reader.read(body, deep=deep)
     except RecursionError:
         return Broken(path, 1, "nested too deeply")
+    if any(mark in source for mark in constants.MARKS):
+        return msgspec.structs.replace(module, constants=constants.read(body))
+    return module
 
 
 def _check_encoding(source: bytes) -> None:

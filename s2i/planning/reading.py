@@ -52,18 +52,6 @@ class Reader:
             frozenset(self.imported), self.parsed.python, self.parsed.line,
         )  # fmt: skip
 
-    def find_settings(self, body: list[ast.stmt]) -> None:
-        """Note ``os.environ.setdefault("DJANGO_SETTINGS_MODULE", "x.settings")`` anywhere in the file."""
-        for node in (n for statement in body for n in ast.walk(statement)):
-            match node:
-                case ast.Call(args=[ast.Constant("DJANGO_SETTINGS_MODULE"), ast.Constant(str() as value), *_]):
-                    self.settings = (value, node.lineno)
-                case ast.Assign(
-                    targets=[ast.Subscript(slice=ast.Constant("DJANGO_SETTINGS_MODULE"))],
-                    value=ast.Constant(str() as value),
-                ):
-                    self.settings = (value, node.lineno)
-
     # Statements ---------------------------------------------------------------------------------------------
 
     def _statement(self, node: ast.stmt) -> None:

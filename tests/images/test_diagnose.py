@@ -175,3 +175,23 @@ def test_the_table_of_faults_names_real_errors_and_only_groups_that_are_there() 
         for text in (fault.why, fault.advice):
             assert set(re.findall(r"{(\w+)}", text)) <= groups, fault
         assert fault.kind in KINDS
+
+
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [
+        ("KeyError: 'BUCKET'", "the settings cannot be imported without the environment variable BUCKET, which has no value in a build"),
+        ("decouple.UndefinedValueError: BUCKET not found. Declare it as envvar or define a default value.",
+         "the settings cannot be imported without the environment variable BUCKET, which has no value in a build"),
+        ("django.core.exceptions.ImproperlyConfigured: Set the BUCKET environment variable",
+         "the settings cannot be imported without the environment variable BUCKET, which has no value in a build"),
+        ("ValueError: The file 'x.css' could not be found", "collectstatic failed"),
+    ],
+)  # fmt: skip
+def test_a_collectstatic_that_fails_says_what_to_do(last: str, why: str) -> None:
+    error = diagnose(
+        "Gather Django's static files, with a key that is used nowhere else",
+        ["Traceback", last, "executor failed running [python manage.py]: exit code: 1"],
+    )
+    assert ("E_BUILD", why) == (error.code, error.facts["why"])
+    assert error.advice.endswith("leave the step out: collectstatic = false in s2i.toml")

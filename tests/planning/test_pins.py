@@ -81,7 +81,7 @@ def test_a_lock_that_holds_backports_for_old_pythons_says_nothing_of_the_rest():
 @pytest.mark.parametrize(
     ("lines", "python"),
     [
-        (["click==6.7", "Flask==1.0.2", "itsdangerous>=0.24", "Jinja2==2.10.1", "MarkupSafe==1.1", "Werkzeug==0.15.5"], "3.6"),
+        (["click==6.7", "Flask==1.0.2", "itsdangerous>=0.24", "Jinja2==2.10.1", "MarkupSafe==1.1", "Werkzeug==0.15.5"], "3.9"),
         (["click==6.7", "Flask==1.0.2", "itsdangerous==0.24", "Jinja2==2.10.1", "MarkupSafe==1.1", "Werkzeug==0.15.3"], "3.7"),
         (["Flask==1.1.2", "itsdangerous==1.1.0", "Jinja2==2.11.3", "MarkupSafe==1.1.1", "Werkzeug==1.0.1"], "3.13"),
         (["flask==0.12.2", "jinja2==2.9.6", "markupsafe==1.1.1", "itsdangerous==0.24", "werkzeug==0.12.2", "psycopg2==2.7.3"], "3.7"),

@@ -47,6 +47,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     processes: tuple[Process, ...] = ()
     server_options: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
+    candidates: tuple[Candidate, ...] = ()  # all applications that were seen
 
     @property
     def module(self) -> str:
@@ -82,7 +83,9 @@ def choose(
     notices = (*made.notices, *look.declared.notices(made.decision.origin))
     module = code.modules.get(made.app.module) if made.app else None
     root = module.root if module else ""
-    return msgspec.structs.replace(made, processes=look.declared.processes, notices=notices, root=root)
+    return msgspec.structs.replace(
+        made, processes=look.declared.processes, notices=notices, root=root, candidates=candidates
+    )
 
 
 def _chosen(look: _Looker) -> Choice:
