@@ -12,7 +12,7 @@ from s2i import sources
 from s2i.cli.output import emit, output_option
 from s2i.errors import escape
 from s2i.planning.compile import compile as compile_plan
-from s2i.planning.plan import BuildPlan, Decision, Run
+from s2i.planning.plan import BuildPlan, Decision, Rejected, Run
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -64,20 +64,26 @@ def describe(plan: BuildPlan) -> Iterator[str]:
         for number, step in enumerate(plan.steps, 1):
             yield f"  {number:>2}. {step.stage:<9}{escape(step.why)}"
             if isinstance(step, Run):
-                yield f"      {click.style('$ ' + escape(_line(step.argv)), dim=True)}"
+                yield f"      {click.style('$ ' + escape(command_line(step.argv)), dim=True)}"
     yield from ("", "why")
     for decision in plan.decisions:
-        yield from _decision(decision)
+        if not is_plain(decision.what, decision.origin, decision.rejected):
+            yield from _decision(decision)
     if plan.warnings:
         yield from ("", "to know")
         for notice in plan.warnings:
             where = f"{escape(notice.where)}: " if notice.where else ""
-            yield f"  {notice.code}  {where}{escape(notice.message)}"
+            yield f"  {where}{escape(notice.message)} ({notice.code})"
 
 
 def _summary(plan: BuildPlan) -> Iterator[str]:
     rows = [("kind", f"{plan.kind} ({plan.framework})" if plan.framework != plan.kind else plan.kind)]
-    rows += [("entry", plan.entry), ("python", plan.python), ("manager", plan.manager), ("start", _line(plan.start))]
+    rows += [
+        ("entry", plan.entry),
+        ("python", plan.python),
+        ("manager", plan.manager),
+        ("start", command_line(plan.start)),
+    ]
     if plan.port:
         rows.append(("port", f"$PORT, {plan.port} by default"))
     if plan.base:
@@ -87,13 +93,26 @@ def _summary(plan: BuildPlan) -> Iterator[str]:
             yield f"{name:<9}{click.style(escape(value), bold=True)}"
 
 
-def _line(words: tuple[str, ...]) -> str:
+def command_line(words: tuple[str, ...]) -> str:
     """Write a command as one would type it: quotes only where a shell needs them."""
     return " ".join(f"'{word}'" if any(c in " ()<>$&;" for c in word) else word for word in words)
+
+
+def is_plain(what: str, origin: str, rejected: tuple[Rejected, ...]) -> bool:
+    """Say whether a decision is one that nobody asks about: the first buildpack, which nobody argued with."""
+    return what == "buildpack" and origin == "the first that fits" and not rejected
+
+
+def together(rejected: tuple[Rejected, ...]) -> list[tuple[str, str]]:
+    """Return what lost and why, escaped; with those on one line that lost for the same reason."""
+    values: dict[str, list[str]] = {}
+    for lost in rejected:
+        values.setdefault(escape(lost.why), []).append(escape(lost.value))
+    return [(", ".join(those), why) for why, those in values.items()]
 
 
 def _decision(decision: Decision) -> Iterator[str]:
     sure = "" if decision.strength == "strong" else f"  ({decision.strength})"
     yield f"  {decision.what:<14}{escape(decision.value):<24}  {click.style(escape(decision.origin), dim=True)}{sure}"
-    for lost in decision.rejected:
-        yield f"  {'':<14}not {escape(lost.value)}: {escape(lost.why)}"
+    for values, why in together(decision.rejected):
+        yield f"  {'':<14}not {values}: {why}"

@@ -16,11 +16,12 @@ AppKind = Literal["wsgi", "asgi", "http", "job", "static"]
 Stage = Literal["build", "runtime"]
 
 
-class Rejected(msgspec.Struct, frozen=True):
-    """A value that was considered and lost, and why."""
+class Rejected(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A value that was considered and lost, and why; ``origin`` is where it was seen, when it was somewhere."""
 
     value: str
     why: str
+    origin: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True):
