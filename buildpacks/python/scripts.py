@@ -42,7 +42,7 @@ def choose(tree: Tree, code: Code, given: Given, manifest: Manifest) -> Script:
     runnable = [m for m in code.modules.values() if "/" not in m.path and m.name not in aside and _runs(m)]
     if not runnable:
         runnable = [m for m in code.modules.values() if m.path.endswith("/__main__.py")]
-        if not runnable and manifest.asked and {e.path for e in tree.files} <= set(manifest.files):
+        if not runnable and manifest.asked and {e.path for e in tree.files} <= {*manifest.files, "s2i.toml"}:
             return Script("", Decision("entry", "python", "there is nothing but requirements", "weak"))
         if not runnable or manifest.is_project:
             raise E_NO_ENTRY(why=_why_nothing(code, manifest.is_project))

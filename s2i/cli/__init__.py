@@ -17,6 +17,7 @@ from s2i.errors import E_INTERNAL, S2IError
 COMMANDS = {
     "plan": "plan",
     "explain": "explain",
+    "init": "init",
     "dockerfile": "dockerfile",
     "build": "build",
     "deploy": "deploy",

@@ -38,22 +38,45 @@ def planned(src: str, commit: str, context_dir: str, strategy: str) -> BuildPlan
         return compile_plan(tree, offered(), strategy)
 
 
+def _print_schema(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from s2i.planning import saved
+
+        emit(saved.schema(), "json")
+        ctx.exit()
+
+
 @click.command()
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of a plan, and nothing else.",
+)
+@click.option("--save", metavar="FILE", help="Write the plan to a file too, for `s2i build --plan`.")
 @source_options
 @output_option
-def plan(src: str, commit: str, context_dir: str, strategy: str, output: str | None) -> None:
+def plan(src: str, commit: str, context_dir: str, strategy: str, save: str | None, output: str | None) -> None:
     """Show what would be built from SRC, and the evidence for it. Nothing of it is run.
 
     SRC is a folder, https://host/owner/repo[@ref][#subdir] or git@host:owner/repo.
 
     \b
     Example:  s2i plan ./src
+              s2i plan ./src --save s2i.plan.json
     """
     made = planned(src, commit, context_dir, strategy)
     if output:
         emit(made, output)
-        return
-    click.echo("\n".join(describe(made)))
+    else:
+        click.echo("\n".join(describe(made)))
+    if save is not None:
+        from s2i.cli import planfile
+
+        planfile.save(made, save)
+        click.echo(f"saved {escape(save)}; `s2i build SRC --plan {escape(save)}` builds it", err=True)
 
 
 def describe(plan: BuildPlan) -> Iterator[str]:
@@ -107,7 +130,8 @@ def together(rejected: tuple[Rejected, ...]) -> list[tuple[str, str]]:
     """Return what lost and why, escaped; with those on one line that lost for the same reason."""
     values: dict[str, list[str]] = {}
     for lost in rejected:
-        values.setdefault(escape(lost.why), []).append(escape(lost.value))
+        at = f" ({escape(lost.origin)})" if lost.origin.rpartition(":")[2].isdecimal() else ""
+        values.setdefault(escape(lost.why), []).append(escape(lost.value) + at)
     return [(", ".join(those), why) for why, those in values.items()]
 
 

@@ -86,6 +86,23 @@ def keys() -> tuple[str, ...]:
     return tuple(field.encode_name for field in msgspec.structs.fields(Settings))
 
 
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of s2i.toml, for editors. What ``_is_good`` asks beyond it stands in the descriptions."""
+    from s2i.planning import known
+
+    rows = known.settings()
+    made = msgspec.json.schema(Settings)["$defs"]["Settings"]
+    for key, field in made["properties"].items():
+        field.pop("default", None)
+        if "enum" in field:
+            field["enum"] = [value for value in field["enum"] if value]
+        if field.get("anyOf"):
+            field.update(next(each for each in field.pop("anyOf") if each["type"] != "null"))
+        field["description"] = f"{rows[key].about} It is {rows[key].form}."
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, **made, "title": "s2i.toml", "description": "Settings of s2i; every key is optional."}
+
+
 def _checked(tree: Tree, table: object, path: str) -> Settings:
     if not isinstance(table, dict):
         raise E_CONFIG(why="tool.s2i is no table", where=_place(tree, path, "s2i"))
@@ -107,11 +124,12 @@ def _is_good(key: str, value: Any) -> bool:
         case "manager":
             return bool(_MANAGER.fullmatch(value))
         case "kind" | "server":
-            return value != ""
+            return bool(value)
         case "port":
             return bool(0 < value < 65536)
         case "subdir":
-            return bool(_FOLDER.fullmatch(value)) and {"", ".", ".."}.isdisjoint(value.rstrip("/").split("/"))
+            parts = set(value.removesuffix("/").split("/"))
+            return bool(_FOLDER.fullmatch(value) and parts.isdisjoint(("", ".", "..")))
         case "start":
             return 0 < len(value) <= _MOST and all(_WORD.fullmatch(word) and "<<" not in word for word in value)
         case "build-packages" | "run-packages":

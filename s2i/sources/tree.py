@@ -45,7 +45,7 @@ class Origin(msgspec.Struct, frozen=True):
     time: int = 0
 
 
-class Notice(msgspec.Struct, frozen=True):
+class Notice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something a person should know that stops nothing: a code (W_...), a text, and where (``file:line``)."""
 
     code: str

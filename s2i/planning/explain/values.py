@@ -50,7 +50,8 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
 class BuildStep(msgspec.Struct, frozen=True, kw_only=True):
     """One step of the build. ``command`` is "" for a copy; ``layer`` counts those on top of the runtime base, from 1.
 
-    ``again``: what makes it run again ("" when that cannot be told: a Dockerfile of the source's own). ``lines``: where it stands in the Dockerfile, first and last.
+    ``again``: what makes it run again ("" when that cannot be told: a Dockerfile of the source's own). ``lines``: where
+    it stands in the Dockerfile, first and last.
     """
 
     number: int
