@@ -22,7 +22,13 @@ WIDTH = 80
 LABEL = 9  # columns of the words at the left
 _STAGES = {
     "build": "The build stage starts from {base}. None of it is shipped.",
-    "runtime": "The runtime stage starts from {base}. This is the image.",
+    "runtime": "The runtime stage starts from {base}. This is the image: its layers are counted from there, and layer 1 is"
+    " its working folder.",
+}
+# Of a Dockerfile that somebody wrote.
+_OWN_STAGES = {
+    "build": "First come stages of which nothing is shipped but what is copied from them.",
+    "runtime": "The last stage is the image: its layers are counted from its base.",
 }
 
 
@@ -68,7 +74,8 @@ def _story(told: Explanation) -> Iterator[str]:
         for number, step in enumerate(told.build):
             if number == 0 or told.build[number - 1].stage != step.stage:
                 yield ""
-                yield from _wrapped(_STAGES[step.stage].format(base=bases.get(step.stage, "its FROM")), 2)
+                words = _STAGES[step.stage].format(base=bases[step.stage]) if bases else _OWN_STAGES[step.stage]
+                yield from _wrapped(words, 2)
             yield from _step(step)
     yield from ("", _title("How it runs"), *_running(told.run))
     if told.know:
@@ -95,7 +102,7 @@ def _arguments(decided: Iterable[Argument]) -> Iterator[str]:
         yield from _because(argument.because, before)
         before = argument.because
         if argument.sure:
-            yield from _labelled("sure", argument.sure)
+            yield from _labelled("how sure", argument.sure)
         for values, why in together(argument.rejected):
             yield from _labelled("not", f"{values}: {why}")
         if argument.flip:
@@ -127,7 +134,7 @@ def _step(step: BuildStep) -> Iterator[str]:
     yield from _wrapped(click.style(escape(step.why), bold=True), 7, f"  {step.number:>2}.  ")
     if step.command:
         yield from _command(step.command, 7)
-    layer = "" if step.layer is None else f"; layer {step.layer} on the base"
+    layer = "" if step.layer is None else f"; layer {step.layer}"
     first, last = step.lines
     at = f"Dockerfile:{first}" if first == last else f"Dockerfile:{first}-{last}"
     again = f"; again {escape(step.again)}" if step.again else ""

@@ -38,7 +38,7 @@ def decode(data: bytes, where: str) -> BuildPlan:
             raise E_PLAN(why=why, where=where)
         plan = msgspec.json.decode(data, type=BuildPlan)
     except msgspec.MsgspecError as error:
-        raise E_PLAN(why=_plain(str(error)), where=where) from None
+        raise E_PLAN(why=_plain(error), where=where) from None
     except (UnicodeDecodeError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else "it is not UTF-8"
         raise E_PLAN(why=why, where=where) from None
@@ -100,7 +100,8 @@ def _is_there(tree: Tree, path: str) -> bool:
     return bare in ("", ".") or bare in tree or next(tree.under(bare), None) is not None
 
 
-def _plain(message: str) -> str:
+def _plain(error: msgspec.MsgspecError) -> str:
     """Put the JSON path of msgspec's message in front of it."""
-    what, _, at = message.partition(" - at ")
-    return f"{at.strip('`')}: {what[0].lower()}{what[1:]}" if at else what
+    what, _, at = str(error).partition(" - at ")
+    at = at.strip("`") or ("$" if isinstance(error, msgspec.ValidationError) else "")
+    return f"{at}: {what[0].lower()}{what[1:]}" if at else what

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Literal
 
@@ -41,6 +40,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     collectstatic: bool | None = None
 
 
+KEYS = tuple(field.encode_name for field in msgspec.structs.fields(Settings))  # as they are written in the file
+
+
 class Given(msgspec.Struct, frozen=True):
     """Settings and the file they stand in ("" when there is none)."""
 
@@ -55,7 +57,8 @@ class Given(msgspec.Struct, frozen=True):
         """Return what was said, by key, as plain values; a key that was not said is not there."""
         plain = msgspec.to_builtins(self.settings)
         unset = msgspec.to_builtins(Settings())
-        return {key: value for key, value in plain.items() if value != unset[key]}
+        said = {key: value for key, value in plain.items() if value != unset[key]}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in said.items()}
 
 
 def read(tree: Tree) -> Given:
@@ -81,11 +84,6 @@ def fits(key: str, value: object) -> bool:
     return _is_good(key, getattr(settings, key.replace("-", "_")))
 
 
-def keys() -> tuple[str, ...]:
-    """Return the keys, as they are written in the file."""
-    return tuple(field.encode_name for field in msgspec.structs.fields(Settings))
-
-
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of s2i.toml, for editors. What ``_is_good`` asks beyond it stands in the descriptions."""
     from s2i.planning import known
@@ -107,7 +105,7 @@ def _checked(tree: Tree, table: object, path: str) -> Settings:
     if not isinstance(table, dict):
         raise E_CONFIG(why="tool.s2i is no table", where=_place(tree, path, "s2i"))
     for key, value in table.items():
-        if key not in keys():
+        if key not in KEYS:
             raise E_CONFIG(why=f'there is no key "{key}"{_near(key)}', where=_place(tree, path, key))
         if not fits(key, value):
             raise _wrong(key, value, _place(tree, path, key))
@@ -140,11 +138,13 @@ def _is_good(key: str, value: Any) -> bool:
 def _near(key: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(key.lower().replace("_", "-"), keys(), 1, 0.6)
+    close = difflib.get_close_matches(key.lower().replace("_", "-"), KEYS, 1, 0.6)
     return f": did you mean {close[0]}?" if close else ""
 
 
 def _wrong(key: str, value: object, where: str) -> S2IError:
+    import json
+
     from s2i.planning import known
 
     row = known.settings()[key]
