@@ -22,8 +22,8 @@ WIDTH = 80
 LABEL = 9  # columns of the words at the left
 _STAGES = {
     "build": "The build stage starts from {base}. None of it is shipped.",
-    "runtime": "The runtime stage starts from {base}. This is the image: its layers are counted from there, and layer 1 is"
-    " its working folder.",
+    "runtime": "The runtime stage starts from {base}. This is the image: its layers are counted from there, and"
+    " layer 1 is its working folder.",
 }
 # Of a Dockerfile that somebody wrote.
 _OWN_STAGES = {
@@ -122,16 +122,18 @@ def _quoted(text: str, most: int = 1) -> Iterator[str]:
     """Yield a line of a file behind a bar, in at most ``most`` lines."""
     room = WIDTH - LABEL - 4
     shown = escape(text.expandtabs(4), 2000)
-    pieces = [shown[at : at + room] for at in range(0, len(shown), room)]
+    pieces = textwrap.wrap(shown, room, break_on_hyphens=False) if most > 1 else [shown]
+    if len(pieces[0]) > room:
+        pieces = [pieces[0][:room], ""]
     if len(pieces) > most:
-        pieces[most - 1 :] = [pieces[most - 1][: room - 1] + "…"]
+        pieces[most - 1 :] = [f"{pieces[most - 1][: room - 1]}…"]
     for piece in pieces:
         yield f"{'':{LABEL + 2}}{click.style('│', dim=True)} {click.style(piece, fg='cyan')}"
 
 
 def _step(step: BuildStep) -> Iterator[str]:
     yield ""
-    yield from _wrapped(click.style(escape(step.why), bold=True), 7, f"  {step.number:>2}.  ")
+    yield from _wrapped(escape(step.why), 7, f"  {step.number:>2}.  ", bold=True)
     if step.command:
         yield from _command(step.command, 7)
     layer = "" if step.layer is None else f"; layer {step.layer}"
@@ -205,10 +207,10 @@ def _labelled(label: str, text: str, width: int = LABEL) -> Iterator[str]:
     return _wrapped(text, width + 2, f"  {label:<{width}}")
 
 
-def _wrapped(text: str, indent: int = 0, lead: str = "", *, dim: bool = False) -> Iterator[str]:
-    """Yield ``text`` in lines of at most WIDTH columns; words that are longer stay whole."""
+def _wrapped(text: str, indent: int = 0, lead: str = "", **style: bool) -> Iterator[str]:
+    """Yield ``text`` in lines of at most WIDTH columns, each styled; words that are longer stay whole."""
     found = textwrap.wrap(
         text, WIDTH, initial_indent=lead or " " * indent, subsequent_indent=" " * indent,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
-    return (click.style(line, dim=True) if dim else line for line in found)
+    return (click.style(line, **style) if style else line for line in found)

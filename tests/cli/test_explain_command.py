@@ -95,7 +95,7 @@ How it runs
 """
 LINE = """\
 Dockerfile:18  line 5 of 5 of step 3, RUN, in the build stage
-           │ uv pip install --python /opt/venv/bin/python --compile-bytecode -r 
+           │ uv pip install --python /opt/venv/bin/python --compile-bytecode -r
            │ requirements.txt 'gunicorn>=23,<28'
 
   does     Installs the dependencies into the environment, and what the start

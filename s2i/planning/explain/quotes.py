@@ -34,7 +34,8 @@ def quote(tree: Tree, origin: str) -> Quote:
     at = place(origin)
     if at and at[0] in tree:
         found = lines(tree, at[0])
-        return Quote(origin, found[at[1] - 1].strip() if 0 < at[1] <= len(found) else "")
+        text = found[at[1] - 1].strip() if 0 < at[1] <= len(found) else ""
+        return Quote(origin, text if any(map(str.isalnum, text)) else "")  # a bare # or } says nothing
     table = _TABLE.fullmatch(origin)
     if table and table[1] not in tree:
         return Quote(f"s2i's own table {table[1]}, for {table[2]}")
