@@ -111,6 +111,13 @@ E_NAME = Kind(
     "use lower-case letters, digits and dashes: a letter first, no dash last, at most 63 characters",
 )
 E_UNCONFIRMED = Kind("E_UNCONFIRMED", 2, 'nobody can answer "{question}": there is no terminal', "add --yes")
+E_OVERWRITE = Kind("E_OVERWRITE", 2, "will not write {path}: {why}", "{fix}")
+E_PLACE = Kind(
+    "E_PLACE",
+    2,
+    'cannot explain "{value}": {why}',
+    "name a line as FILE:LINE, as in app.py:3 of the source or Dockerfile:12 of what `s2i dockerfile SRC` prints",
+)
 E_VALUE = Kind("E_VALUE", 2, '{what} cannot be "{value}": {why}', "see `s2i {command} --help`")
 
 # Sources: what SRC may be (exit 2), what it holds (exit 3), nothing in it (exit 4), passing faults (exit 75) ------
@@ -472,7 +479,14 @@ E_CONFIG = Kind(
     "E_CONFIG",
     3,
     "cannot use this configuration: {why}",
-    's2i.toml knows entry = "module:name", kind = "wsgi" | "asgi" | "job" and python = "3.12"',
+    "s2i.toml knows entry, kind, python, manager, server, start, port, subdir, build-packages, run-packages and"
+    " collectstatic; `s2i init` writes one that explains each of them",
+)
+E_PLAN = Kind(
+    "E_PLAN",
+    3,
+    "cannot use this plan: {why}",
+    "`s2i plan SRC --save FILE` makes a new one; `s2i plan --schema` says what may stand in it",
 )
 E_PROCFILE = Kind(
     "E_PROCFILE",

@@ -16,6 +16,8 @@ from s2i.errors import E_INTERNAL, S2IError
 # when their command is used or its help is asked for, so that `s2i plan` stays fast.
 COMMANDS = {
     "plan": "plan",
+    "explain": "explain",
+    "init": "init",
     "dockerfile": "dockerfile",
     "build": "build",
     "deploy": "deploy",
@@ -46,6 +48,7 @@ def cli() -> None:
 
     \b
     s2i plan ./src        what would be built, and the evidence for it
+    s2i explain ./src     the whole argument: read, decided, built, run
     s2i build ./src       an image
     s2i deploy ./src      a running app and its URL (or a job's run)
     """
@@ -54,7 +57,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every failure ends here, as one clear text and a documented exit status."""
     try:
-        code = cli.main(standalone_mode=False)
+        # https://no-color.org: what it is set to does not matter
+        code = cli.main(standalone_mode=False, color=False if os.environ.get("NO_COLOR") else None)
         sys.exit(code if isinstance(code, int) else 0)
     except S2IError as error:
         _fail(error)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,9 +16,11 @@ import msgspec
 from s2i import sources
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
+from s2i.errors import E_VALUE
 
 if TYPE_CHECKING:
     from s2i.images.events import Image
+    from s2i.planning.plan import BuildPlan
 
 # Folders that are called the same in every project: the one above says more.
 GENERIC = frozenset({"app", "apps", "src", "source", "code"})
@@ -26,6 +28,7 @@ GENERIC = frozenset({"app", "apps", "src", "source", "code"})
 
 @click.command()
 @click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:VERSION]", help="Name the image; may be repeated.")
+@click.option("--plan", "plan_file", metavar="FILE", help="Build by a plan that `s2i plan --save` wrote.")
 @click.option("--no-cache", is_flag=True, help="Run every step anew.")
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
 @source_options
@@ -36,6 +39,7 @@ def build(
     context_dir: str,
     strategy: str,
     tags: tuple[str, ...],
+    plan_file: str | None,
     no_cache: bool,
     timeout: str,
     output: str | None,
@@ -46,6 +50,7 @@ def build(
 
     \b
     Example:  s2i build ./src -t shop:1.2
+              s2i build ./src --plan s2i.plan.json
     """
     from s2i.engines.docker import connection
     from s2i.images import admission
@@ -54,9 +59,10 @@ def build(
     seconds = parse_seconds(timeout)
     checked = tuple(admission.tag(tag) for tag in tags)
     source = sources.parse(src, commit=commit, context_dir=context_dir)
+    plans = _plans(plan_file, strategy)
     connection.client()  # says so at once when there is no engine, not after a clone
     with interruptible():
-        image, notices = _built(source, strategy, checked, seconds, cache=not no_cache)
+        image, notices = _built(source, plans, checked, seconds, cache=not no_cache)
     if output:
         data = msgspec.to_builtins(image)
         emit({"image": data.pop("id"), **data, "warnings": notices}, output)
@@ -64,12 +70,41 @@ def build(
         click.echo(image.id)
 
 
+def _plans(plan_file: str | None, strategy: str) -> Callable[[sources.Tree], BuildPlan]:
+    """Return what plans a tree: detection, or a saved plan, which is read now. Raises E_PLAN, E_VALUE."""
+    if plan_file is None:
+        return lambda tree: _compiled(tree, strategy)
+    if strategy != "auto":
+        raise E_VALUE(what="--strategy", value=strategy, why="--plan has the plan already", command="build")
+    from s2i.cli import planfile
+    from s2i.planning import saved
+
+    plan = planfile.load(plan_file)
+
+    def suiting(tree: sources.Tree) -> BuildPlan:
+        saved.check(plan, tree, plan_file)
+        older = tuple(notice for notice in plan.warnings if notice not in tree.notices)
+        return msgspec.structs.replace(plan, warnings=(*tree.notices, *older))
+
+    return suiting
+
+
+def _compiled(tree: sources.Tree, strategy: str) -> BuildPlan:
+    from s2i.images import planned
+
+    return planned.plan(tree, strategy)
+
+
 def _built(
-    source: sources.Source, strategy: str, tags: tuple[str, ...], seconds: float, *, cache: bool
+    source: sources.Source,
+    plans: Callable[[sources.Tree], BuildPlan],
+    tags: tuple[str, ...],
+    seconds: float,
+    *,
+    cache: bool,
 ) -> tuple[Image, tuple[sources.Notice, ...]]:
     """Fetch, plan and build; return the image and everything that a person should know about it."""
     from s2i.cli.progress import Progress
-    from s2i.images import planned
     from s2i.images.build import build as build_image
     from s2i.resources import labels, names
     from s2i.sources.commit import with_commit
@@ -77,7 +112,7 @@ def _built(
     notices: list[sources.Notice] = []
     with Progress() as progress, sources.fetch(source, policy=sources.Policy.of(os.environ)) as fetched:
         tree = with_commit(fetched)
-        plan = planned.plan(tree, strategy)
+        plan = plans(tree)
         progress.plan(plan)
 
         def noticed(notice: sources.Notice) -> None:

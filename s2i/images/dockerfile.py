@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Callable, Iterator
 from typing import assert_never
 
 import jinja2
@@ -41,11 +42,57 @@ def render(plan: BuildPlan) -> str:
         "variable": _variable,
         "quoted": _quoted,
         "array": _array,
-        "path": lambda path: _checked(_PATH, path),
+        "path": _path,
         "selectattr": environment.filters["selectattr"],
         "list": environment.filters["list"],
     }
     return environment.get_template("Dockerfile.j2").render(plan=plan)
+
+
+def wrong(plan: BuildPlan) -> tuple[str, str] | None:
+    """Return the first word of a plan that cannot stand in a Dockerfile, behind its JSON path; None for none."""
+    for path, check, value in _words(plan):
+        try:
+            check(value)
+        except ValueError:
+            return path, value
+    return None
+
+
+def _words(plan: BuildPlan) -> Iterator[tuple[str, Callable[[str], object], str]]:
+    """Yield each word that is rendered: its JSON path, the filter that checks it, the word."""
+    if plan.base:
+        yield "$.base.build", _image, plan.base.build
+        yield "$.base.runtime", _image, plan.base.runtime
+    yield from _pairs("$.env", plan.env)
+    if plan.workdir:
+        yield "$.workdir", _path, plan.workdir
+    for number, word in enumerate(plan.start):
+        yield f"$.start[{number}]", _word, word
+    for index, step in enumerate(plan.steps):
+        at = f"$.steps[{index}]"
+        yield f"{at}.why", _comment, step.why
+        match step:
+            case Run():
+                yield from ((f"{at}.argv[{number}]", _word, word) for number, word in enumerate(step.argv))
+                yield from _pairs(f"{at}.env", step.env)
+                for number, mount in enumerate(step.mounts):
+                    for name in ("target", "id", "source"):
+                        if name == "target" or getattr(mount, name):
+                            yield f"{at}.mounts[{number}].{name}", _path, getattr(mount, name)
+            case Copy():
+                yield from ((f"{at}.sources[{number}]", _path, path) for number, path in enumerate(step.sources))
+                yield f"{at}.to", _path, step.to
+                if step.image:
+                    yield f"{at}.image", _image, step.image
+            case _:
+                assert_never(step)
+
+
+def _pairs(at: str, env: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, Callable[[str], object], str]]:
+    for number, (name, value) in enumerate(env):
+        yield f"{at}[{number}][0]", _variable, name
+        yield f"{at}[{number}][1]", _quoted, value
 
 
 def _instruction(step: Step) -> str:
@@ -83,7 +130,11 @@ def _mount(mount: Mount) -> str:
 
 
 def _paths(step: Copy) -> tuple[str, ...]:
-    return tuple(_checked(_PATH, path) for path in (*step.sources, step.to))
+    return tuple(_path(path) for path in (*step.sources, step.to))
+
+
+def _path(path: str) -> str:
+    return _checked(_PATH, path)
 
 
 def _array(words: tuple[str, ...]) -> str:

@@ -26,13 +26,17 @@ _KEYWORDS = re.compile(
 
 
 class Instruction(msgspec.Struct, frozen=True):
-    """One instruction: its word in upper case, the rest, its first line's number, the comment right above it."""
+    """One instruction: its word in upper case, the rest, its first line's number, the comment right above it.
+
+    ``end`` is the number of its last line.
+    """
 
     word: str
     rest: str
     line: int
     comment: str = ""
     text: str = ""
+    end: int = 0
 
 
 def instructions(text: str) -> Iterator[Instruction]:
@@ -49,9 +53,9 @@ def instructions(text: str) -> Iterator[Instruction]:
         joined, at = _join(lines, at)
         if found := _WORDS.fullmatch(joined.strip()):
             word, rest = found[1].upper(), (found[2] or "").strip()
-            yield Instruction(word, rest, start + 1, comment, joined.strip())
             if word in _HERE_WORDS:
                 at = _after_documents(lines, at, rest)
+            yield Instruction(word, rest, start + 1, comment, joined.strip(), at)
         comment = ""
 
 

@@ -23,5 +23,7 @@ class Evidence(msgspec.Struct, frozen=True):
 def decide(what: str, seen: Sequence[Evidence]) -> Decision:
     """Choose the strongest evidence, the first of equals; what speaks for another value is kept as rejected."""
     best, *others = sorted(seen, key=lambda e: _ORDER[e.strength])
-    lost = tuple(Rejected(e.value, e.against or f"weaker than {best.origin}") for e in others if e.value != best.value)
+    lost = tuple(
+        Rejected(e.value, e.against or f"weaker than {best.origin}", e.origin) for e in others if e.value != best.value
+    )
     return Decision(what, best.value, best.origin, best.strength, lost)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -14,16 +14,19 @@ from s2i.sources import Notice
 Strength = Literal["strong", "likely", "weak"]
 AppKind = Literal["wsgi", "asgi", "http", "job", "static"]
 Stage = Literal["build", "runtime"]
+Words = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
 
-class Rejected(msgspec.Struct, frozen=True):
-    """A value that was considered and lost, and why."""
+class Rejected(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A value that was considered and lost, and why; ``origin`` is where it was seen, when it was somewhere."""
 
     value: str
     why: str
+    origin: str = ""
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One choice: ``what`` was chosen, from ``origin`` (``file:line``, or the rule's name), how sure, what lost."""
 
     what: str
@@ -33,7 +36,7 @@ class Decision(msgspec.Struct, frozen=True):
     rejected: tuple[Rejected, ...] = ()
 
 
-class Base(msgspec.Struct, frozen=True):
+class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A pair of base images with one Python: ``build`` has uv and compilers' room, ``runtime`` is small.
 
     ``python`` is "3.13"; ``interpreter`` the path of python3 in both.
@@ -47,7 +50,7 @@ class Base(msgspec.Struct, frozen=True):
     obtain: Literal["here", "pull", "make"] = "here"  # what a build has to do first: "make" takes minutes
 
 
-class Mount(msgspec.Struct, frozen=True):
+class Mount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A BuildKit mount of one step: a ``cache`` by id, a ``secret`` by id, or a ``bind`` of a source path."""
 
     type: Literal["cache", "secret", "bind"]
@@ -58,22 +61,22 @@ class Mount(msgspec.Struct, frozen=True):
     locked: bool = False  # a cache that one step at a time may use
 
 
-class Run(msgspec.Struct, frozen=True, tag="run"):
+class Run(msgspec.Struct, frozen=True, tag="run", forbid_unknown_fields=True):
     """Run ``argv`` in ``stage``; ``env`` holds for this step only. ``why`` is shown beside its progress."""
 
     stage: Stage
     why: str
-    argv: tuple[str, ...]
+    argv: Words
     env: tuple[tuple[str, str], ...] = ()
     mounts: tuple[Mount, ...] = ()
 
 
-class Copy(msgspec.Struct, frozen=True, tag="copy"):
+class Copy(msgspec.Struct, frozen=True, tag="copy", forbid_unknown_fields=True):
     """Copy ``sources`` to ``to``: from the source tree, from the build stage (``from_build``) or from an ``image``."""
 
     stage: Stage
     why: str
-    sources: tuple[str, ...]
+    sources: Words
     to: str
     from_build: bool = False
     image: str = ""
@@ -82,18 +85,18 @@ class Copy(msgspec.Struct, frozen=True, tag="copy"):
 Step = Run | Copy
 
 
-class Process(msgspec.Struct, frozen=True):
+class Process(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Another program of the same image: a worker, or what runs once before a release; ``origin`` says where from."""
 
     name: str
-    start: tuple[str, ...]
+    start: Words
     origin: str
 
 
-class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
+class BuildPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that is needed to build and run one source."""
 
-    version: int = 1
+    version: Literal[1] = 1
     buildpack: str
     kind: AppKind
     framework: str
@@ -101,7 +104,7 @@ class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     entry: str  # "module:attribute", "module:factory()", or the script's path
     start: tuple[str, ...]
-    port: int | None = 8080
+    port: Port | None = 8080
     base: Base | None = None
     env: tuple[tuple[str, str], ...] = ()
     steps: tuple[Step, ...] = ()

@@ -9,7 +9,7 @@ from s2i.errors import E_EMPTY, E_IGNORED_ALL, E_PERMISSION, E_SOURCE, E_SUBDIR,
 from s2i.sources import beneath, ignore
 from s2i.sources.limits import Limits
 from s2i.sources.links import follow
-from s2i.sources.tree import Entry, Origin, Tree
+from s2i.sources.tree import Entry, LeftOut, Origin, Tree
 from s2i.sources.walk import Walk
 
 KERNEL = ("/proc/", "/sys/", "/dev/fd/")
@@ -50,7 +50,8 @@ def contents(
             raise E_IGNORED_ALL(path=shown, by=" and ".join(walk.rules.used))
         raise E_EMPTY(path=shown)
     ordered = tuple(files[path] for path in sorted(files))
-    return Tree(root, ordered, origin, tuple(walk.notices()), targets, real=real, base=base)
+    left_out = LeftOut(walk.ruled_out, tuple(walk.rules.used) if walk.ruled_out else ())
+    return Tree(root, ordered, origin, tuple(walk.notices()), targets, real=real, base=base, left_out=left_out)
 
 
 def _open(root: Path, subdir: str, shown: str, walk: Walk) -> int:

@@ -45,12 +45,19 @@ class Origin(msgspec.Struct, frozen=True):
     time: int = 0
 
 
-class Notice(msgspec.Struct, frozen=True):
+class Notice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something a person should know that stops nothing: a code (W_...), a text, and where (``file:line``)."""
 
     code: str
     message: str
     where: str = ""
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """How many paths (a folder is one) the ignore files ``by`` left out."""
+
+    count: int = 0
+    by: tuple[str, ...] = ()
 
 
 class Tree:
@@ -71,8 +78,10 @@ class Tree:
         *,
         real: Mapping[str, str] | None = None,
         base: str = "",
+        left_out: LeftOut | None = None,
     ) -> None:
         self.root = root / base
+        self.left_out = left_out or LeftOut()
         self.files = files
         self.origin = origin
         self.notices = notices
@@ -103,7 +112,8 @@ class Tree:
         """Return the same tree with more ``notices``, and with another ``origin``."""
         known = (*self.notices, *notices)
         base, origin = self._base, origin or self.origin
-        return Tree(self.anchor, self.files, origin, known, self.links, real=self._real, base=base)
+        left_out = self.left_out
+        return Tree(self.anchor, self.files, origin, known, self.links, real=self._real, base=base, left_out=left_out)
 
     def subtree(self, prefix: str) -> Tree:
         """Return the folder ``prefix`` as a tree of its own. It has no files when there is no such folder."""

@@ -37,7 +37,6 @@ steps
       $ python -c 'import compileall; compileall.compile_dir("/app", quiet=2)'
 
 why
-  buildpack     python                    the first that fits
   kind          wsgi                      app.py:3
   entry         app:app                   app.py:3
   manager       requirements.txt          requirements.txt:1

@@ -95,7 +95,7 @@ def choose(tree: Tree, code: Code, manifest: Manifest, serving: Serving, declare
         shallow = [m for m in inner if m.path.count("/") == 1 and m.name.rpartition(".")[2] in USUAL]
         if packages or shallow or len(inner) == 1:
             return _best(packages or shallow or inner)
-        if manifest.asked and {e.path for e in tree.files} <= set(manifest.files):
+        if manifest.asked and {e.path for e in tree.files} <= {*manifest.files, "s2i.toml"}:
             decision = Decision("entry", "python", "there is nothing but requirements", "weak")
             return Script("", ("python",), decision, "environment")
     raise E_NO_ENTRY(why=_why_nothing(tree, code, manifest))
