@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from s2i.errors import E_EMPTY, E_IGNORED_ALL, E_PERMISSION, E_SOURCE, E_SUBDIR, escape
-from s2i.sources import beneath, ignore
+from s2i.sources import beneath, ignore, repository
 from s2i.sources.limits import Limits
 from s2i.sources.links import follow
 from s2i.sources.tree import Entry, Origin, Tree
@@ -38,6 +38,8 @@ def contents(
 
     ``shown`` is what errors call it. Raises as listing does.
     """
+    if not git:
+        repository.check_branches(root)
     walk = Walk(origin.subdir, limits, ignore.Rules(origin.subdir, git=not git), links)
     walk.go(_open(root, origin.subdir, shown, walk), shown)
     base = origin.subdir
@@ -50,7 +52,9 @@ def contents(
             raise E_IGNORED_ALL(path=shown, by=" and ".join(walk.rules.used))
         raise E_EMPTY(path=shown)
     ordered = tuple(files[path] for path in sorted(files))
-    return Tree(root, ordered, origin, tuple(walk.notices()), targets, real=real, base=base)
+    tree = Tree(root, ordered, origin, tuple(walk.notices()), targets, real=real, base=base)
+    repository.check(tree)
+    return tree if git else tree.noted(*repository.missing(tree))
 
 
 def _open(root: Path, subdir: str, shown: str, walk: Walk) -> int:

@@ -6,7 +6,16 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 
-from s2i.errors import E_BARE, E_PERMISSION, E_TOO_MANY_FILES, E_TREE_CHANGED, E_TREE_TOO_BIG, S2IError, escape
+from s2i.errors import (
+    E_BARE,
+    E_PATH_LONG,
+    E_PERMISSION,
+    E_TOO_MANY_FILES,
+    E_TREE_CHANGED,
+    E_TREE_TOO_BIG,
+    S2IError,
+    escape,
+)
 from s2i.sources import beneath, ignore, secrets
 from s2i.sources.limits import Limits
 from s2i.sources.tree import Notice
@@ -75,6 +84,9 @@ class Walk:
 
     def _scan(self, folder: int, at: str, *, first: bool = False, shown: str = "") -> list[str]:
         """Take in the entries of one folder; return the names of its subfolders to go into, last one first."""
+        # A path has no more bytes than four times its letters: the long way is taken for few.
+        if len(at) * 4 > self.limits.path and len(os.fsencode(at)) > self.limits.path:
+            raise E_PATH_LONG(path=at, limit=f"{self.limits.path:,}")
         entries = _entries(folder, at or shown)
         names = {entry.name for entry in entries}
         if first and {"HEAD", "objects", "refs"} <= names and not at and ".git" not in names:
