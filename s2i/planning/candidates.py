@@ -10,7 +10,8 @@ from s2i.planning.code import Code
 from s2i.planning.module import Binding, Module
 
 WebKind = Literal["wsgi", "asgi"]
-_HOPS = 12
+_HOPS = 40
+_STARS = 100  # modules that one name is looked for in, through their star imports
 
 
 class Framework(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,6 +62,8 @@ class _Finder:
     def __init__(self, code: Code, frameworks: tuple[Framework, ...]) -> None:
         self.modules = code.modules
         self.calls = {call: f for f in frameworks for call in f.calls}
+        self.made: dict[str, _Made | None] = {}
+        self.tried: set[str] = set()
 
     def find(self) -> tuple[Candidate, ...]:
         found = []
@@ -72,10 +75,13 @@ class _Finder:
 
     def _candidate(self, module: Module, binding: Binding) -> Candidate | None:
         factory = False
+        self.tried = set()
         made = self._value(module, binding, 0)
         if made is None and binding.form == "def" and not binding.required:
             factory = True
             made = self._makes(binding.target, 0)
+        if made is None:  # what was tried on the way makes nothing either, also where it leads back to itself
+            self.made.update(dict.fromkeys(self.tried))
         if made is None or not binding.name.isascii() or binding.name.startswith("__"):
             return None
         return Candidate(
@@ -103,7 +109,16 @@ class _Finder:
         return self._value(module, binding, hops) if module and binding else None
 
     def _makes(self, dotted: str, hops: int) -> _Made | None:
-        """Say what application comes out of calling ``dotted``: a known class, a subclass, a factory of the source."""
+        """Say what application comes out of calling ``dotted``. Each name is followed once: factories call each other."""
+        if dotted in self.made or dotted in self.tried:
+            return self.made.get(dotted)
+        self.tried.add(dotted)
+        if made := self._made_by(dotted, hops):
+            self.made[dotted] = made
+        return made
+
+    def _made_by(self, dotted: str, hops: int) -> _Made | None:
+        """Follow ``dotted``: a known class, a subclass, a factory of the source."""
         if known := self.calls.get(dotted):
             return _Made(known.kind, known.name, "")
         module, binding = self._binding(dotted, hops)
@@ -126,10 +141,19 @@ class _Finder:
             return None, None
         if binding := module.bindings.get(attribute):
             return module, binding
-        for star in module.stars:
-            found = self._binding(f"{star}.{attribute}", hops + 1)
-            if found[1]:
-                return found
+        return self._through_stars(module, attribute)
+
+    def _through_stars(self, module: Module, attribute: str) -> tuple[Module | None, Binding | None]:
+        """Look for a name in what ``module`` star-imports, and in what that does, each module once."""
+        todo, seen = list(module.stars), set[str]()
+        for star in todo:
+            if star in seen or not (inner := self.modules.get(star)):
+                continue
+            seen.add(star)
+            if binding := inner.bindings.get(attribute):
+                return inner, binding
+            if len(seen) < _STARS:
+                todo += inner.stars
         return None, None
 
 
