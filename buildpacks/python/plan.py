@@ -45,7 +45,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
     wished = version.wishes(tree, given)
     wanted = manifest.read(tree)
     fits = version.choose(wished if given.settings.python else (*wished, *wanted.python), offered)
-    read = code.read(tree)
+    read = code.read(tree, _marks())
     chosen = None
     kind: AppKind
     app: Candidate | None
@@ -109,6 +109,11 @@ def passed_over(tree: Tree) -> tuple[Notice, ...]:
 
 def _frameworks() -> tuple[Framework, ...]:
     return toml.load(Path(__file__).with_name("frameworks.toml"), _Table).framework
+
+
+def _marks() -> frozenset[bytes]:
+    """Return the words that make an application: the last part of each name that a framework has called."""
+    return frozenset(call.rpartition(".")[2].encode() for row in _frameworks() for call in row.calls)
 
 
 def _notices(tree: Tree, read: Code, wanted: Manifest, fits: version.Version) -> tuple[Notice, ...]:

@@ -109,7 +109,7 @@ class _Finder:
         return self._value(module, binding, hops) if module and binding else None
 
     def _makes(self, dotted: str, hops: int) -> _Made | None:
-        """Say what application comes out of calling ``dotted``. Each name is followed once: factories call each other."""
+        """Say what application comes out of calling ``dotted``. Each name is followed once: they lead to each other."""
         if dotted in self.made or dotted in self.tried:
             return self.made.get(dotted)
         self.tried.add(dotted)
