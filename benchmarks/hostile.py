@@ -130,6 +130,12 @@ def _modules() -> tuple[Row, ...]:
         ("450,000 minus signs", _one("x = " + "-" * 450_000 + "1"), syntax, "app.py:1"),
         ("20,000 attributes of attributes", _one("x = a" + ".a" * _DEEP), syntax, "app.py:1"),
         ("20,000 branches of one if", _one("if a:\n  b\n" + "elif a:\n  b\n" * _DEEP), syntax, "app.py:1"),
+        (
+            "a module in punycode",
+            lambda: {"app.py": "# coding: punycode\n" + "a" * 300_000 + "-" + "z" * 300_000},
+            syntax,
+            "app.py:1",
+        ),
         ("a number of 500,000 digits", _one("x = " + "9" * 500_000), syntax, "app.py:1"),
         ("1 MB of decorators", _one("@a\n" * 300_000 + "def f(): pass\n"), syntax, "app.py:1"),
         ("1 MB of text", _one("x = '" + "a" * 1_000_000 + "'\n"), "", ""),
