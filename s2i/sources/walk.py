@@ -35,6 +35,7 @@ class Walk:
         self.loose: list[str] = []
         self.ruled_out = 0
         self.seen = 0
+        self.entered = 0
         self.size = 0
 
     def go(self, folder: int, shown: str) -> None:
@@ -106,6 +107,9 @@ class Walk:
             except OSError as error:
                 raise _changed(at + entry.name, error) from None
         self._count(len(folders))
+        self.entered += 1
+        if self.entered > self.limits.files:  # going into a folder takes as long as ten files
+            raise self._too_many(at_least="more than ")
         folders.sort(reverse=True)
         return folders
 
