@@ -42,7 +42,7 @@ live: setup ## Run the tests with a real Docker Engine, installed and started wh
 golden: setup ## Write the golden plans and Dockerfiles of the fixtures anew
 	@$(PYTHON) -m pytest -q tests/test_golden.py --update-golden
 
-bench-plan: setup ## Measure `s2i plan` against the bare imports
+bench-plan: setup ## Measure `s2i plan`: a small app, 5,000 files, hostile trees
 	@$(PYTHON) -m benchmarks.plan
 
 bench-redeploy: setup ## Redeploy an app 20 times under load and count what fails

@@ -195,6 +195,12 @@ E_TOO_MANY_FILES = Kind(
     "the source has {count} files; the limit is {limit}{most}",
     "name what the service does not need in .s2iignore, or give a smaller folder",
 )
+E_PATH_LONG = Kind(
+    "E_PATH_LONG",
+    3,
+    "{path:60} is a path of more than {limit} bytes: no image can hold it",
+    "folders in folders without end come from a copy that went wrong; name the outermost in .s2iignore",
+)
 E_TREE_TOO_BIG = Kind(
     "E_TREE_TOO_BIG",
     3,
@@ -206,6 +212,18 @@ E_BARE = Kind(
     3,
     "{path} is a bare Git repository: it holds the history and no files",
     "clone it and give the clone, or give the repository's Git URL",
+)
+E_GIT_ENCODING = Kind(
+    "E_GIT_ENCODING",
+    3,
+    "Git writes {path} in {encoding} when it is checked out, which Python cannot read",
+    "leave working-tree-encoding away for *.py: Python source is UTF-8",
+)
+E_SUBMODULE = Kind(
+    "E_SUBMODULE",
+    3,
+    "the submodule {name} cannot be used: {why}; git itself refuses it",
+    "write its https:// address and a path inside the repository into .gitmodules",
 )
 E_EMPTY = Kind("E_EMPTY", 4, "nothing to build in {path}: it has no files", "is it the right folder?")
 E_IGNORED_ALL = Kind(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from buildpacks.python import entry, manifest, repairs, server, steps, system, version
-from buildpacks.python.entry import applications, declared, library, scripts
+from buildpacks.python.entry import applications, declared, library, listeners, scripts
 from buildpacks.python.manifest import Manifest, imports
 from s2i.errors import E_NOT_PYTHON, E_TEMPLATE
 from s2i.planning import code, toml
@@ -54,9 +54,9 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
     wished = version.wishes(tree, given)
     wanted = manifest.read(tree, given)
     claims = declared.read(tree, wanted)
-    read = code.read(tree, (claims.folder,) if claims.folder else ())
-    fits = _python((*wished, *_syntax(read)), wanted, given, offered)
     frameworks = _frameworks(wanted)
+    read = code.read(tree, (claims.folder,) if claims.folder else (), _marks(frameworks))
+    fits = _python((*wished, *_syntax(read)), wanted, given, offered)
     choice = entry.choose(tree, read, given, wanted, claims, frameworks)
     decision = choice.decision
     package = _package(choice, frameworks)
@@ -169,6 +169,13 @@ def _allows(row: Framework, wanted: Manifest) -> bool:
     tried = ("999", *(f"{major}.999" for major in range(20, -1, -1)), *(part.version for part in allowed))
     newest = next((v for v in tried if allowed.contains(v)), "999")
     return versions.contains(newest)
+
+
+def _marks(frameworks: tuple[Framework, ...]) -> frozenset[bytes]:
+    """Return the words without which a module makes no application and serves nothing."""
+    words = [word for row in frameworks for word in (*row.calls, *row.objects)]
+    words += [word for row in listeners.table() for word in (*row.calls, *row.methods, *row.imports)]
+    return frozenset(word.removesuffix(".*").rpartition(".")[2].encode() for word in words)
 
 
 def _notices(tree: Tree, read: Code, wanted: Manifest, fits: version.Version) -> tuple[Notice, ...]:

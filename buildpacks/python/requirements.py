@@ -21,15 +21,18 @@ from s2i.errors import (
 from s2i.sources import Tree
 
 DEEPEST = 20
+LONGEST = 8192  # characters of one requirement without its hashes
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-_CLAUSE = r"\s*(?:===|~=|==|!=|<=|>=|<|>)\s*[A-Za-z0-9._*+!-]+\s*"
+# Spaces are taken whole (*+): shared between several places, a thousand of them would be tried a billion ways.
+_CLAUSE = r"\s*+(?:===|~=|==|!=|<=|>=|<|>)\s*+[A-Za-z0-9._*+!-]++\s*+"
 _REQUIREMENT = re.compile(
-    rf"({_NAME})\s*(?:\[([A-Za-z0-9._,\s-]*)\])?\s*\(?((?:{_CLAUSE})(?:,{_CLAUSE})*,?)?\)?\s*(?:;(.*))?", re.ASCII
+    rf"({_NAME})\s*+(?:\[([A-Za-z0-9._,\s-]*+)\])?\s*+\(?((?:{_CLAUSE})(?:,{_CLAUSE})*+,?)?\)?\s*+(?:;(.*))?", re.ASCII
 )
-_AT_URL = re.compile(rf"({_NAME})\s*(?:\[([A-Za-z0-9._,\s-]*)\])?\s*@\s*(\S+)\s*(?:\s;(.*))?", re.ASCII)
+_AT_URL = re.compile(rf"({_NAME})\s*+(?:\[([A-Za-z0-9._,\s-]*+)\])?\s*+@\s*+(\S++)(?:\s++;(.*)|\s*+)", re.ASCII)
 _URL = re.compile(r"(git\+https|git\+ssh|https)://[A-Za-z0-9._~:/?#\[\]@!&'()*+,;=%-]+", re.ASCII)
 _LONG = re.compile(r"(--[A-Za-z][A-Za-z-]*)(?:[\s=]\s*(.*))?")
 _BROKEN_LINE = re.compile(r"^[^#\n]*\\\r?\n(?!\s*--hash)", re.MULTILINE)
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _HASH = re.compile(r"\s--hash[= ]\s*[a-z0-9]+:[0-9a-f]+")
 _QUIET = frozenset({"--pre", "--require-hashes", "--prefer-binary", "--no-binary", "--only-binary", "--no-index"})
 _INDEX = frozenset({"-i", "--index-url", "--extra-index-url"})
@@ -142,6 +145,8 @@ class _Reader:
             return
         bare = _HASH.sub("", line).strip()
         self.hashed = self.hashed or bare != line.strip()
+        if len(bare) > LONGEST:
+            raise E_REQ(value=_shown(bare), why=f": longer than {LONGEST:,} characters", where=where)
         if bare.startswith((".", "/")) or bare.startswith("file:"):
             self._local(bare, where)
         elif _URL.fullmatch(bare):
@@ -196,7 +201,7 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
         if raw.endswith("\\") and not is_comment:
             waiting += raw.rstrip("\\")
             continue
-        line = re.sub(r"(^|\s+)#.*$", "", waiting + ("" if is_comment else raw)).strip()
+        line = _COMMENT.sub("", waiting + ("" if is_comment else raw)).strip()
         if line:
             yield started, line
         waiting, started = "", 0

@@ -18,6 +18,8 @@ from s2i.planning.expression import Expression
 
 _COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+).*")
 
+_SLOW = frozenset({"punycode", "idna"})  # for names of hosts: their time grows with the square of the text
+
 Form = Literal["value", "import", "def", "async def", "class"]
 
 
@@ -125,6 +127,8 @@ def _check_encoding(source: bytes) -> None:
         if found := _COOKIE.fullmatch(line.removeprefix(codecs.BOM_UTF8)):
             cookie = found[1]
             break
+    if codecs.lookup(cookie.decode("ascii")).name in _SLOW:
+        raise ValueError(f"it is written in {cookie.decode('ascii')}")
     if b"\0" in source:
         raise ValueError("the file contains a null byte")
     try:

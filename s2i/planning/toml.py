@@ -13,6 +13,10 @@ from s2i.errors import E_TOML
 from s2i.sources import Tree
 
 DEEPEST = 60
+_LARGEST = 64 << 20  # of what was read before, with a limit of its own
+# A key of more parts than DEEPEST. tomllib takes a time that grows with their square: seconds for 100 KB.
+_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?:^[ \t]*+\[*+|[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{{DEEPEST}}}")
 _T = TypeVar("_T")
 
 
@@ -22,10 +26,11 @@ def read(tree: Tree, path: str, limit: int = 1 << 20) -> dict[str, Any]:
     Raises E_FILE_TOO_BIG, E_PATH_ESCAPE, E_ENCODING, E_TOML (exit 3).
     """
     text = tree.text(path, limit)
+    _check_keys(text, path)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise E_TOML(why=str(error), where=f"{path}:{_line(str(error))}") from None
+        raise E_TOML(why=str(error), where=f"{path}:{_line(str(error), text)}") from None
     except RecursionError:
         raise E_TOML(why="nested too deeply", where=path) from None
     except ValueError as error:  # an integer of thousands of digits
@@ -49,15 +54,21 @@ def load(path: Path, type_: type[_T]) -> _T:
 
 def line_of(tree: Tree, path: str, key: str) -> str:
     """Return ``path:line`` of the first line that starts with ``key`` (for people: a near miss does no harm)."""
-    for number, line in enumerate(tree.read(path).decode(errors="replace").splitlines(), 1):
+    for number, line in enumerate(tree.read(path, _LARGEST).decode(errors="replace").splitlines(), 1):
         if line.lstrip().startswith(key):
             return f"{path}:{number}"
     return path
 
 
-def _line(message: str) -> str:
+def _line(message: str, text: str) -> str:
     found = re.search(r"at line (\d+)", message)
-    return found[1] if found else "1"
+    return found[1] if found else str(text.rstrip("\n").count("\n") + 1)  # "at end of document"
+
+
+def _check_keys(text: str, path: str) -> None:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") >= DEEPEST and _LONG_KEY.search(line):
+            raise E_TOML(why="a key of too many parts", where=f"{path}:{number}")
 
 
 def _check_depth(table: dict[str, Any], path: str) -> None:

@@ -16,6 +16,7 @@ from s2i.planning.module import Binding, Module
 
 WebKind = Literal["wsgi", "asgi"]
 _HOPS = 24
+_STARS = 100  # modules that one name is looked for in, through their star imports
 # `Migrate(app)` and `SQLAlchemy(app)` take an application and are none: a wrapper has the name of what it wraps.
 _WRAPPER_NAMES = frozenset({"app", "application", "asgi", "wsgi", "asgi_app", "wsgi_app", "asgi_application"})
 
@@ -137,6 +138,13 @@ class Values:
     def makes(self, known: Known, hops: int = 0) -> Value | None:
         """Return what calling a function of the source returns: an application, if it can be one."""
         binding, here = known.binding, f"{known.module.name}:{known.binding.name}()"
+        key = f"{known.owner}.{here}"
+        if key not in self._memory:
+            self._memory[key] = None  # functions that call each other end here
+            self._memory[key] = self._returned(binding, here, hops)
+        return self._memory[key]
+
+    def _returned(self, binding: Binding, here: str, hops: int) -> Value | None:
         found = [self.holds(made, hops + 1) for made in binding.makes]
         best = next((f for f in found if isinstance(f, App)), next((f for f in found if f), None))
         return _made_at(best, here)
@@ -162,7 +170,7 @@ class Values:
     # Names --------------------------------------------------------------------------------------------------
 
     def _named(self, dotted: str, hops: int) -> Value | None:
-        module, binding, rest = self._binding(dotted, hops)
+        module, binding, rest = self._binding(dotted)
         if module is None or binding is None:
             ready = self.objects.get(dotted)
             return App(ready.kind, ready.name, dotted) if ready else None
@@ -173,7 +181,7 @@ class Values:
             found = self._attribute(found, name, hops + 1)
         return found
 
-    def _binding(self, dotted: str, hops: int = 0) -> tuple[Module | None, Binding | None, list[str]]:
+    def _binding(self, dotted: str) -> tuple[Module | None, Binding | None, list[str]]:
         """Return the module and the binding that a dotted name begins with, and the attributes behind it."""
         dotted, _, history = dotted.partition("#")
         depth, _, behind = history.partition(".")
@@ -185,12 +193,22 @@ class Values:
             name, rest = parts[cut], [*parts[cut + 1 :], *(behind.split(".") if behind else [])]
             if binding := module.bindings.get(name):
                 return module, _back_to(binding, int(depth)) if depth else binding, rest
-            for star in module.stars if hops < _HOPS else ():
-                found = self._binding(f"{star}.{name}", hops + 1)
-                if found[1]:
-                    return found[0], found[1], rest
-            return None, None, []
+            return (*self._starred(module, name), rest)
         return None, None, []
+
+    def _starred(self, module: Module, name: str) -> tuple[Module | None, Binding | None]:
+        """Return what a name is that a module takes over with a star, from however far: each module is asked once."""
+        waiting, seen = list(module.stars), {module.name}
+        while waiting and len(seen) < _STARS:
+            star = waiting.pop(0)
+            source = self.modules.get(star)
+            if source is None or star in seen:
+                continue
+            seen.add(star)
+            if binding := source.bindings.get(name):
+                return source, binding
+            waiting += source.stars
+        return None, None
 
     def _external_name(self, dotted: str, module: Module, hops: int) -> str:
         owner, binding, rest = self._binding(dotted)
@@ -228,8 +246,9 @@ class Values:
                 return callee
         return self._wrapper(call, hops) if callee is None else None
 
-    def _row(self, function: Expression | None) -> Framework | None:
-        if not isinstance(function, Name):
+    def _row(self, function: Expression | None, hops: int = 0) -> Framework | None:
+        """Return the row of what is called, by whatever name it was imported."""
+        if not isinstance(function, Name) or hops > _HOPS:
             return None
         if row := self.calls.get(function.dotted):
             return row
@@ -240,7 +259,7 @@ class Values:
             rows = (self.calls.get(f"{star}.{name[2]}") for star in (own.stars if own else ()))
             return next((row for row in rows if row), None)
         if binding.form == "import" and not rest:
-            return self._row(Name(binding.target)) if binding.target != function.dotted else None
+            return self._row(Name(binding.target), hops + 1)
         return self.calls.get(self._external_name(function.dotted, module, 0)) if rest else None
 
     def _framework(self, row: Framework, call: Call, hops: int) -> Value:

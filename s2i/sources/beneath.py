@@ -57,22 +57,27 @@ def open_file(folder: int, name: str) -> tuple[int, os.stat_result]:
     return file, info
 
 
-def take(file: int, limit: int) -> bytes:
-    """Read at most ``limit`` bytes of ``file``."""
-    taken = bytearray()
-    while len(taken) < limit and (chunk := os.read(file, min(limit - len(taken), 1 << 20))):
-        taken += chunk
-    return bytes(taken)
+def take(file: int, size: int, limit: int) -> bytes:
+    """Read at most ``limit`` bytes of ``file``, which had ``size`` when it was opened."""
+    # Asked for one byte more than there should be, so that the same call tells that there is none. A buffer of the
+    # most that may come would be made, and cut again, for each of thousands of small files.
+    taken = os.read(file, min(limit, size + 1))
+    if len(taken) == size:
+        return taken
+    more = bytearray(taken)
+    while len(more) < limit and (chunk := os.read(file, min(limit - len(more), 1 << 20))):
+        more += chunk
+    return bytes(more)
 
 
 def head(folder: int, name: str, limit: int) -> bytes:
     """Return the first ``limit`` bytes of the regular file ``name``, b"" when it cannot be read."""
     try:
-        file, _ = open_file(folder, name)
+        file, info = open_file(folder, name)
     except OSError:
         return b""
     try:
-        return take(file, limit)
+        return take(file, info.st_size, limit)
     finally:
         os.close(file)
 

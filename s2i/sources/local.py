@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from s2i.errors import E_EMPTY, E_IGNORED_ALL, E_PERMISSION, E_SOURCE, E_SUBDIR, escape
-from s2i.sources import beneath, ignore
+from s2i.sources import beneath, ignore, repository
 from s2i.sources.limits import Limits
 from s2i.sources.links import follow
 from s2i.sources.tree import Entry, LeftOut, Origin, Tree
@@ -38,6 +38,8 @@ def contents(
 
     ``shown`` is what errors call it. Raises as listing does.
     """
+    if not git:
+        repository.check_branches(root)
     walk = Walk(origin.subdir, limits, ignore.Rules(origin.subdir, git=not git), links)
     walk.go(_open(root, origin.subdir, shown, walk), shown)
     base = origin.subdir
@@ -51,7 +53,10 @@ def contents(
         raise E_EMPTY(path=shown)
     ordered = tuple(files[path] for path in sorted(files))
     left_out = LeftOut(walk.ruled_out, tuple(walk.rules.used) if walk.ruled_out else ())
-    return Tree(root, ordered, origin, tuple(walk.notices()), targets, real=real, base=base, left_out=left_out)
+    notices = tuple(walk.notices())
+    tree = Tree(root, ordered, origin, notices, targets, real=real, base=base, left_out=left_out)
+    repository.check(tree)
+    return tree if git else tree.noted(*repository.missing(tree))
 
 
 def _open(root: Path, subdir: str, shown: str, walk: Walk) -> int:

@@ -23,6 +23,7 @@ from s2i.sources import beneath
 # Staged files get one time, so that the same source gives the same layers. Not 0: ZIP, and with it every wheel that
 # is built from the source, begins in 1980; a day later, it has begun in every time zone.
 STAGED_TIME = 315_619_200
+KEPT = 16 << 20  # bytes of what was read that are kept for who asks again
 GROWTH = 16 << 20  # bytes that a file may grow between listing and staging (a log that somebody writes)
 
 
@@ -65,6 +66,8 @@ class Tree:
 
     ``files`` is sorted by path. A link that leads to a listed file is listed as a file too, and read from there
     (``real`` says where, relative to the root). ``links`` maps every link seen to its target as written.
+    What is read is kept, so that each file is read once; modules below the root are not: they are many, and one
+    asks for each.
     ``anchor`` is the root of the whole source; ``root`` is the folder ``base`` in it, which paths are relative to.
     """
 
@@ -89,6 +92,7 @@ class Tree:
         self.anchor, self._base = root, base
         self._real = dict(real or {})
         self._by_path = {entry.path: entry for entry in files}
+        self._kept = _Kept()
 
     def __contains__(self, path: str) -> bool:
         """Say whether there is a file (or a link: reading one that leads out raises E_PATH_ESCAPE) at ``path``."""
@@ -112,8 +116,10 @@ class Tree:
         """Return the same tree with more ``notices``, and with another ``origin``."""
         known = (*self.notices, *notices)
         base, origin = self._base, origin or self.origin
-        left_out = self.left_out
-        return Tree(self.anchor, self.files, origin, known, self.links, real=self._real, base=base, left_out=left_out)
+        left = self.left_out
+        tree = Tree(self.anchor, self.files, origin, known, self.links, real=self._real, base=base, left_out=left)
+        tree._kept = self._kept
+        return tree
 
     def subtree(self, prefix: str) -> Tree:
         """Return the folder ``prefix`` as a tree of its own. It has no files when there is no such folder."""
@@ -132,10 +138,15 @@ class Tree:
         Raises E_FILE_TOO_BIG over ``limit`` bytes, E_PATH_ESCAPE for a link or a way out of the root,
         E_NO_SUCH_FILE, E_PERMISSION, E_TREE_CHANGED when it is gone.
         """
+        if (kept := self._kept.files.get(path)) is not None and len(kept) <= limit:
+            return kept
         with self._open(path) as (file, info):
             if info.st_size > limit:
                 raise E_FILE_TOO_BIG(path=path, size=f"{info.st_size:,}", limit=f"{limit:,}")
-            return beneath.take(file, limit)
+            data = beneath.take(file, info.st_size, limit)
+        if "/" not in path or not path.endswith(".py"):
+            self._kept.add(path, data)
+        return data
 
     def text(self, path: str, limit: int = 1 << 20) -> str:
         """Return the file ``path`` as text: UTF-8, or UTF-16 with a byte order mark. Line ends stay as they are.
@@ -235,6 +246,17 @@ class Tree:
         if path.startswith("/") or ".." in path.split("/"):
             raise E_PATH_ESCAPE(path=path, to="")
         raise E_NO_SUCH_FILE(path=path)
+
+
+class _Kept:
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.room = KEPT
+
+    def add(self, path: str, data: bytes) -> None:
+        if len(data) <= self.room and path not in self.files:
+            self.files[path] = data
+            self.room -= len(data)
 
 
 def _chunks(file: int, size: int) -> Iterator[bytes]:

@@ -6,7 +6,16 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 
-from s2i.errors import E_BARE, E_PERMISSION, E_TOO_MANY_FILES, E_TREE_CHANGED, E_TREE_TOO_BIG, S2IError, escape
+from s2i.errors import (
+    E_BARE,
+    E_PATH_LONG,
+    E_PERMISSION,
+    E_TOO_MANY_FILES,
+    E_TREE_CHANGED,
+    E_TREE_TOO_BIG,
+    S2IError,
+    escape,
+)
 from s2i.sources import beneath, ignore, secrets
 from s2i.sources.limits import Limits
 from s2i.sources.tree import Notice
@@ -26,6 +35,7 @@ class Walk:
         self.loose: list[str] = []
         self.ruled_out = 0
         self.seen = 0
+        self.entered = 0
         self.size = 0
 
     def go(self, folder: int, shown: str) -> None:
@@ -75,6 +85,9 @@ class Walk:
 
     def _scan(self, folder: int, at: str, *, first: bool = False, shown: str = "") -> list[str]:
         """Take in the entries of one folder; return the names of its subfolders to go into, last one first."""
+        # A path has no more bytes than four times its letters: the long way is taken for few.
+        if len(at) * 4 > self.limits.path and len(os.fsencode(at)) > self.limits.path:
+            raise E_PATH_LONG(path=at, limit=f"{self.limits.path:,}")
         entries = _entries(folder, at or shown)
         names = {entry.name for entry in entries}
         if first and {"HEAD", "objects", "refs"} <= names and not at and ".git" not in names:
@@ -94,6 +107,9 @@ class Walk:
             except OSError as error:
                 raise _changed(at + entry.name, error) from None
         self._count(len(folders))
+        self.entered += 1
+        if self.entered > self.limits.files:  # going into a folder takes as long as ten files
+            raise self._too_many(at_least="more than ")
         folders.sort(reverse=True)
         return folders
 

@@ -446,7 +446,7 @@ def test_submodules_are_not_fetched_and_that_is_said(server: GitServer, tmp_path
             found = [notice.message for notice in tree.notices]
     except S2IError as error:
         errors = [error.code]
-    assert errors == ["E_GIT_FSCK"] or found == ["submodules are not fetched, their folders are empty: s"]
+    assert errors in (["E_GIT_FSCK"], ["E_SUBMODULE"]) or found == ["submodules are not fetched, their folders are empty: s"]
     assert not canary.exists()
 
 
@@ -493,7 +493,7 @@ def test_lfs_filters_do_not_run_and_pointers_are_named(
 
 
 def test_attributes_run_nothing_and_break_nothing(server: GitServer) -> None:
-    attributes = "*.py filter=x diff=x export-subst working-tree-encoding=UTF-16BE-BOM eol=crlf\n"
+    attributes = "*.py filter=x diff=x export-subst eol=crlf\n*.md working-tree-encoding=UTF-16BE-BOM\n"
     folder = served(server)
     blob = git(folder, "hash-object", "-w", "--stdin", stdin=attributes.encode())
     git(folder, "update-index", "--add", "--cacheinfo", f"100644,{blob},.gitattributes")

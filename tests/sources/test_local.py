@@ -337,9 +337,16 @@ def test_hard_links_count_each(tmp_path: Path) -> None:
 
 
 def test_a_tree_1500_levels_deep_is_listed_and_read(deep: Path) -> None:
-    tree = listing(str(deep))
+    tree = listing(str(deep), limits=Limits(path=1 << 20))
     (path,) = tree.paths()
     assert (path.count("/"), tree.read(path)) == (1500, b"")
+
+
+def test_a_tree_deeper_than_an_image_can_hold_is_refused(deep: Path) -> None:
+    error = refusal(deep)
+    assert (error.code, error.exit) == ("E_PATH_LONG", 3)
+    name = "a-long-name/" * 5
+    assert str(error) == f"{name}… (3804 characters) is a path of more than 3,800 bytes: no image can hold it"
 
 
 def test_listing_leaves_no_descriptor_open(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from s2i.errors import S2IError
-from s2i.sources import Tree
+from s2i.sources import Tree, beneath
 from s2i.sources.local import listing
 from s2i.sources.tree import STAGED_TIME
 
@@ -193,3 +193,26 @@ def test_staging_writes_through_no_link_in_its_folder(app: Path, tmp_path: Path)
     with pytest.raises(OSError):
         tree.stage(tmp_path / "into")
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_what_is_read_is_kept_and_a_smaller_limit_still_holds(app: Path) -> None:
+    tree = tree_of(app, a=b"12345")
+    assert tree.read("a") == b"12345"
+    (app / "a").write_bytes(b"other")
+    assert (tree.read("a"), tree.noted().read("a")) == (b"12345", b"12345")
+    assert refusal(tree, "a", 4).code == "E_FILE_TOO_BIG"
+
+
+def test_a_module_below_the_root_is_not_kept(app: Path) -> None:
+    tree = tree_of(app, **{"d__m.py": b"1"})
+    tree.read("d/m.py")
+    (app / "d/m.py").write_bytes(b"2")
+    assert tree.read("d/m.py") == b"2"
+
+
+def test_a_file_without_a_size_of_its_own_is_read_to_its_end() -> None:
+    file = os.open("/proc/self/stat", os.O_RDONLY)
+    try:
+        assert beneath.take(file, 0, 1 << 20).endswith(b"\n")
+    finally:
+        os.close(file)
