@@ -446,7 +446,9 @@ def test_submodules_are_not_fetched_and_that_is_said(server: GitServer, tmp_path
             found = [notice.message for notice in tree.notices]
     except S2IError as error:
         errors = [error.code]
-    assert errors in (["E_GIT_FSCK"], ["E_SUBMODULE"]) or found == ["submodules are not fetched, their folders are empty: s"]
+    assert errors in (["E_GIT_FSCK"], ["E_SUBMODULE"]) or found == [
+        "submodules are not fetched, their folders are empty: s"
+    ]
     assert not canary.exists()
 
 

@@ -242,7 +242,7 @@ def _django(look: _Looker) -> Choice | None:
     if found is None:
         return None
     named, where = found
-    if is_aside(named.path):
+    if is_aside(named.path) or (library.is_one(look.tree, look.manifest) and named not in look.candidates):
         return None
     return _app(
         applications.chosen(named, Evidence(named.entry, where), look.candidates, "the Django settings name another")

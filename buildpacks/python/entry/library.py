@@ -9,6 +9,13 @@ from s2i.sources import Tree
 _MANIFESTS = ("pyproject.toml", "setup.py", "setup.cfg")
 _CLASSIFIERS = (b"Programming Language ::", b"Development Status ::", b"Intended Audience ::", b"Framework ::")
 
+_ROOTS = (
+    "",
+    "src",
+    "lib",
+    "python",
+)  # where what is installed stands; another folder that modules start from is a guide
+
 
 def is_one(tree: Tree, manifest: Manifest) -> bool:
     """Say whether a source is made to be published: it can be installed, and is classified for an index."""
@@ -27,7 +34,6 @@ def owns(tree: Tree, path: str, root: str) -> bool:
     ``root`` is the folder that the file is imported from.
     """
     top, slash, rest = path.removeprefix(f"{root}/").partition("/")
-    outer = root.partition("/")[0]
-    if is_aside(path) or rest.count("/") > 1 or (outer and f"{outer}/__init__.py" in tree):
+    if is_aside(path) or rest.count("/") > 1 or root.partition("/")[0] not in _ROOTS:
         return False
     return not slash or any(f"{start}{top}/__init__.py" in tree for start in {"", f"{root}/" if root else ""})

@@ -75,7 +75,7 @@ def choose(tree: Tree, code: Code, manifest: Manifest, serving: Serving, declare
     """
     if found := _declared(tree, declared):
         return found
-    tools = _console(code, manifest, serving)
+    tools = _console(code, manifest, serving, is_library=library.is_one(tree, manifest))
     if tools and (tools[0].path in _STARTS or tools[0].listener):
         return tools[0]
     # Beside packaging, __main__.py at the root starts the tool from a checkout: it is no more of a job than the rest.
@@ -142,8 +142,11 @@ def _best(runnable: list[Module]) -> Script:
     return Script(path, listeners.run(path), decide("entry", seen))
 
 
-def _console(code: Code, manifest: Manifest, serving: Serving) -> list[Script]:
-    """Return the console scripts that do something without arguments, the best first."""
+def _console(code: Code, manifest: Manifest, serving: Serving, *, is_library: bool) -> list[Script]:
+    """Return the console scripts that do something without arguments, the best first.
+
+    One that serves may read options; of a library it is still a tool.
+    """
     found = []
     for name, target in manifest.scripts.items():
         module_name, _, function = target.partition(":")
@@ -151,7 +154,7 @@ def _console(code: Code, manifest: Manifest, serving: Serving) -> list[Script]:
         if not isinstance(value, Known) or value.binding.form not in ("def", "async def"):
             continue
         listener = serving.at(value.module, value.binding.name)
-        if listener is None and (_is_tool(code, value.module, value.binding) or value.binding.required):
+        if (listener is None or is_library) and (_is_tool(code, value.module, value.binding) or value.binding.required):
             continue
         where = f"{value.module.path}:{value.binding.line}"
         decision = Decision("entry", name, where, "strong" if len(manifest.scripts) == 1 else "likely")
