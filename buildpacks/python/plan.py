@@ -13,7 +13,7 @@ from buildpacks.python.manifest import Manifest, imports
 from s2i.errors import E_NOT_PYTHON, E_TEMPLATE
 from s2i.planning import code, toml
 from s2i.planning.candidates import Framework
-from s2i.planning.code import Code
+from s2i.planning.code import Code, imported
 from s2i.planning.detection import Detection
 from s2i.planning.ignored import is_aside, is_ignored
 from s2i.planning.plan import Base, BuildPlan, Decision, Process, Run, Step
@@ -27,6 +27,7 @@ MANIFESTS = (
     "requirements.txt", "pyproject.toml", "setup.py", "Pipfile", "environment.yml", "environment.yaml", "pixi.toml",
 )  # fmt: skip
 PORT = 8080
+_FRAMEWORKS = Path(__file__).with_name("frameworks.toml")
 
 
 class Found(Detection, frozen=True, kw_only=True):
@@ -42,7 +43,7 @@ class Found(Detection, frozen=True, kw_only=True):
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    framework: tuple[Framework, ...]
+    framework: tuple[Framework, ...] = ()
 
 
 def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
@@ -54,8 +55,8 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
     wished = version.wishes(tree, given)
     wanted = manifest.read(tree, given)
     claims = declared.read(tree, wanted)
-    frameworks = _frameworks(wanted)
-    read = code.read(tree, (claims.folder,) if claims.folder else (), _marks(frameworks))
+    read = code.read(tree, (claims.folder,) if claims.folder else (), _marks)
+    frameworks = _frameworks(wanted, read)
     fits = _python((*wished, *_syntax(read)), wanted, given, offered)
     choice = entry.choose(tree, read, given, wanted, claims, frameworks)
     decision = choice.decision
@@ -150,8 +151,9 @@ def passed_over(tree: Tree) -> tuple[Notice, ...]:
     return ()
 
 
-def _frameworks(wanted: Manifest) -> tuple[Framework, ...]:
-    rows = toml.load(Path(__file__).with_name("frameworks.toml"), _Table).framework
+def _frameworks(wanted: Manifest, read: Code) -> tuple[Framework, ...]:
+    """Return the frameworks that the code can be made with: it imports them, and their version is the row's."""
+    rows = toml.select(_FRAMEWORKS, _Table, imported(read)).framework
     return tuple(row for row in rows if not row.versions or _allows(row, wanted))
 
 
@@ -171,9 +173,9 @@ def _allows(row: Framework, wanted: Manifest) -> bool:
     return versions.contains(newest)
 
 
-def _marks(frameworks: tuple[Framework, ...]) -> frozenset[bytes]:
+def _marks() -> frozenset[bytes]:
     """Return the words without which a module makes no application and serves nothing."""
-    words = [word for row in frameworks for word in (*row.calls, *row.objects)]
+    words = [word for row in toml.load(_FRAMEWORKS, _Table).framework for word in (*row.calls, *row.objects)]
     words += [word for row in listeners.table() for word in (*row.calls, *row.methods, *row.imports)]
     return frozenset(word.removesuffix(".*").rpartition(".")[2].encode() for word in words)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import itertools
 import os
@@ -56,6 +57,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; every failure ends here, as one clear text and a documented exit status."""
+    # Most of what a command makes lives until its end: looking for circles in it again and again finds none.
+    gc.set_threshold(50_000, 20, 20)
     try:
         # https://no-color.org: what it is set to does not matter
         code = cli.main(standalone_mode=False, color=False if os.environ.get("NO_COLOR") else None)

@@ -19,11 +19,15 @@ from s2i.sources import Notice, Tree
 
 
 class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """buildpack.toml. The buildpack with the lowest ``order`` is asked first."""
+    """buildpack.toml. The buildpack with the lowest ``order`` is asked first.
+
+    ``says_of``: it has something to say when it is passed over, where one of these files is at the root.
+    """
 
     name: str
     order: int
     summary: str
+    says_of: tuple[str, ...] = ()
 
 
 class Buildpack(Protocol):
@@ -46,10 +50,15 @@ class Buildpack(Protocol):
         ...
 
 
+def known() -> tuple[About, ...]:
+    """Return the buildpacks, first to ask first."""
+    found = [toml.load(path, About) for path in assets.folder("buildpacks").glob("*/buildpack.toml")]
+    return tuple(sorted(found, key=lambda a: (a.order, a.name)))
+
+
 def names() -> tuple[str, ...]:
     """Return the names of the buildpacks, first to ask first."""
-    found = [toml.load(path, About) for path in assets.folder("buildpacks").glob("*/buildpack.toml")]
-    return tuple(about.name for about in sorted(found, key=lambda a: (a.order, a.name)))
+    return tuple(about.name for about in known())
 
 
 def load(name: str) -> Buildpack:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -33,11 +33,16 @@ class Code(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
 
 
-def read(tree: Tree, folders: tuple[str, ...] = (), marks: frozenset[bytes] = frozenset()) -> Code:
+def imported(code: Code) -> frozenset[str]:
+    """Return how the dotted names of what the code imports begin in a table: a quote, the name, a dot."""
+    return frozenset(f'"{name}.' for module in code.modules.values() for name in module.imports)
+
+
+def read(tree: Tree, folders: tuple[str, ...] = (), marks: Callable[[], frozenset[bytes]] = frozenset) -> Code:
     """Parse the Python files of ``tree`` that are neither tests nor somebody else's package.
 
     ``folders``: where the source itself says that modules are imported from. Of a large source those are parsed that
-    ``sieve`` lets through; ``marks`` are words that make an application, or serve.
+    ``sieve`` lets through; ``marks`` gives the words that make an application, or serve.
     """
     modules: dict[str, Module] = {}
     broken: list[Broken] = []
@@ -45,7 +50,7 @@ def read(tree: Tree, folders: tuple[str, ...] = (), marks: frozenset[bytes] = fr
     sources = _sources(tree, broken)
     parts = list(_parts(sources, _roots(tree, sources, folders), broken))
     is_large, signs = sum(part.signs for part in parts) > SIGNS, 0
-    for part in sieve.ordered(parts, marks) if is_large else parts:
+    for part in sieve.ordered(parts, marks()) if is_large else parts:
         signs += part.signs
         if signs > SIGNS:
             text = f"of {len(parts):,} Python files only the outermost that may matter were read"

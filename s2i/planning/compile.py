@@ -39,7 +39,8 @@ def compile(tree: Tree, offered: tuple[Base, ...], strategy: str = "auto") -> Bu
 
 def _compile(tree: Tree, given: Given, offered: tuple[Base, ...], strategy: str) -> BuildPlan:
     """Return the plan of a tree as it stands, by the first buildpack that fits."""
-    names = buildpack.names()
+    known = buildpack.known()
+    names = tuple(about.name for about in known)
     if strategy != "auto":
         if strategy not in names:
             raise E_VALUE(what="strategy", value=strategy, why=f"there are auto, {', '.join(names)}", command="plan")
@@ -55,7 +56,8 @@ def _compile(tree: Tree, given: Given, offered: tuple[Base, ...], strategy: str)
             refusals.append(refusal)
             continue
         later = names[names.index(name) + 1 :]
-        notices = tuple(notice for other in later for notice in buildpack.load(other).passed_over(tree))
+        others = [a.name for a in known if a.name in later and any(file in tree for file in a.says_of)]
+        notices = tuple(notice for other in others for notice in buildpack.load(other).passed_over(tree))
         return _finished(pack.plan(tree, found), tree, notices, strategy, names, refusals)
     raise refusals[0]
 

@@ -36,21 +36,22 @@ def test_a_circle_of_imports_ends() -> None:
 
 def test_a_small_source_is_parsed_whole(tree_of) -> None:
     tree = tree_of({"a/b/c.py": "x = 1\n", "a/b/d.py": "y = 2\n"})
-    assert ["a.b.c", "a.b.d"] == list(code.read(tree, marks=MARKS).modules)
+    assert ["a.b.c", "a.b.d"] == list(code.read(tree, marks=lambda: MARKS).modules)
 
 
 def test_a_large_source_is_parsed_where_it_may_matter_in_the_order_of_depth(tree_of) -> None:
     big = "x = [" + "(),\n" * 20_000 + "]\n"
     files = {f"a/b/big{n}.py": big for n in range(6)}
     read = code.read(
-        tree_of({**files, "a/b/c/web.py": "Flask()\n", "z.py": "", "a/b/use.py": "from .c.web import q\n"}), marks=MARKS
+        tree_of({**files, "a/b/c/web.py": "Flask()\n", "z.py": "", "a/b/use.py": "from .c.web import q\n"}),
+        marks=lambda: MARKS,
     )
     assert (["z", "a.b.use", "a.b.c.web"], ()) == (list(read.modules), read.notices)
 
 
 def test_a_source_with_too_much_that_may_matter_says_where_it_stopped(tree_of) -> None:
     big = "Flask\nx = [" + "(),\n" * 20_000 + "]\n"
-    read = code.read(tree_of({f"a/b/big{n}.py": big for n in range(6)}), marks=MARKS)
+    read = code.read(tree_of({f"a/b/big{n}.py": big for n in range(6)}), marks=lambda: MARKS)
     (notice,) = read.notices
     assert (["a.b.big0", "a.b.big1", "a.b.big2"], "W_PARTIAL", "a/b/big3.py") == (
         list(read.modules), notice.code, notice.where,

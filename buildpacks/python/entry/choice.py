@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from buildpacks.python import django
 from buildpacks.python.entry import applications, library, listeners, scripts
 from buildpacks.python.entry.declared import Declared
 from buildpacks.python.manifest import Manifest
@@ -76,7 +75,7 @@ def choose(
         candidates = tuple(c for c in candidates if library.owns(tree, c.path, roots[c.path]))
     if given.settings.kind in ("wsgi", "asgi"):
         candidates = tuple(c for c in candidates if c.kind == given.settings.kind)
-    serving = Serving(code, values, listeners.table())
+    serving = Serving(code, values, listeners.rows(code))
     candidates = (*candidates, *_said_to_a_server(code, serving, candidates))
     look = _Looker(tree, code, given, manifest, candidates, serving, declared)
     made = _chosen(look)
@@ -238,6 +237,10 @@ def _declared_http(look: _Looker) -> Choice | None:
 
 
 def _django(look: _Looker) -> Choice | None:
+    if not any(m.settings or "ROOT_URLCONF" in m.bindings for m in look.code.modules.values()):
+        return None
+    from buildpacks.python import django  # only Django pays for it
+
     found = django.entry(look.code, look.candidates)
     if found is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from s2i.planning.code import Code
 from s2i.planning.listening import Listener, Listening
 from s2i.sources import Notice
 
+PATH = Path(__file__).parents[1] / "listening.toml"
 PORT = 8080
 ANY = "0.0.0.0"  # noqa: S104 - in a container, it is the router that can reach it
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -19,7 +21,7 @@ _OWN = ("APP", "SERVER", "HTTP", "WEB", "LISTEN", "BIND", "API", "SERVICE", "FUN
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    listening: tuple[Listening, ...]
+    listening: tuple[Listening, ...] = ()
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -30,9 +32,17 @@ class Start(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
 
 
+@functools.cache
 def table() -> tuple[Listening, ...]:
     """Return listening.toml."""
-    return toml.load(Path(__file__).parents[1] / "listening.toml", _Table).listening
+    return toml.load(PATH, _Table).listening
+
+
+def rows(code: Code) -> tuple[Listening, ...]:
+    """Return the rows that can be about ``code``: it imports what they name."""
+    names = {name for module in code.modules.values() for name in module.imports}
+    words = (word for name in names for word in (f'"{name}"', f'"{name}.'))
+    return toml.select(PATH, _Table, words).listening
 
 
 def start(code: Code, listener: Listener, command: tuple[str, ...] = ()) -> Start:

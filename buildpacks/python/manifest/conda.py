@@ -31,14 +31,14 @@ class _Item(msgspec.Struct, frozen=True):
     where: str
 
 
-def present(tree: Tree) -> str:
+def present(tree: Tree, _: Pyproject) -> str:
     """Return the path of a conda environment or of pixi's, else ""."""
     return next((path for path in (*PATHS, "pixi.toml") if path in tree), "")
 
 
 def read(tree: Tree, pyproject: Pyproject) -> Manifest:
     """Return the manifest of the pip section. Raises E_UNSUPPORTED (exit 4) for packages of conda, E_REQ…."""
-    path = present(tree)
+    path = present(tree, pyproject)
     if path == "pixi.toml":
         raise _refusal(path, path)
     conda, pip, included = _sections(tree, path)

@@ -7,7 +7,6 @@ import re
 from buildpacks.python import requirements
 from buildpacks.python.manifest import facts, windows
 from buildpacks.python.manifest.facts import Manifest, Pyproject
-from buildpacks.python.manifest.uvlock import uv_wanted
 from buildpacks.python.requirements import Requirements
 from s2i.planning.plan import Decision
 from s2i.sources import Tree
@@ -36,7 +35,7 @@ NAMES = (
 _SAFE_PATH = re.compile(r"[A-Za-z0-9._/-]+")
 
 
-def present(tree: Tree) -> str:
+def present(tree: Tree, _: Pyproject) -> str:
     """Return the requirements file to install, "" when there is none."""
     return next((name for name in NAMES if name in tree), "")
 
@@ -48,7 +47,15 @@ def others(tree: Tree) -> tuple[str, ...]:
 
 def read(tree: Tree, pyproject: Pyproject) -> Manifest:
     """Return the manifest of the requirements file. Raises E_REQ… and what reading a file raises (exit 3)."""
-    return of(tree, pyproject, present(tree))
+    return of(tree, pyproject, present(tree, pyproject))
+
+
+def _uv_wanted(tree: Tree, pyproject: Pyproject) -> str:
+    if "uv.toml" not in tree and not pyproject.tool("uv"):
+        return ""
+    from buildpacks.python.manifest.uvlock import uv_wanted  # reading a lock is of no use to most who have this file
+
+    return uv_wanted(tree, pyproject)
 
 
 def of(tree: Tree, pyproject: Pyproject, path: str) -> Manifest:
@@ -61,7 +68,7 @@ def of(tree: Tree, pyproject: Pyproject, path: str) -> Manifest:
         decision=Decision("manager", "requirements.txt", f"{path}:1"),
         files=found.files,
         words=("-r", path),
-        tool=uv_wanted(tree, pyproject),
+        tool=_uv_wanted(tree, pyproject),
         asked={r.name: r for r in found.found if r.name not in lost},
         scripts=pyproject.project.scripts if pyproject.project else {},
         python=facts.requires_python(tree, pyproject.project),

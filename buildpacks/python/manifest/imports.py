@@ -21,6 +21,7 @@ from s2i.planning.module import Module
 from s2i.planning.plan import Decision
 from s2i.sources import Notice, Tree
 
+PATH = Path(__file__).with_name("imports.toml")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _MOST = 40
 # The standard library's names of other versions: gone since, or not there yet in the Python that plans.
@@ -45,9 +46,9 @@ class Forgotten(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    distribution: dict[str, str]
-    namespace: dict[str, str]
-    forgotten: tuple[Forgotten, ...]
+    distribution: dict[str, str] = {}
+    namespace: dict[str, str] = {}
+    forgotten: tuple[Forgotten, ...] = ()
 
 
 class _Import(msgspec.Struct, frozen=True):
@@ -98,7 +99,9 @@ def _inferred(manifest: Manifest, tree: Tree, code: Code, modules: list[Module],
 def _forgotten(manifest: Manifest, modules: list[Module]) -> Manifest:
     names = manifest.names
     added: dict[str, Notice] = {}
-    for row in _table().forgotten:
+    imported = {name for module in modules for name in module.imports}
+    rows = toml.select(PATH, _Table, (f'"{name}.' for name in imported), head=False).forgotten
+    for row in rows:
         if normalise(row.distribution) in names or any(_brings(manifest, each) for each in row.brings):
             continue
         for module in modules:
@@ -190,4 +193,4 @@ def _distribution(name: str, own: set[str]) -> str:
 
 @functools.cache
 def _table() -> _Table:
-    return toml.load(Path(__file__).with_name("imports.toml"), _Table)
+    return toml.load(PATH, _Table)

@@ -24,12 +24,13 @@ A lock that is out of date gives way to a requirements.txt that pins everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import get_args
+import importlib
+from types import ModuleType
+from typing import cast, get_args
 
 import msgspec
 
-from buildpacks.python.manifest import conda, files, pdm, pipenv, poetry, pylock, pyproject, setuptools, uvlock
+from buildpacks.python.manifest import files
 from buildpacks.python.manifest.facts import Manager, Manifest, Pyproject, read_pyproject
 from s2i.errors import E_CONFIG
 from s2i.planning.plan import Decision, Rejected
@@ -38,47 +39,67 @@ from s2i.sources import Tree
 
 
 class Format(msgspec.Struct, frozen=True):
-    """One row of the order: ``present`` returns the file that is there, "" for none."""
+    """One row of the order, in the module ``module``, which is only imported when one of ``files`` is at the root.
+
+    ``present`` names the function that returns the file that is there, "" for none; ``read`` the one that reads it.
+    """
 
     manager: Manager
-    present: Callable[[Tree, Pyproject], str]
-    read: Callable[[Tree, Pyproject], Manifest]
+    module: str
+    files: tuple[str, ...]
+    present: str = "present"
+    read: str = "read"
+
+    def path(self, tree: Tree, project: Pyproject) -> str:
+        """Return the file of this format, "" when there is none."""
+        if not any(name in tree for name in self.files):
+            return ""
+        return str(getattr(self._module(), self.present)(tree, project))
+
+    def manifest(self, tree: Tree, project: Pyproject) -> Manifest:
+        """Return what the file says. Raises what its module says."""
+        return cast("Manifest", getattr(self._module(), self.read)(tree, project))
+
+    def _module(self) -> ModuleType:
+        return importlib.import_module(f"buildpacks.python.manifest.{self.module}")
 
 
-LOCKS = (
-    Format("uv", uvlock.present, uvlock.read),
-    Format("poetry", poetry.locked, poetry.read_locked),
-    Format("pdm", pdm.locked, pdm.read),
-    Format("pylock", lambda tree, _: pylock.present(tree), pylock.read),
-    Format("pipenv", lambda tree, _: pipenv.locked(tree), pipenv.read_locked),
-)
+_PROJECT = ("pyproject.toml",)
 ORDER = (
-    *LOCKS,
-    Format("requirements.txt", lambda tree, _: files.present(tree), files.read),
-    Format("poetry", poetry.unlocked, poetry.read_unlocked),
-    Format("pipenv", lambda tree, _: pipenv.unlocked(tree), pipenv.read_unlocked),
-    Format("pyproject", pyproject.present, pyproject.read),
-    Format("setup.py", lambda tree, _: setuptools.present_py(tree), setuptools.read_py),
-    Format("setup.cfg", lambda tree, _: setuptools.present_cfg(tree), setuptools.read_cfg),
-    Format("conda-pip", lambda tree, _: conda.present(tree), conda.read),
+    Format("uv", "uvlock", ("uv.lock",)),
+    Format("poetry", "poetry", ("poetry.lock",), "locked", "read_locked"),
+    Format("pdm", "pdm", ("pdm.lock",), "locked"),
+    Format("pylock", "pylock", ("pylock.toml",)),
+    Format("pipenv", "pipenv", ("Pipfile.lock",), "locked", "read_locked"),
+    Format("requirements.txt", "files", files.NAMES),
+    Format("poetry", "poetry", _PROJECT, "unlocked", "read_unlocked"),
+    Format("pipenv", "pipenv", ("Pipfile",), "unlocked", "read_unlocked"),
+    Format("pyproject", "pyproject", _PROJECT),
+    Format("setup.py", "setuptools", ("setup.py",), "present_py", "read_py"),
+    Format("setup.cfg", "setuptools", ("setup.cfg",), "present_cfg", "read_cfg"),
+    Format(
+        "conda-pip",
+        "conda",
+        ("environment.yml", "environment.yaml", "pixi.toml"),
+    ),
 )
 
 
 def read(tree: Tree, given: Given) -> Manifest:
     """Return the manifest to install from. Raises E_TOML, E_REQ…, E_CONFIG (exit 3), E_UNSUPPORTED (exit 4)."""
     project = read_pyproject(tree)
-    there = [(each, path) for each in ORDER if (path := each.present(tree, project))]
+    there = [(each, path) for each in ORDER if (path := each.path(tree, project))]
     if given.settings.manager:
         return _given(tree, project, there, given)
     if not there:
         return _none(project)
     first, path = there[0]
-    found = first.read(tree, project)
+    found = first.manifest(tree, project)
     why = f"{path} comes first"
     if found.stale and files.pins(tree):
         row = next((f, p) for f, p in there if f.manager == "requirements.txt")
         lost = Rejected(path, f"it is out of date, and {row[1]} pins everything")
-        instead = row[0].read(tree, project)
+        instead = row[0].manifest(tree, project)
         return _against(instead, tree, row[1], [other for other in there[1:] if other is not row], why, (lost,))
     return _against(found, tree, path, there[1:], why)
 
@@ -109,7 +130,7 @@ def _given(tree: Tree, project: Pyproject, there: list[tuple[Format, str]], give
         listed = ", ".join(f"{each.manager} ({path})" for each, path in there) or "none"
         why = f'manager = "{wanted}", but the source has no file of it'
         raise E_CONFIG(why=why, where=where, advice=f"leave the line out, or name one that is there: {listed}")
-    found = row[0].read(tree, project)
+    found = row[0].manifest(tree, project)
     found = msgspec.structs.replace(found, decision=Decision("manager", wanted, where))
     return _against(found, tree, row[1], [other for other in there if other is not row], f"{where} names another")
 

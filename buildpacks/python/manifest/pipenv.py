@@ -30,12 +30,12 @@ class _Lock(msgspec.Struct, frozen=True):
     default: dict[str, _Locked] = {}
 
 
-def locked(tree: Tree) -> str:
+def locked(tree: Tree, _: Pyproject) -> str:
     """Return "Pipfile.lock" when it stands beside a Pipfile, else ""."""
     return LOCK if LOCK in tree and PIPFILE in tree else ""
 
 
-def unlocked(tree: Tree) -> str:
+def unlocked(tree: Tree, _: Pyproject) -> str:
     """Return "Pipfile" when there is one, else ""."""
     return PIPFILE if PIPFILE in tree else ""
 

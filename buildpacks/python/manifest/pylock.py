@@ -31,7 +31,7 @@ class _Lock(msgspec.Struct, frozen=True):
     requires_python: str = msgspec.field(name="requires-python", default="")
 
 
-def present(tree: Tree) -> str:
+def present(tree: Tree, _: Pyproject) -> str:
     """Return "pylock.toml" when there is one, else ""."""
     return PATH if PATH in tree else ""
 

@@ -33,12 +33,12 @@ class _Said(msgspec.Struct, frozen=True):
     scripts: dict[str, str] = {}
 
 
-def present_py(tree: Tree) -> str:
+def present_py(tree: Tree, _: Pyproject) -> str:
     """Return "setup.py" when there is one, else ""."""
     return PY if PY in tree else ""
 
 
-def present_cfg(tree: Tree) -> str:
+def present_cfg(tree: Tree, _: Pyproject) -> str:
     """Return "setup.cfg" when it describes a package: most hold nothing but settings of other tools."""
     if CFG not in tree:
         return ""
@@ -48,7 +48,9 @@ def present_cfg(tree: Tree) -> str:
 
 def read_py(tree: Tree, pyproject: Pyproject) -> Manifest:
     """Return the manifest of setup.py, and of the setup.cfg beside it. Raises E_REQ…, E_CONFIG (exit 3)."""
-    return _manifest(tree, pyproject, "setup.py", _merged(_of_py(tree), _of_cfg(tree) if present_cfg(tree) else None))
+    return _manifest(
+        tree, pyproject, "setup.py", _merged(_of_py(tree), _of_cfg(tree) if present_cfg(tree, pyproject) else None)
+    )
 
 
 def read_cfg(tree: Tree, pyproject: Pyproject) -> Manifest:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from buildpacks.python.version.pins import Limit, known
+from buildpacks.python.version.pins import Limit, pythons
 from buildpacks.python.version.wish import Wish, is_python2, refused
 from s2i.errors import E_PYTHON_VERSION
 from s2i.planning.plan import Base, Decision, Rejected, Strength
@@ -72,7 +72,7 @@ def choose(
 
 def _check(bounds: Sequence[Wish], hints: Sequence[Wish]) -> None:
     """Refuse a Python that does not exist, and Python 2 unless something binds the source to 3."""
-    minors = {int(p.minor.partition(".")[2]) for p in known().python}
+    minors = {int(p.minor.partition(".")[2]) for p in pythons()}
     for wish in (*bounds, *hints):
         if wish.minor is not None and wish.minor not in minors:
             raise E_PYTHON_VERSION(
@@ -192,7 +192,7 @@ def _unmet(base: Base, pins: Sequence[Limit]) -> Iterator[Notice]:
 
 
 def _ended(base: Base, decision: Decision) -> Iterator[Notice]:
-    eol = next((p.eol for p in known().python if p.minor == base.python), "")
+    eol = next((p.eol for p in pythons() if p.minor == base.python), "")
     if eol:
         text = f"Python {base.python} reached its end of life in {eol}; {decision.origin} leaves no newer one"
         yield Notice("W_PYTHON_EOL", text, decision.origin if ":" in decision.origin else "")

@@ -16,6 +16,7 @@ from buildpacks.python.requirements import Requirement
 from buildpacks.python.version.wish import Release, release
 from s2i.planning import toml
 
+PINS = Path(__file__).with_name("pins.toml")
 _CLAUSE = re.compile(r"(===|==|~=|<=|>=|<|>|!=)([^,]+)")
 
 ANY = 99  # no Python is too new
@@ -75,9 +76,14 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """pins.toml."""
 
+    rule: tuple[Rule, ...] = ()
+    backports: tuple[
+        str, ...
+    ] = ()  # wanted by old Pythons alone: a lock that has them for those says nothing of the rest
+
+
+class _Pythons(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     python: tuple[Python, ...]
-    rule: tuple[Rule, ...]
-    backports: tuple[str, ...]  # wanted by old Pythons alone: a lock that has them for those says nothing of the rest
 
 
 class _Wheels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,9 +103,14 @@ class _Range(msgspec.Struct, frozen=True):
 
 
 @cache
+def pythons() -> tuple[Python, ...]:
+    """Return the Pythons that exist, oldest first."""
+    return toml.load(Path(__file__).with_name("pythons.toml"), _Pythons).python
+
+
 def known() -> Known:
-    """Return the rules, and the Pythons that exist."""
-    return toml.load(Path(__file__).with_name("pins.toml"), Known)
+    """Return all rules."""
+    return toml.load(PINS, Known)
 
 
 def wheels() -> dict[str, str]:
@@ -109,7 +120,7 @@ def wheels() -> dict[str, str]:
 
 def limits(asked: Mapping[str, Requirement], locked: Mapping[str, str], lock: str) -> tuple[Limit, ...]:
     """Return the limits that requirements and locked versions set; ``lock`` is where the latter are written."""
-    table = known()
+    table = toml.select(PINS, Known, (f'name = "{name}"' for name in (*asked, *locked)))
     ranges = {name: _range(r.spec) for name, r in asked.items()}
     direct = {name: (f"{name}{r.spec}", r.where, _needed(r.marker)) for name, r in asked.items()}
     for name, version in locked.items():
@@ -184,11 +195,11 @@ def _needed(marker: str) -> frozenset[int] | None:
     from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 
     linux = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": "x86_64"}
-    minors = [_minor(p.minor) for p in known().python]
+    minors = [_minor(p.minor) for p in pythons()]
     try:
         read = Marker(marker)
-        pythons = {m: {"python_version": f"3.{m}", "python_full_version": f"3.{m}.9"} for m in minors}
-        holds = [m for m in minors if read.evaluate({**linux, **pythons[m]})]
+        given = {m: {"python_version": f"3.{m}", "python_full_version": f"3.{m}.9"} for m in minors}
+        holds = [m for m in minors if read.evaluate({**linux, **given[m]})]
     except (InvalidMarker, UndefinedEnvironmentName):
         return None
     return frozenset(holds)
