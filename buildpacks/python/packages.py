@@ -9,6 +9,7 @@ import msgspec
 
 from buildpacks.python.manifest import Manifest
 from s2i.errors import E_CONFIG, S2IError
+from s2i.patterns import lazily
 from s2i.planning import dockerfile
 from s2i.planning.plan import Decision
 from s2i.planning.settings import Given
@@ -18,8 +19,8 @@ from s2i.sources import Notice, Tree
 FILES = {"Aptfile": "", "apt.txt": "", "packages.txt": "streamlit"}
 MOST = 100
 SHOWN = 8
-_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]{1,99}", re.ASCII)
-_INSTALL = re.compile(r"\bapt(?:-get)?\s(?:[^|;&]*?\s)?install\s([^|;&]*)")
+_NAME = lazily(r"[a-z0-9][a-z0-9+.-]{1,99}", re.ASCII)
+_INSTALL = lazily(r"\bapt(?:-get)?\s(?:[^|;&]*?\s)?install\s([^|;&]*)")
 
 
 class Asked(msgspec.Struct, frozen=True):

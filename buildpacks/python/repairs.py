@@ -10,14 +10,15 @@ import msgspec
 
 from buildpacks.python.manifest import Manifest
 from buildpacks.python.requirements import Requirement
+from s2i.patterns import lazily
 from s2i.planning import toml
 from s2i.planning.plan import Decision, Run, Step
 from s2i.sources import Notice
 
 PATH = Path(__file__).with_name("repairs.toml")
-_WHEN = re.compile(r"([a-z0-9-]+)([<>=!~].*)")
-_CLAUSE = re.compile(r"(===?|~=|!=|<=|>=|<|>)([^,]+)")
-_NUMBERS = re.compile(r"(\d{1,9}(?:\.\d{1,9}){0,5})(\.\*)?", re.ASCII)
+_WHEN = lazily(r"([a-z0-9-]+)([<>=!~].*)")
+_CLAUSE = lazily(r"(===?|~=|!=|<=|>=|<|>)([^,]+)")
+_NUMBERS = lazily(r"(\d{1,9}(?:\.\d{1,9}){0,5})(\.\*)?", re.ASCII)
 _Point = tuple[tuple[float, ...], int]  # a release, and whether the point is right below (-1) or above it (1)
 _BEYOND = "99999"  # a release that is newer than any
 # The CPU's build of torch stands in an index of its own; where that cannot be reached, PyPI's does the same, larger.

@@ -18,6 +18,7 @@ from s2i.errors import (
     E_REQ_OPTION,
     E_REQ_URL,
 )
+from s2i.patterns import lazily
 from s2i.sources import Tree
 
 DEEPEST = 20
@@ -25,19 +26,19 @@ LONGEST = 8192  # characters of one requirement without its hashes
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 # Spaces are taken whole (*+): shared between several places, a thousand of them would be tried a billion ways.
 _CLAUSE = r"\s*+(?:===|~=|==|!=|<=|>=|<|>)\s*+[A-Za-z0-9._*+!-]++\s*+"
-_REQUIREMENT = re.compile(
+_REQUIREMENT = lazily(
     rf"({_NAME})\s*+(?:\[([A-Za-z0-9._,\s-]*+)\])?\s*+\(?((?:{_CLAUSE})(?:,{_CLAUSE})*+,?)?\)?\s*+(?:;(.*))?", re.ASCII
 )
-_AT_URL = re.compile(rf"({_NAME})\s*+(?:\[([A-Za-z0-9._,\s-]*+)\])?\s*+@\s*+(\S++)(?:\s++;(.*)|\s*+)", re.ASCII)
-_URL = re.compile(r"(git\+https|git\+ssh|https)://[A-Za-z0-9._~:/?#\[\]@!&'()*+,;=%-]+", re.ASCII)
-_LONG = re.compile(r"(--[A-Za-z][A-Za-z-]*)(?:[\s=]\s*(.*))?")
-_BROKEN_LINE = re.compile(r"^[^#\n]*\\\r?\n(?!\s*--hash)", re.MULTILINE)
-_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
-_HASH = re.compile(r"\s--hash[= ]\s*[a-z0-9]+:[0-9a-f]+")
+_AT_URL = lazily(rf"({_NAME})\s*+(?:\[([A-Za-z0-9._,\s-]*+)\])?\s*+@\s*+(\S++)(?:\s++;(.*)|\s*+)", re.ASCII)
+_URL = lazily(r"(git\+https|git\+ssh|https)://[A-Za-z0-9._~:/?#\[\]@!&'()*+,;=%-]+", re.ASCII)
+_LONG = lazily(r"(--[A-Za-z][A-Za-z-]*)(?:[\s=]\s*(.*))?")
+_BROKEN_LINE = lazily(r"^[^#\n]*\\\r?\n(?!\s*--hash)", re.MULTILINE)
+_COMMENT = lazily(r"(?:^|(?<=\s))#.*$")
+_HASH = lazily(r"\s--hash[= ]\s*[a-z0-9]+:[0-9a-f]+")
 _QUIET = frozenset({"--pre", "--require-hashes", "--prefer-binary", "--no-binary", "--only-binary", "--no-index"})
 _INDEX = frozenset({"-i", "--index-url", "--extra-index-url"})
 _LINKS = frozenset({"-f", "--find-links"})
-_EXACT = re.compile(r"={2,3}[^*,]+")
+_EXACT = lazily(r"={2,3}[^*,]+")
 
 
 class Requirement(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +10,7 @@ import msgspec
 from buildpacks.python.entry.declared import config_lines
 from buildpacks.python.manifest import Manifest
 from s2i.errors import E_CONFIG
+from s2i.patterns import lazily
 from s2i.planning import toml
 from s2i.planning.candidates import Candidate
 from s2i.planning.evidence import Evidence, decide
@@ -18,18 +18,18 @@ from s2i.planning.plan import Decision
 from s2i.planning.settings import Given
 from s2i.sources import Notice, Tree
 
-_ENTRY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*:[A-Za-z_][A-Za-z0-9_]*(\(\))?")
+_ENTRY = lazily(r"[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*:[A-Za-z_][A-Za-z0-9_]*(\(\))?")
 
 # In a container the program stays in front, writes nothing but /tmp, and has no certificate of its own.
 _HARMFUL = (
-    (re.compile(r"\s*daemon\s*=\s*True\b.*"), "sends gunicorn into the background, and the container would end"),
+    (lazily(r"\s*daemon\s*=\s*True\b.*"), "sends gunicorn into the background, and the container would end"),
     (
-        re.compile(r"\s*(?:pidfile|accesslog|errorlog)\s*=\s*f?[\"'](?!/tmp/|/dev/|-[\"']).*"),
+        lazily(r"\s*(?:pidfile|accesslog|errorlog)\s*=\s*f?[\"'](?!/tmp/|/dev/|-[\"']).*"),
         "writes files where an instance cannot",
     ),
-    (re.compile(r"\s*(?:certfile|keyfile)\s*=.*"), "speaks TLS, which is the router's part"),
-    (re.compile(r"\s*(?:user|group|chroot|chdir)\s*=.*"), "changes the user or the folder"),
-    (re.compile(r"\s*raise\b.*"), "can end the program before it serves"),
+    (lazily(r"\s*(?:certfile|keyfile)\s*=.*"), "speaks TLS, which is the router's part"),
+    (lazily(r"\s*(?:user|group|chroot|chdir)\s*=.*"), "changes the user or the folder"),
+    (lazily(r"\s*raise\b.*"), "can end the program before it serves"),
 )
 
 

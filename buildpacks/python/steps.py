@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 
 import msgspec
@@ -12,11 +11,12 @@ from buildpacks.python import debian, install
 from buildpacks.python.install import PIP_CACHE, TRUST, UV
 from buildpacks.python.manifest import Manifest
 from buildpacks.python.system import System
+from s2i.patterns import lazily
 from s2i.planning.plan import Base, Copy, Run, Step
 
 VENV = install.VENV
 APP = "/app"  # in both stages: what is installed as editable points here
-_SIMPLE = re.compile(r"[A-Za-z0-9._-]{1,40}")
+_SIMPLE = lazily(r"[A-Za-z0-9._-]{1,40}")
 _COMPILE = 'import compileall; compileall.compile_dir("/app", quiet=2)'
 # Requirements as uv reads them: UTF-8, each on one line. (No backslash may stand in a Dockerfile's words.)
 _READ = (

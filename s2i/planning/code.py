@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from s2i.patterns import lazily
 from s2i.planning import ignored, sieve
 from s2i.planning.module import Broken, Module, parse
 from s2i.sources import Notice, Tree
@@ -21,8 +22,8 @@ from s2i.sources import Notice, Tree
 SIGNS, SIGNS_EACH = 300_000, 150_000
 MOST_FILES, MOST_BYTES, LARGEST = 10_000, 64 << 20, 1 << 20
 _DEEPEST_ROOT = 2  # slashes in the path of a folder that modules are imported from
-_PART = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")  # importlib takes a dash, which no `import` statement could say
-_IMPORTED = re.compile(rb"^[ \t]*(?:from|import)[ \t]+([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE)
+_PART = lazily(r"[A-Za-z_][A-Za-z0-9_-]*")  # importlib takes a dash, which no `import` statement could say
+_IMPORTED = lazily(rb"^[ \t]*(?:from|import)[ \t]+([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE)
 
 
 class Code(msgspec.Struct, frozen=True):

@@ -7,17 +7,18 @@ For modules like Django's settings: upper-case names at the top level, in ``if``
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
+
+from s2i.patterns import lazily
 
 # A file that has none of these words is no module of settings, nor a part of one.
 MARKS = (
     b"INSTALLED_APPS", b"ALLOWED_HOSTS", b"MIDDLEWARE", b"DATABASE", b"STATIC_", b"SECRET_KEY", b"import *",
     b"SGI_APPLICATION", b"split_settings",
 )  # fmt: skip
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
+_VARIABLE = lazily(r"[A-Z][A-Z0-9_]{0,99}")
 _TYPES = frozenset({"bool", "int", "str", "list", "float", "dict"})  # env("X", bool): a type, no default
 _READERS = frozenset({"config", "get_secret", "require"})  # decouple.config; the usual names of home-made ones
 

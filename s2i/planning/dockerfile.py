@@ -8,18 +8,19 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from s2i.errors import E_DOCKERFILE
+from s2i.patterns import lazily
 
 PATH = "Dockerfile"
 # A line ends at \n and nowhere else: str.splitlines would end it at these too, and read another file than the builder.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")
-_DIRECTIVE = re.compile(r"(?:#|//)\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
-_CONTINUED = re.compile(r"\\[ \t]*$")
-_TWICE = re.compile(r"\\\\[ \t]*$")
-_WORDS = re.compile(r"([A-Za-z]+)(?:[\t\r ]+(.*))?", re.DOTALL)
-_HERE = re.compile(r"(?:^|(?<=\s))\d*<<(-?)([^\s<]+)(?=\s|$)")
-_HERE_NAME = re.compile(r"(['\"]?)([A-Za-z_][A-Za-z0-9_]*)\1")
+_CONTROL = lazily("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")
+_DIRECTIVE = lazily(r"(?:#|//)\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
+_CONTINUED = lazily(r"\\[ \t]*$")
+_TWICE = lazily(r"\\\\[ \t]*$")
+_WORDS = lazily(r"([A-Za-z]+)(?:[\t\r ]+(.*))?", re.DOTALL)
+_HERE = lazily(r"(?:^|(?<=\s))\d*<<(-?)([^\s<]+)(?=\s|$)")
+_HERE_NAME = lazily(r"(['\"]?)([A-Za-z_][A-Za-z0-9_]*)\1")
 _HERE_WORDS = frozenset({"RUN", "COPY", "ADD", "ONBUILD"})
-_KEYWORDS = re.compile(
+_KEYWORDS = lazily(
     "RUN|COPY|ADD|ONBUILD|ARG|CMD|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|SHELL|STOPSIGNAL|USER|VOLUME"
     "|WORKDIR"
 )

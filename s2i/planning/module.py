@@ -7,16 +7,16 @@ has a ``__main__`` guard.
 from __future__ import annotations
 
 import codecs
-import re
 from typing import Literal
 
 import msgspec
 
+from s2i.patterns import lazily
 from s2i.planning import constants, syntax
 from s2i.planning.constants import Constants
 from s2i.planning.expression import Expression
 
-_COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+).*")
+_COOKIE = lazily(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+).*")
 
 _SLOW = frozenset({"punycode", "idna"})  # for names of hosts: their time grows with the square of the text
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from s2i.patterns import lazily
 from s2i.planning.expression import Attribute, Call, Either, Expression, Group, Item, Literal, Name
 from s2i.planning.module import Binding, Form, Module, Site
 from s2i.planning.syntax import Parsed
 
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
-_ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]{2,60}", re.ASCII)
+_DOTTED = lazily(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_ENVIRONMENT = lazily(r"[A-Z][A-Z0-9_]{2,60}", re.ASCII)
 _READERS = frozenset({"getenv", "get", "config", "env", "int", "str"})
 _DEEPEST = 20  # of an expression; what is nested deeper says nothing
 _HISTORY = 6  # how often a name is bound anew, and remembered

@@ -8,17 +8,18 @@ from typing import Any, Literal
 import msgspec
 
 from s2i.errors import E_CONFIG, S2IError
+from s2i.patterns import lazily
 from s2i.planning import toml
 from s2i.sources import Tree
 
 FILE = "s2i.toml"
-_ENTRY = re.compile(
+_ENTRY = lazily(
     r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*:[A-Za-z_]\w*(\(\))?|[A-Za-z0-9_][A-Za-z0-9._/-]*\.(py|ipynb)", re.ASCII
 )
-_WORD = re.compile(r"[ -\[\]-~]+")  # what can stand in a Dockerfile: printable ASCII without the backslash
-_FOLDER = re.compile(r"[^/\x00-\x1f\x7f\\][^\x00-\x1f\x7f\\]*")
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,99}")  # https://www.debian.org/doc/debian-policy/ch-controlfields.html
-_MANAGER = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+_WORD = lazily(r"[ -\[\]-~]+")  # what can stand in a Dockerfile: printable ASCII without the backslash
+_FOLDER = lazily(r"[^/\x00-\x1f\x7f\\][^\x00-\x1f\x7f\\]*")
+_PACKAGE = lazily(r"[a-z0-9][a-z0-9+.-]{1,99}")  # https://www.debian.org/doc/debian-policy/ch-controlfields.html
+_MANAGER = lazily(r"[a-z0-9][a-z0-9._-]{0,39}")
 _MOST = 100  # items of a list
 
 

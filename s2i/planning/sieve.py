@@ -12,15 +12,17 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from s2i.patterns import lazily
+
 # Outside the tables: what Django's settings hold, and the raw protocols by their parameters.
 MARKS = (
     b"DJANGO_SETTINGS_MODULE", b"ROOT_URLCONF", b"INSTALLED_APPS", b"_APPLICATION", b"environ", b"scope",
 )  # fmt: skip
-_IMPORT = re.compile(
+_IMPORT = lazily(
     rb"^[ \t]*+(?:from[ \t]++[\w.]++[ \t]++import[ \t]*+\([^)]*+|(?:from|import)[ \t][^\n]*+)", re.MULTILINE
 )
 _PLAIN = (string.ascii_letters + string.digits + "_ \t").encode()
-_WORD = re.compile(rb"[A-Za-z_]\w*+")
+_WORD = lazily(rb"[A-Za-z_]\w*+")
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -9,18 +9,19 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from s2i.errors import E_DOCKERFILE
+from s2i.patterns import lazily
 from s2i.planning.dockerfile import PATH, Instruction, instructions
 
 Known = dict[str, str | None]  # None: it has a value, which cannot be told from the Dockerfile
 
 KERNEL = ("proc", "sys", "dev")
-_SPACE = re.compile(r"[\t\r ]+")
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
+_SPACE = lazily(r"[\t\r ]+")
+_IMAGE = lazily(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 _WORD = r"""(?:"(?:[^"\\]|\\.)*"|'[^'\\]*'|[^\s"'\\]|\\.)+"""
-_PAIR = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)(?:=(.*))?", re.DOTALL)
-_VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?-)([^${}]*))?\})")
+_PAIR = lazily(r"([A-Za-z_][A-Za-z0-9_.-]*)(?:=(.*))?", re.DOTALL)
+_VARIABLE = lazily(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)(?:(:?-)([^${}]*))?\})")
 # Builders and the caller give these a value of their own, whatever the Dockerfile says.
-_GIVEN = re.compile(
+_GIVEN = lazily(
     r"(?i:(https?|ftp|no|all)_proxy)|(BUILD|TARGET)(PLATFORM|OS|ARCH|VARIANT)|TARGETSTAGE|SOURCE_DATE_EPOCH|BUILDKIT_.*"
 )
 

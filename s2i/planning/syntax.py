@@ -6,17 +6,18 @@ What this Python does not know yet is taken out, statement by statement, so that
 from __future__ import annotations
 
 import ast
-import re
 
 import msgspec
+
+from s2i.patterns import lazily
 
 _TRIES = 12
 # What only a newer Python parses, and which: (PEP 701, 695, 750, 758).
 _NEWER = (
-    (re.compile(r"\s*type\s+[A-Za-z_]\w*(\[.*)?\s*=.*"), "3.12"),
-    (re.compile(r"\s*(async\s+)?(def|class)\s+[A-Za-z_]\w*\s*\[.*"), "3.12"),
-    (re.compile(r"""(.*[^\w])?[tT][rR]?["'].*"""), "3.14"),
-    (re.compile(r"\s*except\*?\s+[\w.]+\s*,\s*[\w.]+[^:]*:.*"), "3.14"),
+    (lazily(r"\s*type\s+[A-Za-z_]\w*(\[.*)?\s*=.*"), "3.12"),
+    (lazily(r"\s*(async\s+)?(def|class)\s+[A-Za-z_]\w*\s*\[.*"), "3.12"),
+    (lazily(r"""(.*[^\w])?[tT][rR]?["'].*"""), "3.14"),
+    (lazily(r"\s*except\*?\s+[\w.]+\s*,\s*[\w.]+[^:]*:.*"), "3.14"),
 )
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from s2i.errors import E_GIT_ENCODING, E_REF, E_SUBMODULE, escape
+from s2i.patterns import lazily
 from s2i.sources import beneath
 from s2i.sources.tree import Notice, Tree
 
 ATTRIBUTES, MODULES = ".gitattributes", ".gitmodules"
 _BRANCHES = 50_000  # as many are looked at
-_HELPER = re.compile(r"[A-Za-z0-9+.-]+::.*", re.DOTALL)
-_HEADER = re.compile(r'\[\s*submodule\s+"([^"\n]*)"\s*\]')
+_HELPER = lazily(r"[A-Za-z0-9+.-]+::.*", re.DOTALL)
+_HEADER = lazily(r'\[\s*submodule\s+"([^"\n]*)"\s*\]')
 _READABLE = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 

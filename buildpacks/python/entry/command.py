@@ -7,13 +7,14 @@ import re
 
 import msgspec
 
+from s2i.patterns import lazily
 from s2i.sources import Tree
 
 SERVERS = frozenset({"gunicorn", "hypercorn", "uvicorn", "daphne", "waitress-serve", "granian", "flask", "fastapi"})
-_TARGET = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\([^()]*\))?", re.ASCII)
-_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
-_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.ASCII | re.DOTALL)
-_PYTHON = re.compile(r"python(3(\.\d{1,2})?)?")
+_TARGET = lazily(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\([^()]*\))?", re.ASCII)
+_MODULE = lazily(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+_SETTING = lazily(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.ASCII | re.DOTALL)
+_PYTHON = lazily(r"python(3(\.\d{1,2})?)?")
 # What only stands in front of the real command.
 _RUNNERS = frozenset(
     {"exec", "newrelic-admin", "run-program", "opentelemetry-instrument", "ddtrace-run", "honcho", "env"}

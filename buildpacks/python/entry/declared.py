@@ -13,19 +13,20 @@ import msgspec
 from buildpacks.python.entry import command, procfile
 from buildpacks.python.entry.procfile import Line
 from buildpacks.python.manifest import Manifest
+from s2i.patterns import lazily
 from s2i.planning.plan import Process
 from s2i.planning.values import WebKind
 from s2i.sources import Notice, Tree
 
 _ENVIRONMENT = ".s2i/environment"
-_ENTRYPOINT = re.compile(r"^entrypoint:[ \t]*(.+)$", re.MULTILINE)
+_ENTRYPOINT = lazily(r"^entrypoint:[ \t]*(.+)$", re.MULTILINE)
 # Options of a server that change how it works, and not where it listens: they are kept.
-_KEPT = re.compile(
+_KEPT = lazily(
     r"--(?:workers|threads|timeout|worker-connections|max-requests|max-requests-jitter|graceful-timeout|keep-alive"
     r"|log-level|limit-request-line|limit-request-fields|limit-concurrency|backlog|ws|root-path|websocket-ping-interval)"
 )
 _SHORT = {"-w": "--workers", "-t": "--timeout"}
-_PLAIN = re.compile(r"[A-Za-z0-9._/-]{1,40}")
+_PLAIN = lazily(r"[A-Za-z0-9._/-]{1,40}")
 
 
 class Claim(msgspec.Struct, frozen=True):

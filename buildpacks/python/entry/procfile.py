@@ -9,10 +9,11 @@ import msgspec
 from buildpacks.python.entry.command import Command
 from buildpacks.python.entry.command import read as read_command
 from s2i.errors import E_PROCFILE
+from s2i.patterns import lazily
 from s2i.planning.plan import Process
 from s2i.sources import Notice, Tree
 
-_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,29}", re.ASCII)
+_TYPE = lazily(r"[A-Za-z][A-Za-z0-9_-]{0,29}", re.ASCII)
 
 
 class Line(msgspec.Struct, frozen=True):

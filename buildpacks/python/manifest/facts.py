@@ -11,6 +11,7 @@ import msgspec
 from buildpacks.python import requirements, version
 from buildpacks.python.requirements import Requirement
 from s2i.errors import E_TOML
+from s2i.patterns import lazily
 from s2i.planning import toml
 from s2i.planning.plan import Decision
 from s2i.sources import Notice, Tree
@@ -22,7 +23,7 @@ Manager = Literal[
 LOCK_LIMIT = 8 << 20
 # Groups that hold what runs in production, by the names that people give them. A group called dev is never installed.
 RUNTIME_GROUPS = ("production", "prod")
-_SPECIFIER = re.compile(r"[0-9A-Za-z.*,<>=!~ ]{1,80}", re.ASCII)
+_SPECIFIER = lazily(r"[0-9A-Za-z.*,<>=!~ ]{1,80}", re.ASCII)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

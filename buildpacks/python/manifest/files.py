@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from buildpacks.python import requirements
 from buildpacks.python.manifest import facts, windows
 from buildpacks.python.manifest.facts import Manifest, Pyproject
 from buildpacks.python.requirements import Requirements
+from s2i.patterns import lazily
 from s2i.planning.plan import Decision
 from s2i.sources import Tree
 
@@ -32,7 +31,7 @@ NAMES = (
     "requirements/base.in",
     "requirements/main.in",
 )
-_SAFE_PATH = re.compile(r"[A-Za-z0-9._/-]+")
+_SAFE_PATH = lazily(r"[A-Za-z0-9._/-]+")
 
 
 def present(tree: Tree, _: Pyproject) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from buildpacks.python import requirements
 from buildpacks.python.manifest.facts import Manifest
 from buildpacks.python.requirements import normalise
+from s2i.patterns import lazily
 from s2i.planning import toml
 from s2i.planning.code import Code
 from s2i.planning.expression import Call, Name
@@ -22,7 +23,7 @@ from s2i.planning.plan import Decision
 from s2i.sources import Notice, Tree
 
 PATH = Path(__file__).with_name("imports.toml")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+_NAME = lazily(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _MOST = 40
 # The standard library's names of other versions: gone since, or not there yet in the Python that plans.
 _LIBRARY = frozenset(

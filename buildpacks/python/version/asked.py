@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from buildpacks.python.version.wish import Wish, is_python2, numbered, pin, refused, specifier
+from s2i.patterns import lazily
 from s2i.planning import toml
 from s2i.planning.settings import Given
 from s2i.sources import Tree
 
 MISE = ("mise.toml", ".mise.toml", ".config/mise.toml", "mise/config.toml", ".mise/config.toml")
 LIMIT = 64 << 10
-_RUNTIME = re.compile(r"python-\d{1,2}\.\d{1,2}(?:\.\d{1,3})?", re.ASCII)
+_RUNTIME = lazily(r"python-\d{1,2}\.\d{1,2}(?:\.\d{1,3})?", re.ASCII)
 # What asdf and mise also take, and what says nothing of a version.
-_ANY = re.compile(r"latest|lts|system|path:.*|ref:.*|sub-.*", re.ASCII)
+_ANY = lazily(r"latest|lts|system|path:.*|ref:.*|sub-.*", re.ASCII)
 
 
 def wishes(tree: Tree, given: Given) -> tuple[Wish, ...]:

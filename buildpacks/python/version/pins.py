@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,10 +13,11 @@ import msgspec
 
 from buildpacks.python.requirements import Requirement
 from buildpacks.python.version.wish import Release, release
+from s2i.patterns import lazily
 from s2i.planning import toml
 
 PINS = Path(__file__).with_name("pins.toml")
-_CLAUSE = re.compile(r"(===|==|~=|<=|>=|<|>|!=)([^,]+)")
+_CLAUSE = lazily(r"(===|==|~=|<=|>=|<|>|!=)([^,]+)")
 
 ANY = 99  # no Python is too new
 INDEX = "https://pypi.org/project/{}/#files"

@@ -8,21 +8,22 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from s2i.errors import E_PYTHON_VERSION
+from s2i.patterns import lazily
 
-_EXACT = re.compile(
+_EXACT = lazily(
     r"(?:python-?|cpython[@-])?3\.(\d{1,2})(?:\.\d{1,3}|-dev)?(?:(?:a|b|rc)\d{1,2})?t?(?:-linux-[a-z0-9_-]{1,40})?",
     re.ASCII,
 )
-_PYTHON2 = re.compile(r"(?:python-?|cpython[@-])?2(?:\.\d{1,2}){0,2}", re.ASCII)
-_OTHER = re.compile(r"(pypy|graalpy|micropython|stackless|jython|ironpython|mini|ana).*", re.IGNORECASE | re.DOTALL)
-_SPECIFIER = re.compile(r"[0-9A-Za-z.*,<>=!~ ]{1,200}", re.ASCII)
+_PYTHON2 = lazily(r"(?:python-?|cpython[@-])?2(?:\.\d{1,2}){0,2}", re.ASCII)
+_OTHER = lazily(r"(pypy|graalpy|micropython|stackless|jython|ironpython|mini|ana).*", re.IGNORECASE | re.DOTALL)
+_SPECIFIER = lazily(r"[0-9A-Za-z.*,<>=!~ ]{1,200}", re.ASCII)
 _NUMBERS = r"\d{1,3}(?:\.\d{1,3}){0,2}"
-_CLAUSE = re.compile(
+_CLAUSE = lazily(
     rf"\s*(?:(>=|<=|<|>)\s*({_NUMBERS})|(==|!=)\s*({_NUMBERS})(\.\*)?|(~=)\s*(\d{{1,3}}(?:\.\d{{1,3}}){{1,2}}))\s*",
     re.ASCII,
 )
-_POETRY = re.compile(rf"(\^|~|)\s*({_NUMBERS})(\.\*)?", re.ASCII)
-_RELEASE = re.compile(r"v?(?:\d+!)?(\d+(?:\.\d+)*).*", re.ASCII | re.DOTALL)
+_POETRY = lazily(rf"(\^|~|)\s*({_NUMBERS})(\.\*)?", re.ASCII)
+_RELEASE = lazily(r"v?(?:\d+!)?(\d+(?:\.\d+)*).*", re.ASCII | re.DOTALL)
 _PATCHES = (*range(31), 99)  # the newest patch of any minor that has ended is 3.6's and 3.7's: below 31; 99 is "later"
 
 Release = tuple[int, ...]

@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 
 from s2i.images.bases import table
+from s2i.patterns import lazily
 from s2i.planning.plan import Base
 
-_VERSION = re.compile(r"3\.(\d{1,2})\.(\d{1,3})", re.ASCII)
-_CODENAME = re.compile(r'VERSION_CODENAME="?([a-z]+)"?', re.ASCII)
+_VERSION = lazily(r"3\.(\d{1,2})\.(\d{1,3})", re.ASCII)
+_CODENAME = lazily(r'VERSION_CODENAME="?([a-z]+)"?', re.ASCII)
 TOOL, APT = "usr/bin/mmdebstrap", "usr/bin/apt-get"
 
 
