@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from buildpacks.python import entry, manifest, repairs, server, steps, system, version
+from buildpacks.python import entry, flask, manifest, repairs, server, steps, system, version
 from buildpacks.python.entry import applications, declared, library, listeners, scripts
 from buildpacks.python.manifest import Manifest, imports
 from s2i.errors import E_NOT_PYTHON, E_TEMPLATE
@@ -27,6 +27,7 @@ MANIFESTS = (
     "requirements.txt", "pyproject.toml", "setup.py", "Pipfile", "environment.yml", "environment.yaml", "pixi.toml",
 )  # fmt: skip
 PORT = 8080
+_METADATA = frozenset({"importlib.metadata", "importlib_metadata", "get_distribution"})
 _FRAMEWORKS = Path(__file__).with_name("frameworks.toml")
 
 
@@ -40,6 +41,7 @@ class Found(Detection, frozen=True, kw_only=True):
     root: str = ""  # the folder that the entry is imported from
     uses: dict[str, str] = {}  # what of the code says that Debian packages are needed
     site: Site | None = None
+    code: Code = Code({})
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +76,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         root=choice.root,
         site=_site(tree, read, given, choice, wanted) if choice.app and choice.framework == "django" else None,
         uses=system.used(read),
+        code=read,
         decisions=(Decision("kind", choice.kind, decision.origin, decision.strength), decision),
         notices=(*_notices(tree, read, wanted, fits), *choice.notices),
     )
@@ -109,6 +112,9 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     made = steps.plan(base, found.manifest, tuple(extra), installs, needed)
     made = repairs.with_cpu_torch(made) if repaired.cpu_torch else made
     made = (*made, *(_inside(step, found.root, workdir) for step in (site.steps if site else ())))
+    top = "" if installs else f"{steps.APP}/{found.root}".rstrip("/")
+    if folder := flask.instance(tree, found.code, found.choice, found.manifest.names, top):
+        made, notices = (*made, folder[0]), [*notices, folder[1]]
     made = tuple(sorted(made, key=lambda step: step.stage == "runtime"))
     env = (*_env(port, "" if installs else found.root), *(site.env if site else ()))
     return BuildPlan(
@@ -213,9 +219,12 @@ def _site(tree: Tree, read: Code, given: Given, choice: entry.Choice, wanted: Ma
 def _installs(found: Found) -> bool:
     """Say whether the project itself is installed: only when the entry can be imported no other way.
 
+    Or when the code asks for the metadata of an installed distribution, which may be its own.
+
     A site of Django runs from its folder, where manage.py is: what is installed would look for its files elsewhere.
     """
-    asked = found.choice.needs_project or (found.root == "src" and found.site is None)
+    reads_itself = any(m.mentions & _METADATA and not is_aside(m.path) for m in found.code.modules.values())
+    asked = found.choice.needs_project or ((found.root == "src" or reads_itself) and found.site is None)
     return asked and found.manifest.is_project and not found.manifest.dynamic_version
 
 

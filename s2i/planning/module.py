@@ -20,6 +20,12 @@ _COOKIE = lazily(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+).*")
 
 _SLOW = frozenset({"punycode", "idna"})  # for names of hosts: their time grows with the square of the text
 
+# Flask's folder of what belongs to one installation, which whoever names it wants to be there; and what asks for the
+# metadata of an installed distribution, most often its own.
+MENTIONS = (
+    b"instance_path", b"instance_relative_config", b"importlib.metadata", b"importlib_metadata", b"get_distribution",
+)  # fmt: skip
+
 Form = Literal["value", "import", "def", "async def", "class"]
 
 
@@ -82,6 +88,7 @@ class Module(msgspec.Struct, frozen=True):
     imported: frozenset[str] = frozenset()  # the modules that it imports, or imports from, by their dotted names
     python: str = ""  # the oldest Python that parses it, where that is newer than this one
     python_line: int = 0
+    mentions: frozenset[str] = frozenset()  # those of MENTIONS that stand anywhere in it
     constants: Constants = Constants()  # of what may be a module of settings
 
 
@@ -115,6 +122,8 @@ def parse(path: str, source: bytes, root: str, name: str, deep: bool = True) -> 
         module = reader.read(body, deep=deep)
     except RecursionError:
         return Broken(path, 1, "nested too deeply")
+    if mentions := frozenset(word.decode() for word in MENTIONS if word in source):
+        module = msgspec.structs.replace(module, mentions=mentions)
     if any(mark in source for mark in constants.MARKS):
         return msgspec.structs.replace(module, constants=constants.read(body))
     return module
