@@ -84,7 +84,7 @@ def _value(key: str, plan: BuildPlan | None, decision: Decision | None) -> Any:
 
 
 def _name(decision: Decision | None) -> str | None:
-    """Return the name of a server out of what is installed for it: "gunicorn" of "gunicorn>=23,<28"."""
+    """Return the name of a server out of what is installed for it: "gunicorn" of "gunicorn>=21,<28"."""
     servers = msgspec.inspect.type_info(settings.Settings)
     assert isinstance(servers, msgspec.inspect.StructType)
     field = next(field.type for field in servers.fields if field.name == "server")

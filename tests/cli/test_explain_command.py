@@ -45,7 +45,7 @@ What was decided
   not      3.11: the newest that fits is taken
   flip     python = "3.11" in s2i.toml
 
-  Which server? gunicorn>=23,<28
+  Which server? gunicorn>=21,<28
   because  s2i's own table servers.toml, for wsgi
   how sure likely: nothing in the source says which
   flip     another server among the dependencies, or server = "…" in s2i.toml
@@ -65,7 +65,7 @@ What the build does
 
    3.  Install the dependencies
        $ uv pip install --python /opt/venv/bin/python --compile-bytecode -r
-         requirements.txt 'gunicorn>=23,<28'
+         requirements.txt 'gunicorn>=21,<28'
        Dockerfile:14-18; again when requirements.txt changes
 
   The runtime stage starts from run. This is the image: its layers are counted
@@ -96,7 +96,7 @@ How it runs
 LINE = """\
 Dockerfile:18  line 5 of 5 of step 3, RUN, in the build stage
            │ uv pip install --python /opt/venv/bin/python --compile-bytecode -r
-           │ requirements.txt 'gunicorn>=23,<28'
+           │ requirements.txt 'gunicorn>=21,<28'
 
   does     Installs the dependencies into the environment, and what the start
            command needs beside them; the bytecode is made now, not at each
@@ -113,7 +113,7 @@ The decisions behind it
            │ flask>=3,<4
   flip     another manifest, and manager = "…" in s2i.toml
 
-  Which server? gunicorn>=23,<28
+  Which server? gunicorn>=21,<28
   because  s2i's own table servers.toml, for wsgi
   how sure likely: nothing in the source says which
   flip     another server among the dependencies, or server = "…" in s2i.toml

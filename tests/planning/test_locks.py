@@ -83,7 +83,7 @@ def test_poetrys_lock_is_exported_by_poetry_and_installed_by_uv(plan_of, flask):
         "poetry>=1.8,<3", "--with", "poetry-plugin-export", "poetry", "export", "--no-interaction", "--no-ansi",
         "--output", "/tmp/requirements.txt", "--only", "main",
     )  # fmt: skip
-    assert (install[-2:], server[-1]) == (("-r", "/tmp/requirements.txt"), "gunicorn>=23,<28")
+    assert (install[-2:], server[-1]) == (("-r", "/tmp/requirements.txt"), "gunicorn>=21,<28")
     assert ("poetry", [], [("pyproject.toml", "poetry.lock")]) == (plan.manager, [*plan.warnings], copied(plan))
 
 
@@ -97,7 +97,7 @@ def test_each_format_of_poetrys_lock_is_read(plan_of, flask, format_):
 def test_what_only_development_needs_is_not_taken_for_installed(plan_of, flask):
     # gunicorn stands in the lock, but nothing that is asked for needs it: it is there for a group of development.
     plan = plan_of({"app.py": flask, "pyproject.toml": POETRY, "poetry.lock": poetry_lock()})
-    assert "gunicorn>=23,<28" in commands(plan)[-1]
+    assert "gunicorn>=21,<28" in commands(plan)[-1]
 
 
 def test_a_poetry_lock_whose_hash_does_not_match_is_resolved_again(plan_of, flask):
@@ -105,7 +105,7 @@ def test_a_poetry_lock_whose_hash_does_not_match_is_resolved_again(plan_of, flas
     assert [
         "poetry.lock is out of date: pyproject.toml has changed since it was made. The dependencies are resolved again"
     ] == [w.message for w in plan.warnings]
-    assert ("flask>=3.0,<4", "gunicorn>=23,<28") == commands(plan)[-1][-2:]
+    assert ("flask>=3.0,<4", "gunicorn>=21,<28") == commands(plan)[-1][-2:]
 
 
 def test_requires_poetry_is_honoured(plan_of, flask):
@@ -158,7 +158,7 @@ def test_pdms_lock_is_installed_by_pdm(plan_of, flask):
     plan = plan_of({"app.py": flask, "pyproject.toml": PEP621, "pdm.lock": PDM_LOCK})
     install, server = commands(plan)
     assert install[-6:] == ("pdm", "install", "--prod", "--no-self", "--no-editable", "--frozen-lockfile")
-    assert ("pdm", "gunicorn>=23,<28") == (plan.manager, server[-1])
+    assert ("pdm", "gunicorn>=21,<28") == (plan.manager, server[-1])
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_pipenvs_lock_is_exported_by_pipenv_and_installed_by_uv(plan_of, flask):
 def test_a_pipfile_alone_is_resolved(plan_of, flask):
     packages = 'flask = {version = ">=3", extras = ["async"], sys_platform = "== \'linux\'"}\nhttpx = "*"\n'
     plan = plan_of({"app.py": flask, "Pipfile": PIPFILE.replace('flask = "*"\n', packages)})
-    expected = ("flask[async]>=3 ; (sys_platform == 'linux')", "httpx", "gunicorn>=23,<28")
+    expected = ("flask[async]>=3 ; (sys_platform == 'linux')", "httpx", "gunicorn>=21,<28")
     assert ("pipenv", expected) == (plan.manager, commands(plan)[0][6:])
 
 
@@ -218,7 +218,7 @@ def test_a_pipfile_lock_that_lost_the_folder_of_the_pipfile_is_out_of_date(plan_
 def test_pylock_is_installed_by_uv(plan_of, flask):
     plan = plan_of({"app.py": flask, "pylock.toml": PYLOCK})
     install, server = commands(plan)
-    assert ("pylock", ("-r", "pylock.toml"), "gunicorn>=23,<28") == (plan.manager, install[6:], server[-1])
+    assert ("pylock", ("-r", "pylock.toml"), "gunicorn>=21,<28") == (plan.manager, install[6:], server[-1])
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def installs(plan):
 @pytest.mark.parametrize(
     ("requirements", "words", "command"),
     [
-        ("flask\n", ("-r", "requirements.txt", "gunicorn>=23,<28"), "gunicorn"),
+        ("flask\n", ("-r", "requirements.txt", "gunicorn>=21,<28"), "gunicorn"),
         ("flask\ngunicorn==22.0.0\n", ("-r", "requirements.txt"), "gunicorn"),
         ("flask\nGunicorn\n", ("-r", "requirements.txt"), "gunicorn"),
     ],
@@ -51,7 +51,7 @@ def test_gunicorn_is_added_unless_the_source_declares_its_own(plan_of, flask, re
 @pytest.mark.parametrize(
     ("requirements", "words", "server"),
     [
-        ("starlette\n", ("-r", "requirements.txt", "hypercorn>=0.17,<0.19"), "exec hypercorn"),
+        ("starlette\n", ("-r", "requirements.txt", "hypercorn>=0.11,<0.19"), "exec hypercorn"),
         ("starlette\nhypercorn==0.16\n", ("-r", "requirements.txt"), "exec hypercorn"),
         ("starlette\nuvicorn[standard]\n", ("-r", "requirements.txt"), "exec uvicorn"),
     ],
@@ -76,7 +76,7 @@ def test_what_gunicorn_conf_binds_is_overruled(plan_of, flask):
 
 def test_hashes_are_kept_apart_from_what_is_added(plan_of, flask):
     plan = plan_of({"app.py": flask, "requirements.txt": "flask==3 --hash=sha256:ab\n"})
-    assert installs(plan) == [("-r", "requirements.txt"), ("gunicorn>=23,<28",)]
+    assert installs(plan) == [("-r", "requirements.txt"), ("gunicorn>=21,<28",)]
 
 
 def test_only_the_manifests_are_copied_before_the_dependencies(plan_of, flask):
@@ -112,7 +112,7 @@ def test_an_empty_pyproject_is_no_manifest(plan_of, flask):
 
 def test_without_a_manifest_the_framework_is_installed_and_said(plan_of, flask):
     plan = plan_of({"app.py": flask})
-    assert installs(plan) == [("flask", "gunicorn>=23,<28")]
+    assert installs(plan) == [("flask", "gunicorn>=21,<28")]
     assert [w.code for w in plan.warnings] == ["W_NO_MANIFEST"]
 
 
@@ -122,7 +122,7 @@ def test_a_project_whose_version_comes_from_git_is_not_installed(plan_of):
     )
     plan = plan_of({"src/a/web.py": ASGI, "pyproject.toml": project})
     assert ("PYTHONPATH", "/app/src") in plan.env
-    assert installs(plan) == [("-r", "pyproject.toml", "hypercorn>=0.17,<0.19")]
+    assert installs(plan) == [("-r", "pyproject.toml", "hypercorn>=0.11,<0.19")]
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ steps
       $ uv venv --python /usr/local/bin/python3 /opt/venv
    2. build    Copy requirements.txt first: a change of code reinstalls nothing
    3. build    Install the dependencies
-      $ uv pip install --python /opt/venv/bin/python --compile-bytecode -r requirements.txt 'gunicorn>=23,<28'
+      $ uv pip install --python /opt/venv/bin/python --compile-bytecode -r requirements.txt 'gunicorn>=21,<28'
    4. runtime  Copy the environment, without the tools that made it
    5. runtime  Copy the source, last: it changes most often
    6. runtime  Compile the source here, once: a running container cannot
@@ -41,7 +41,7 @@ why
   entry         app:app                   app.py:3
   manager       requirements.txt          requirements.txt:1
   python        3.13                      the newest offered  (likely)
-  server        gunicorn>=23,<28          servers.toml: wsgi  (likely)
+  server        gunicorn>=21,<28          servers.toml: wsgi  (likely)
 """
 
 

@@ -16,7 +16,7 @@ COPY ["source/requirements.txt", "/app/"]
 # Install the dependencies
 RUN UV_LINK_MODE=copy \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
-    uv pip install --python /opt/venv/bin/python --compile-bytecode -r requirements.txt 'gunicorn>=23,<28'
+    uv pip install --python /opt/venv/bin/python --compile-bytecode -r requirements.txt 'gunicorn>=21,<28'
 
 # Runtime stage: what is shipped.
 FROM s2i.local/python:3.13
