@@ -84,45 +84,40 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
 
 def plan(tree: Tree, found: Found) -> BuildPlan:
     """Plan the image of what was found. Pure: all reading is done."""
-    extra, decisions, notices, site = [*found.manifest.added], [*found.decisions], [*found.notices], found.site
-    decisions += [found.manifest.decision, found.version.decision]
-    start, port = found.choice.start, found.choice.port
-    extra += [need for need in found.choice.needs if need not in found.manifest.names]
-    if found.choice.app is not None:
-        app = site.app if site else found.choice.app
-        serving = server.choose(tree, found.given, found.manifest, app, found.choice.server_options)
-        start, port = serving.start, found.given.settings.port or PORT
-        decisions.append(serving.decision)
-        notices += serving.notices
-        extra += [serving.needs] if serving.needs else []
-    if site:
-        decisions += site.decisions
-        notices += site.notices
-        extra += site.needs
-    installs = _installs(found)
-    workdir = "" if found.root in ("", "src") else f"{steps.APP}/{found.root}"
-    base = found.version.base
+    site, base, choice, installs = found.site, found.version.base, found.choice, _installs(found)
+    start, port, served = _started(tree, found)
     needed = system.choose(tree, found.manifest, found.uses, found.given, base)
-    decisions += needed.decisions
-    notices += needed.notices
     repaired = repairs.choose(found.manifest)
-    extra += repaired.extra
-    decisions += repaired.decisions
-    notices += repaired.notices
+    extra = [*found.manifest.added, *(n for n in choice.needs if n not in found.manifest.names)]
+    extra += [*([served.needs] if served and served.needs else []), *(site.needs if site else ()), *repaired.extra]
     made = steps.plan(base, found.manifest, tuple(extra), installs, needed)
     made = repairs.with_cpu_torch(made) if repaired.cpu_torch else made
+    workdir = "" if found.root in ("", "src") else f"{steps.APP}/{found.root}"
     made = (*made, *(_inside(step, found.root, workdir) for step in (site.steps if site else ())))
     top = "" if installs else f"{steps.APP}/{found.root}".rstrip("/")
-    if folder := flask.instance(tree, found.code, found.choice, found.manifest.names, top):
-        made, notices = (*made, folder[0]), [*notices, folder[1]]
-    made = tuple(sorted(made, key=lambda step: step.stage == "runtime"))
-    env = (*_env(port, "" if installs else found.root), *(site.env if site else ()))
+    folder = flask.instance(tree, found.code, choice, found.manifest.names, top)
+    made = (*made, folder[0]) if folder else made
+    said = [part for part in (served, site, needed, repaired) if part]
+    decisions = [d for part in said for d in ((part.decision,) if isinstance(part, server.Serving) else part.decisions)]
+    notices = [*(n for part in said for n in part.notices), *([folder[1]] if folder else [])]
     return BuildPlan(
         buildpack="python", kind=found.kind, framework=found.framework, manager=found.manifest.manager,
-        python=base.python, entry=found.entry, start=start, port=port, base=base, env=env, steps=made,
-        decisions=tuple(decisions), warnings=tuple(notices),
-        processes=_processes(found), workdir=workdir,
+        python=base.python, entry=found.entry, start=start, port=port, base=base,
+        env=(*_env(port, "" if installs else found.root), *(site.env if site else ())),
+        steps=tuple(sorted(made, key=lambda step: step.stage == "runtime")),
+        decisions=(*found.decisions, found.manifest.decision, found.version.decision, *decisions),
+        warnings=(*found.notices, *notices), processes=_processes(found), workdir=workdir,
     )  # fmt: skip
+
+
+def _started(tree: Tree, found: Found) -> tuple[tuple[str, ...], int | None, server.Serving | None]:
+    """Return the command, the port ($PORT unless the platform says so), and the server that is put in front."""
+    choice = found.choice
+    if choice.app is None:
+        return choice.start, choice.port, None
+    app = found.site.app if found.site else choice.app
+    served = server.choose(tree, found.given, found.manifest, app, choice.server_options)
+    return served.start, found.given.settings.port or PORT, served
 
 
 def places(tree: Tree) -> tuple[str, ...]:
