@@ -253,3 +253,16 @@ def test_no_requirement_does_more_than_be_refused(text):
         except S2IError:
             continue
         assert chosen.base in OFFERED
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "python"),
+    [
+        (".python-version", "3.11.x\n", "3.11"),
+        ("runtime.txt", "python-3.11.x\n", "3.11"),
+        (".python-version", "latest\n", "3.13"),
+        (".python-version", "system\n", "3.13"),
+    ],
+)
+def test_a_version_that_leaves_the_patch_or_all_of_it_open_is_taken_so(plan_of, flask, file, text, python):
+    assert python == plan_of({"app.py": flask, "requirements.txt": "flask\n", file: text}).python

@@ -14,7 +14,7 @@ from s2i.sources import Tree
 
 MISE = ("mise.toml", ".mise.toml", ".config/mise.toml", "mise/config.toml", ".mise/config.toml")
 LIMIT = 64 << 10
-_RUNTIME = lazily(r"python-\d{1,2}\.\d{1,2}(?:\.\d{1,3})?", re.ASCII)
+_RUNTIME = lazily(r"python-\d{1,2}\.\d{1,2}(?:\.(?:\d{1,3}|x))?", re.ASCII)
 # What asdf and mise also take, and what says nothing of a version.
 _ANY = lazily(r"latest|lts|system|path:.*|ref:.*|sub-.*", re.ASCII)
 
@@ -44,6 +44,8 @@ def _pyenv(tree: Tree) -> Iterator[Wish]:
     """Read .python-version: a version, or a specifier, which binds. pyenv's further lines are second choices."""
     for index, (number, line) in enumerate(numbered(tree.text(".python-version", LIMIT))):
         where = f".python-version:{number}"
+        if _ANY.fullmatch(line):
+            return
         asked = pin(line, where)
         if not index:
             yield specifier(line, where) if asked.minor is None and not is_python2(line) else asked

@@ -71,10 +71,15 @@ def specifier(text: str, where: str) -> Wish:
 
 def pin(text: str, where: str) -> Wish:
     """Return the wish of a developer's pin ("3.12.1"), which is only a hint. Raises E_PYTHON_VERSION."""
-    text = text.strip()
+    text = _without_x(text.strip())
     if is_python2(text):
         return Wish(text, where, hint=True)
     return msgspec.structs.replace(specifier(text, where), hint=True)
+
+
+def _without_x(text: str) -> str:
+    """Return "3.10" for "3.10.x", as some write that any patch will do."""
+    return text[:-2] if text.endswith((".x", ".X", ".*")) and _EXACT.fullmatch(text[:-2]) else text
 
 
 def caret(text: str, where: str) -> Wish:
