@@ -69,7 +69,7 @@ def _named(tree: Tree, given: Given, offered: tuple[Base, ...], strategy: str) -
     if not inner.files:
         raise E_SUBDIR(subdir=folder, place="the source", folders="", where=where)
     plan = _compile(inner, settings.read(inner), offered, strategy)
-    return _in_folder(plan, folder, Decision("folder", folder, where))
+    return _in_folder(tree, plan, folder, Decision("subdir", folder, where))
 
 
 def _below(tree: Tree, offered: tuple[Base, ...], strategy: str, refusal: S2IError | None) -> BuildPlan:
@@ -90,15 +90,22 @@ def _below(tree: Tree, offered: tuple[Base, ...], strategy: str, refusal: S2IErr
         place, plan = fits[0]
         lost = tuple(Rejected(other, f"it is a {p.kind}: {p.entry}") for other, p in plans if other != place)
         return _in_folder(
-            plan, place, Decision("folder", place, "the only one with something to serve", "likely", lost)
+            tree, plan, place, Decision("subdir", place, "the only one with something to serve", "likely", lost)
         )
     lines = [f"#{place}: {plan.entry} ({plan.kind}, {plan.framework})" for place, plan in fits]
     advice = f"name one: SRC#{fits[0][0]}, or --context-dir {fits[0][0]}"
     raise E_AMBIGUOUS(what="folder", candidates=lines, advice=advice, line="")
 
 
-def _in_folder(plan: BuildPlan, folder: str, decision: Decision) -> BuildPlan:
-    return msgspec.structs.replace(plan, subdir=folder, decisions=(decision, *plan.decisions))
+def _in_folder(tree: Tree, plan: BuildPlan, folder: str, decision: Decision) -> BuildPlan:
+    """Return the plan of a folder as one of the whole source: what it says of files is said from the root."""
+
+    def seen(where: str) -> str:
+        return f"{folder}/{where}" if f"{folder}/{where.partition(':')[0]}" in tree else where
+
+    decisions = tuple(msgspec.structs.replace(d, origin=seen(d.origin)) for d in plan.decisions)
+    warnings = tuple(msgspec.structs.replace(w, where=seen(w.where)) for w in plan.warnings)
+    return msgspec.structs.replace(plan, subdir=folder, decisions=(decision, *decisions), warnings=warnings)
 
 
 def _places(tree: Tree) -> tuple[str, ...]:

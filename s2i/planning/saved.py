@@ -61,6 +61,7 @@ def check(plan: BuildPlan, tree: Tree, where: str) -> None:
 
     Raises E_PLAN; for a Dockerfile of the source's own what its buildpack raises, as nobody has looked at it yet.
     """
+    tree = tree.subtree(plan.subdir) if plan.subdir else tree
     if plan.dockerfile:
         buildpack.load("dockerfile").detect(tree, Given(), ())
     for index, step in enumerate(plan.steps):

@@ -20,7 +20,8 @@ def test_the_one_folder_with_something_to_serve_is_built_and_said(plan_of, flask
              "tools/requirements.txt": "x\n", "tools/t.py": "x = 1\n"}  # fmt: skip
     plan = plan_of(files)
     assert ("back", "app:app", "requirements.txt") == (plan.subdir, plan.entry, plan.manager)
-    assert ("folder", "back", "the only one with something to serve") == (
+    assert "back/app.py:2" == next(d.origin for d in plan.decisions if d.what == "entry")
+    assert ("subdir", "back", "the only one with something to serve") == (
         plan.decisions[0].what, plan.decisions[0].value, plan.decisions[0].origin,
     )  # fmt: skip
 

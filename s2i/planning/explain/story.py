@@ -110,7 +110,8 @@ def _told(tree: Tree, plan: BuildPlan, tells: dict[str, str]) -> tuple[File, ...
     found = {path: what for path, what in tells.items() if path in tree}
     for step in plan.steps:
         if isinstance(step, Copy) and step.stage == "build" and not step.from_build:
-            found.update({path: "what to install" for path in step.sources if path in tree and path not in found})
+            paths = (f"{plan.subdir}/{path}" if plan.subdir else path for path in step.sources)
+            found.update({path: "what to install" for path in paths if path in tree and path not in found})
     for decision in plan.decisions:
         at = place(decision.origin)
         if at and at[0] in tree and at[0] not in found and not at[0].endswith(".py"):
