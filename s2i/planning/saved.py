@@ -65,7 +65,7 @@ def check(plan: BuildPlan, tree: Tree, where: str) -> None:
     if plan.dockerfile:
         buildpack.load("dockerfile").detect(tree, Given(), ())
     for index, step in enumerate(plan.steps):
-        if isinstance(step, Copy) and not step.from_build:
+        if isinstance(step, Copy) and not step.from_build and not step.image:
             for number, path in enumerate(step.sources):
                 if not _is_there(tree, path):
                     why = f"$.steps[{index}].sources[{number}]: there is no {path} in the source"

@@ -137,3 +137,10 @@ def test_a_saved_plan_renders_to_the_same_dockerfile() -> None:
         plan = saved.decode(path.read_bytes(), "p.json")
         if not plan.dockerfile:
             assert (path.parent / "Dockerfile").read_text() == render(plan)
+
+
+def test_what_a_plan_copies_from_a_base_or_builds_below_the_root_is_not_looked_for_at_the_root(plan_of, tree_of, flask):
+    files = {"back/requirements.txt": "flask\npsycopg2\n", "back/app.py": flask, "front/index.js": ""}
+    plan = plan_of(files)
+    saved.check(saved.decode(saved.encode(plan), "p.json"), tree_of(files), "p.json")
+    assert ("back", True) == (plan.subdir, any(getattr(step, "image", "") for step in plan.steps))
