@@ -492,7 +492,12 @@ E_PYTHON_VERSION = Kind(
     "no Python fits {wanted}; offered are {offered}",
     "change that line, or make a base image with such a Python (`s2i doctor` lists what there is)",
 )
-E_TOML = Kind("E_TOML", 3, "cannot read this TOML: {why}", "mend the file: `python -m tomllib < FILE` shows the same")
+E_TOML = Kind(
+    "E_TOML",
+    3,
+    "cannot read this TOML: {why}",
+    "mend that line; `python -c \"import tomllib; tomllib.load(open('FILE', 'rb'))\"` reads it as s2i does",
+)
 E_CONFIG = Kind(
     "E_CONFIG",
     3,

@@ -77,7 +77,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         site=_site(tree, read, given, choice, wanted) if choice.app and choice.framework == "django" else None,
         uses=system.used(read),
         code=read,
-        decisions=(Decision("kind", choice.kind, decision.origin, decision.strength), decision),
+        decisions=(_kind(tree, given, choice), decision),
         notices=(*_notices(tree, read, wanted, fits), *choice.notices),
     )
 
@@ -99,6 +99,8 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     made = (*made, folder[0]) if folder else made
     said = [part for part in (served, site, needed, repaired) if part]
     decisions = [d for part in said for d in ((part.decision,) if isinstance(part, server.Serving) else part.decisions)]
+    if found.given.settings.port and port:
+        decisions.append(Decision("port", str(port), found.given.where(tree, "port")))
     notices = [*(n for part in said for n in part.notices), *([folder[1]] if folder else [])]
     return BuildPlan(
         buildpack="python", kind=found.kind, framework=found.framework, manager=found.manifest.manager,
@@ -108,6 +110,12 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
         decisions=(*found.decisions, found.manifest.decision, found.version.decision, *decisions),
         warnings=(*found.notices, *notices), processes=_processes(found), workdir=workdir,
     )  # fmt: skip
+
+
+def _kind(tree: Tree, given: Given, choice: entry.Choice) -> Decision:
+    if given.settings.kind:
+        return Decision("kind", choice.kind, given.where(tree, "kind"))
+    return Decision("kind", choice.kind, choice.decision.origin, choice.decision.strength)
 
 
 def _started(tree: Tree, found: Found) -> tuple[tuple[str, ...], int | None, server.Serving | None]:
@@ -144,7 +152,9 @@ def _python(
 def _syntax(read: Code) -> tuple[version.Wish, ...]:
     """Return what the code itself asks for: the Python that can parse it, when this one cannot."""
     newer = [m for m in read.modules.values() if m.python and not is_aside(m.path)]
-    return tuple(version.specifier(f">={m.python}", f"{m.path}:{m.python_line}") for m in newer[:1])
+    return tuple(
+        version.Wish(f">={m.python}", f"{m.path}:{m.python_line}", written=f"syntax of {m.python}") for m in newer[:1]
+    )
 
 
 def passed_over(tree: Tree) -> tuple[Notice, ...]:

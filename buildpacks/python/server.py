@@ -67,7 +67,14 @@ def choose(tree: Tree, given: Given, manifest: Manifest, app: Candidate, options
     declared = named or next((s for s in of_kind if s.name in manifest.asked), None)
     server = declared or next(s for s in of_kind if s.needs)
     why = "s2i.toml names another" if named else "the source declares its own"
-    rules = [Evidence(s.needs, f"servers.toml: {app.kind}", "likely", why) for s in of_kind if s.needs]
+    others = [s for s in of_kind if s.needs and (s is not server or not declared)]
+    rules = [Evidence(s.needs, f"servers.toml: {app.kind}", "likely", why) for s in others]
+    if declared:
+        rules += [
+            Evidence(s.name, manifest.asked[s.name].where, "likely", why)
+            for s in of_kind
+            if s is not server and not s.needs and s.name in manifest.asked
+        ]
     if named:
         seen = [Evidence(named.name, given.where(tree, "server")), *rules]
     elif declared:

@@ -82,7 +82,10 @@ def _plans(plan_file: str | None, strategy: str) -> Callable[[sources.Tree], Bui
     plan = planfile.load(plan_file)
 
     def suiting(tree: sources.Tree) -> BuildPlan:
+        from s2i.images import bases
+
         saved.check(plan, tree, plan_file)
+        saved.check_base(plan, bases.refresh(), plan_file)
         older = tuple(notice for notice in plan.warnings if notice not in tree.notices)
         return msgspec.structs.replace(plan, warnings=(*tree.notices, *older))
 

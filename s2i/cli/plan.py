@@ -96,7 +96,7 @@ def describe(plan: BuildPlan) -> Iterator[str]:
         yield from ("", "to know")
         for notice in plan.warnings:
             where = f"{escape(notice.where)}: " if notice.where else ""
-            yield f"  {where}{escape(notice.message)} ({notice.code})"
+            yield f"  {where}{escape(notice.message, 600)} ({notice.code})"
 
 
 def _summary(plan: BuildPlan) -> Iterator[str]:
@@ -118,7 +118,9 @@ def _summary(plan: BuildPlan) -> Iterator[str]:
 
 def command_line(words: tuple[str, ...]) -> str:
     """Write a command as one would type it: quotes only where a shell needs them."""
-    return " ".join(f"'{word}'" if any(c in " ()<>$&;" for c in word) else word for word in words)
+    import shlex
+
+    return shlex.join(words)
 
 
 def is_plain(what: str, origin: str, rejected: tuple[Rejected, ...]) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from s2i.errors import E_AMBIGUOUS, E_NO_ENTRY, E_NOT_PYTHON, E_SUBDIR, E_UNSUPPORTED, E_VALUE, S2IError
+from s2i.patterns import lazily
 from s2i.planning import buildpack, settings
 from s2i.planning.plan import Base, BuildPlan, Decision, Rejected
 from s2i.planning.settings import Given
 from s2i.sources import Notice, Tree
 
+_PLACE = lazily(r"(?<![\w./-])([\w.-][\w./-]*):\d+")  # path:line, as decisions and notices name it
 # Refusals that mean "not mine": the next buildpack may fit. Any other is an answer about this very source.
 _NOT_MINE = (E_NOT_PYTHON, E_NO_ENTRY, E_UNSUPPORTED)
 MOST_PLACES = 40  # folders that are looked into below a root with nothing to run
@@ -29,12 +31,17 @@ def compile(tree: Tree, offered: tuple[Base, ...], strategy: str = "auto") -> Bu
     try:
         plan = _compile(tree, given, offered, strategy)
     except S2IError as refusal:
-        if refusal.kind not in (*_NOT_MINE, E_AMBIGUOUS) or given.path or strategy not in ("auto", "python"):
+        if refusal.kind not in (*_NOT_MINE, E_AMBIGUOUS) or _decides(given) or strategy not in ("auto", "python"):
             raise
-        return _below(tree, offered, strategy, refusal)
-    looks = plan.manager == "none" and not given.path  # a manifest at the root speaks for all of the source
+        return _below(tree, given, offered, strategy, refusal)
+    looks = plan.manager == "none" and not _decides(given)  # a manifest at the root speaks for all of the source
     inside = [p for p in _places(tree) if _stands_in(plan, p)] if looks else []
-    return _below(tree, offered, strategy, None) if inside else plan
+    return _below(tree, given, offered, strategy, None) if inside else plan
+
+
+def _decides(given: Given) -> bool:
+    """Say whether somebody has said what of the root is run: then nothing below it is looked at."""
+    return bool(given.settings.entry or given.settings.start or given.settings.manager)
 
 
 def _compile(tree: Tree, given: Given, offered: tuple[Base, ...], strategy: str) -> BuildPlan:
@@ -68,20 +75,20 @@ def _named(tree: Tree, given: Given, offered: tuple[Base, ...], strategy: str) -
     inner = tree.subtree(folder)
     if not inner.files:
         raise E_SUBDIR(subdir=folder, place="the source", folders="", where=where)
-    plan = _compile(inner, settings.read(inner), offered, strategy)
+    plan = _compile(inner, given.within(settings.read(inner)), offered, strategy)
     return _in_folder(tree, plan, folder, Decision("subdir", folder, where))
 
 
-def _below(tree: Tree, offered: tuple[Base, ...], strategy: str, refusal: S2IError | None) -> BuildPlan:
+def _below(tree: Tree, given: Given, offered: tuple[Base, ...], strategy: str, refusal: S2IError | None) -> BuildPlan:
     """Return the plan of the one folder below the root that can be planned. Raises E_AMBIGUOUS, or ``refusal``."""
     plans: list[tuple[str, BuildPlan]] = []
     for place in _places(tree):
         inner = tree.subtree(place)
         try:
-            plans.append((place, _compile(inner, settings.read(inner), offered, strategy)))
+            plans.append((place, _compile(inner, given.within(settings.read(inner)), offered, strategy)))
         except S2IError as why:
             refusal = refusal or why
-        if sum(plan.kind != "job" for _, plan in plans) >= ENOUGH:
+        if sum(plan.kind != "job" for _, plan in plans) > ENOUGH:
             break
     fits = [found for found in plans if found[1].kind != "job"] or plans
     if not fits and refusal:
@@ -92,19 +99,27 @@ def _below(tree: Tree, offered: tuple[Base, ...], strategy: str, refusal: S2IErr
         return _in_folder(
             tree, plan, place, Decision("subdir", place, "the only one with something to serve", "likely", lost)
         )
-    lines = [f"#{place}: {plan.entry} ({plan.kind}, {plan.framework})" for place, plan in fits]
-    advice = f"name one: SRC#{fits[0][0]}, or --context-dir {fits[0][0]}"
+    lines = [f"{place}: {plan.entry} ({plan.kind}, {plan.framework})" for place, plan in fits[:ENOUGH]]
+    lines += ["and more"] if len(fits) > ENOUGH else []
+    first = fits[0][0]
+    named = f"SRC#{first}" if tree.origin.kind == "git" else f"--context-dir {first}"
+    advice = f'name one: {named}, or write subdir = "{first}" into s2i.toml'
     raise E_AMBIGUOUS(what="folder", candidates=lines, advice=advice, line="")
 
 
 def _in_folder(tree: Tree, plan: BuildPlan, folder: str, decision: Decision) -> BuildPlan:
     """Return the plan of a folder as one of the whole source: what it says of files is said from the root."""
 
-    def seen(where: str) -> str:
-        return f"{folder}/{where}" if f"{folder}/{where.partition(':')[0]}" in tree else where
+    def seen(text: str) -> str:
+        return _PLACE.sub(lambda m: f"{folder}/{m[0]}" if f"{folder}/{m[1]}" in tree else m[0], text)
 
-    decisions = tuple(msgspec.structs.replace(d, origin=seen(d.origin)) for d in plan.decisions)
-    warnings = tuple(msgspec.structs.replace(w, where=seen(w.where)) for w in plan.warnings)
+    def lost(gone: Rejected) -> Rejected:
+        return msgspec.structs.replace(gone, why=seen(gone.why), origin=seen(gone.origin))
+
+    decisions = tuple(
+        msgspec.structs.replace(d, origin=seen(d.origin), rejected=tuple(map(lost, d.rejected))) for d in plan.decisions
+    )
+    warnings = tuple(Notice(w.code, seen(w.message), seen(w.where)) for w in plan.warnings)
     return msgspec.structs.replace(plan, subdir=folder, decisions=(decision, *decisions), warnings=warnings)
 
 

@@ -32,18 +32,26 @@ def text(plan: BuildPlan | None, given: Given, refusal: S2IError | None = None) 
     """
     lines = [*_comment(_HEAD)]
     if refusal:
-        lines += ["#", *_comment(f"s2i could not decide: {refusal.message.partition(chr(10))[0]}")]
+        why = refusal.message.partition(chr(10))[0].removesuffix(":")
+        lines += ["#", *_comment(f"s2i could not decide: {why}")]
     decisions = {decision.what: decision for decision in plan.decisions} if plan else {}
     said = given.values()
     for key, row in known.settings().items():
         lines += ["", *_comment(row.asks), *_comment(row.about)]
         if key in said:
             lines += [*_comment(f"Set before, in {given.path}."), f"{key} = {toml_value(said[key])}"]
-        elif key == "entry" and refusal:
-            lines += _candidates(refusal.facts.get("candidates", ()), row)
+        elif key == _asked(refusal):
+            lines += _candidates(refusal.facts.get("candidates", ()) if refusal else (), row)
         else:
             lines += _now(key, row, plan, decisions.get(row.what))
     return "\n".join(lines) + "\n"
+
+
+def _asked(refusal: S2IError | None) -> str:
+    """Return the key that a refusal leaves to a person."""
+    if refusal is None:
+        return ""
+    return "subdir" if refusal.facts.get("what") == "folder" else "entry"
 
 
 def toml_value(value: Any) -> str:
@@ -102,6 +110,7 @@ def _candidates(lines: object, row: Known) -> Iterator[str]:
     yield from _comment('These fit equally well: take the "#" away from one of them.')
     for line in found:
         value = line.partition(" ")[0]
+        value = value.removesuffix(":") if row.setting == "subdir" else value
         script = value.rpartition(":")[0]
         value = script if script.endswith(".py") else value
         if settings.fits(row.setting, value):

@@ -8,7 +8,7 @@ import msgspec
 
 from s2i.errors import E_PLAN, S2IError
 from s2i.planning import buildpack
-from s2i.planning.plan import BuildPlan, Copy
+from s2i.planning.plan import Base, BuildPlan, Copy
 from s2i.planning.settings import Given
 from s2i.sources import Tree
 
@@ -70,6 +70,15 @@ def check(plan: BuildPlan, tree: Tree, where: str) -> None:
                 if not _is_there(tree, path):
                     why = f"$.steps[{index}].sources[{number}]: there is no {path} in the source"
                     raise E_PLAN(why=why, where=where, advice="the source has changed since: make a new plan of it")
+
+
+def check_base(plan: BuildPlan, offered: tuple[Base, ...], where: str) -> None:
+    """Refuse a plan for a base image that is not here, when the same Python is here in another. Raises E_PLAN."""
+    here = {base.python: base for base in offered if base.obtain == "here"}
+    base, other = plan.base, here.get(plan.python)
+    if base and other and base.runtime != other.runtime and all(base.runtime != b.runtime for b in here.values()):
+        why = f"$.base: it was made for {base.runtime}, and what is here is {other.runtime}"
+        raise E_PLAN(why=why, where=where, advice="make the plan anew on this machine: `s2i plan SRC --save FILE`")
 
 
 def schema() -> dict[str, Any]:

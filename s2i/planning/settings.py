@@ -51,10 +51,19 @@ class Given(msgspec.Struct, frozen=True):
 
     settings: Settings = Settings()
     path: str = ""
+    places: dict[str, str] = {}
 
     def where(self, tree: Tree, key: str) -> str:
-        """Return ``file:line`` of a key, by its name in the file."""
-        return _place(tree, self.path, key)
+        """Return ``file:line`` of a key, by its name in the file; of one that is not set, where it would stand."""
+        return self.places.get(key) or _place(tree, self.path, key)
+
+    def within(self, inner: Given) -> Given:
+        """Return what holds in the folder that ``subdir`` names: its own settings, and these before them."""
+        mine = {key: value for key, value in self.values().items() if key != "subdir"}
+        values = inner.values() | mine
+        places = inner.places | {key: self.places[key] for key in mine if key in self.places}
+        settings = msgspec.convert(values, Settings)
+        return Given(settings, self.path if mine else inner.path, places)
 
     def values(self) -> dict[str, Any]:
         """Return what was said, by key, as plain values; a key that was not said is not there."""
@@ -70,12 +79,18 @@ def read(tree: Tree) -> Given:
         if name in tree:
             raise E_CONFIG(why="only TOML is read, where a value is what it looks like: name it s2i.toml", where=name)
     if FILE in tree:
-        return Given(_checked(tree, toml.read(tree, FILE), FILE), FILE)
+        return _given(tree, toml.read(tree, FILE), FILE)
     if "pyproject.toml" in tree and re.search(rb"\bs2i\b", tree.read("pyproject.toml")):
         tool = toml.read(tree, "pyproject.toml").get("tool")
         if isinstance(tool, dict) and "s2i" in tool:
-            return Given(_checked(tree, tool["s2i"], "pyproject.toml"), "pyproject.toml")
+            return _given(tree, tool["s2i"], "pyproject.toml")
     return Given()
+
+
+def _given(tree: Tree, table: object, path: str) -> Given:
+    settings = _checked(tree, table, path)
+    keys = table if isinstance(table, dict) else {}
+    return Given(settings, path, {key: _place(tree, path, key) for key in keys})
 
 
 def fits(key: str, value: object) -> bool:

@@ -205,3 +205,15 @@ def test_the_settings_give_the_whole_command(plan_of):
     }
     plan = plan_of(files)
     assert ("http", ("datasette", "serve", "x.db"), 8080) == (plan.kind, plan.start, plan.port)
+
+
+def test_a_kind_that_nothing_in_the_code_is_of_is_refused(plan_of, flask):
+    with pytest.raises(S2IError) as refused:
+        plan_of({"requirements.txt": "flask\n", "app.py": flask, "s2i.toml": 'kind = "asgi"\n'})
+    assert (E_CONFIG, "s2i.toml:1") == (refused.value.kind, refused.value.where)
+    assert 'kind is "asgi", but app:app (app.py:2) is wsgi' in refused.value.message
+
+
+def test_a_kind_that_is_set_is_where_the_kind_comes_from(plan_of, flask):
+    plan = plan_of({"requirements.txt": "flask\n", "app.py": flask, "s2i.toml": 'kind = "wsgi"\n'})
+    assert "s2i.toml:1" == next(d.origin for d in plan.decisions if d.what == "kind")

@@ -258,3 +258,14 @@ def test_a_group_with_a_name_that_is_none_never_reaches_a_command(plan_of, flask
     lock += '[package.metadata]\nrequires-dist = [{ name = "flask" }]\n[[package]]\nname = "flask"\nversion = "3.0"\n'
     plan = plan_of({"app.py": flask, "pyproject.toml": project, "uv.lock": lock})
     assert ("--no-dev", "--no-group", "lint", "--no-install-project") == commands(plan)[0][3:7]
+
+
+def test_a_lock_for_the_same_pythons_in_other_words_is_not_out_of_date(plan_of, flask):
+    lock = (
+        'version = 1\nrequires-python = "==3.12.*"\n[[package]]\nname = "a"\nsource = { virtual = "." }\n'
+        'dependencies = [{ name = "flask" }]\n[package.metadata]\nrequires-dist = [{ name = "flask" }]\n'
+        '[[package]]\nname = "flask"\nversion = "3.1.0"\n'
+    )
+    project = '[project]\nname = "a"\nversion = "1"\nrequires-python = "~=3.12.0"\ndependencies = ["flask"]\n'
+    plan = plan_of({"app.py": flask, "pyproject.toml": project, "uv.lock": lock})
+    assert [] == [w.code for w in plan.warnings if w.code == "W_LOCK_STALE"]

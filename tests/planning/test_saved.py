@@ -11,6 +11,7 @@ import pytest
 from s2i.errors import S2IError
 from s2i.images.dockerfile import render, wrong
 from s2i.planning import saved
+from s2i.planning.plan import Base
 
 ROOT = Path(__file__).parents[2]
 PLANS = sorted(p for p in (ROOT / "fixtures").glob("*/plan.json") if "error" not in json.loads(p.read_text()))
@@ -144,3 +145,12 @@ def test_what_a_plan_copies_from_a_base_or_builds_below_the_root_is_not_looked_f
     plan = plan_of(files)
     saved.check(saved.decode(saved.encode(plan), "p.json"), tree_of(files), "p.json")
     assert ("back", True) == (plan.subdir, any(getattr(step, "image", "") for step in plan.steps))
+
+
+def test_a_plan_for_a_base_that_is_here_under_another_name_says_to_plan_again(plan_of, flask):
+    plan = plan_of({"app.py": flask, "requirements.txt": "flask\n"})
+    other = Base(plan.python, "mine:build", "mine:run")
+    with pytest.raises(S2IError) as refused:
+        saved.check_base(plan, (other,), "p.json")
+    assert ("E_PLAN", "p.json") == (refused.value.code, refused.value.where)
+    saved.check_base(plan, (plan.base,), "p.json")

@@ -34,8 +34,11 @@ def test_several_folders_are_listed_with_what_to_give(plan_of, flask):
         "two/app.py": flask,
     }
     refused = _refused(plan_of, files)
-    assert (E_AMBIGUOUS, "name one: SRC#one, or --context-dir one") == (refused.kind, refused.advice)
-    assert "\n  #one: app:app (wsgi, flask)\n  #two: app:app (wsgi, flask)" in refused.message
+    assert (E_AMBIGUOUS, 'name one: --context-dir one, or write subdir = "one" into s2i.toml') == (
+        refused.kind,
+        refused.advice,
+    )
+    assert "\n  one: app:app (wsgi, flask)\n  two: app:app (wsgi, flask)" in refused.message
 
 
 def test_a_manifest_at_the_root_speaks_for_the_folders_below(plan_of, flask):
@@ -89,3 +92,23 @@ def test_notebooks_alone_are_refused_and_counted(plan_of):
 def test_a_template_of_projects_is_refused(plan_of, flask):
     refused = _refused(plan_of, {"requirements.txt": "x\n", "{{cookiecutter.name}}/app.py": flask})
     assert E_TEMPLATE is refused.kind
+
+
+def test_the_other_settings_hold_in_the_folder_that_they_name(plan_of, flask):
+    settings = 'subdir = "two"\nport = 9000\nrun-packages = ["libpq5"]\npython = "3.11"\n'
+    plan = plan_of({"s2i.toml": settings, "two/requirements.txt": "flask\n", "two/app.py": flask})
+    assert (9000, "3.11") == (plan.port, plan.python)
+    origins = {d.what: d.origin for d in plan.decisions}
+    assert ("s2i.toml:1", "s2i.toml:2", "s2i.toml:4") == (origins["subdir"], origins["port"], origins["python"])
+
+
+def test_settings_that_decide_nothing_change_nothing(plan_of, flask):
+    files = {"back/requirements.txt": "flask\n", "back/app.py": flask, "front/index.js": ""}
+    assert plan_of(files) == plan_of({**files, "s2i.toml": '# entry = "x:y"\n'})
+
+
+def test_a_reason_names_the_file_from_the_root(plan_of, flask):
+    project = '[project]\nname = "a"\nversion = "1"\nrequires-python = "<3.12"\ndependencies = ["flask"]\n'
+    plan = plan_of({"back/pyproject.toml": project, "back/app.py": flask, "front/index.js": ""})
+    python = next(d for d in plan.decisions if d.what == "python")
+    assert {'back/pyproject.toml:4 asks for "<3.12"'} == {r.why for r in python.rejected if r.value in ("3.12", "3.13")}

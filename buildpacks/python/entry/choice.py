@@ -10,7 +10,7 @@ import msgspec
 from buildpacks.python.entry import applications, library, listeners, scripts
 from buildpacks.python.entry.declared import Declared
 from buildpacks.python.manifest import Manifest
-from s2i.errors import E_ENTRYPOINT, E_PY_SYNTAX
+from s2i.errors import E_CONFIG, E_ENTRYPOINT, E_PY_SYNTAX
 from s2i.planning.candidates import Candidate, WebKind, find_in
 from s2i.planning.code import Code
 from s2i.planning.evidence import Evidence, decide
@@ -73,8 +73,8 @@ def choose(
     if library.is_one(tree, manifest) and not given.settings.entry:
         roots = {module.path: module.root for module in code.modules.values()}
         candidates = tuple(c for c in candidates if library.owns(tree, c.path, roots[c.path]))
-    if given.settings.kind in ("wsgi", "asgi"):
-        candidates = tuple(c for c in candidates if c.kind == given.settings.kind)
+    if given.settings.kind in ("wsgi", "asgi") and not given.settings.entry:
+        candidates = _of_kind(tree, given, candidates)
     serving = Serving(code, values, listeners.rows(code))
     candidates = (*candidates, *_said_to_a_server(code, serving, candidates))
     look = _Looker(tree, code, given, manifest, candidates, serving, declared)
@@ -85,6 +85,17 @@ def choose(
     return msgspec.structs.replace(
         made, processes=look.declared.processes, notices=notices, root=root, candidates=candidates
     )
+
+
+def _of_kind(tree: Tree, given: Given, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Return the applications of the kind that s2i.toml wants. Raises E_CONFIG when there are only others."""
+    kind = given.settings.kind
+    found = tuple(c for c in candidates if c.kind == kind)
+    if candidates and not found:
+        other = candidates[0]
+        why = f'kind is "{kind}", but {other.entry} ({other.where}) is {other.kind}'
+        raise E_CONFIG(why=why, where=given.where(tree, "kind"), advice="leave the line out, or name another entry")
+    return found
 
 
 def _chosen(look: _Looker) -> Choice:

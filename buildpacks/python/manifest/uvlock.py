@@ -142,7 +142,7 @@ def _stale(
         return ""
     if normalise(root.name) != normalise(project.name):
         return f"it was made for a project called {root.name}"
-    if _plain(lock.requires_python) != _plain(project.requires_python) and project.requires_python:
+    if project.requires_python and _minors(lock.requires_python) != _minors(project.requires_python):
         return f'it was made for Python "{lock.requires_python}"'
     wanted = _names_wanted(root)
     if "dependencies" not in project.dynamic and wanted != frozenset(asked):
@@ -151,8 +151,10 @@ def _stale(
     return facts.unmet(asked, locked)
 
 
-def _plain(specifier: str) -> tuple[str, ...]:
-    return tuple(sorted("".join(part.split()).removesuffix(".*") for part in specifier.split(",")))
+def _minors(specifier: str) -> tuple[int, ...]:
+    """Return the Pythons that a specifier allows: uv writes "==3.12.*" for what a project calls "~=3.12.0"."""
+    wish = version.specifier(specifier, PATH) if specifier else None
+    return tuple(minor for minor in range(30) if wish is None or wish.allows(minor))
 
 
 def _names_wanted(root: _Package) -> frozenset[str]:

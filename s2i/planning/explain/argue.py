@@ -60,6 +60,7 @@ def _flip(tree: Tree, decision: Decision, known: Known | None) -> str:
     if at and at[0] in _SETTINGS and known.setting in settings.read(tree).values():
         return f"take {known.setting} out of {decision.origin}: s2i then decides by itself"
     for lost in decision.rejected if known.setting in _SAID_BY_VALUE else ():
-        if settings.fits(known.setting, lost.value):
+        works = known.setting != "python" or lost.why.startswith(("the newest", "its base image"))
+        if works and settings.fits(known.setting, lost.value):
             return f"{known.setting} = {json.dumps(lost.value, ensure_ascii=False)} in s2i.toml"
     return known.flip
