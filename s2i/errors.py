@@ -474,6 +474,12 @@ E_ENTRYPOINT = Kind(
     "E_ENTRYPOINT", 4, 'cannot use the entry "{value}": {why}', 'write entry = "package.module:name" or "script.py"'
 )
 E_UNSUPPORTED = Kind("E_UNSUPPORTED", 4, "{what} is not supported", "{fix}")
+E_WORD = Kind(
+    "E_WORD",
+    4,
+    '"{value}" cannot stand in a Dockerfile ({path} of the plan): only plain ASCII without a backslash can',
+    "rename what is called so, or give the command in s2i.toml: start = [...]",
+)
 E_TEMPLATE = Kind(
     "E_TEMPLATE",
     4,

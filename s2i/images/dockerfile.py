@@ -15,6 +15,7 @@ from typing import assert_never
 import jinja2
 
 from s2i import assets
+from s2i.errors import E_WORD
 from s2i.planning.plan import BuildPlan, Copy, Mount, Run, Step
 
 _PLAIN = re.compile(r"[ -\[\]-~]*")  # printable ASCII without the backslash, which is Dockerfile's escape
@@ -27,8 +28,10 @@ _VALUE = re.compile(r"[A-Za-z0-9@%+=:,./_ -]*")
 def render(plan: BuildPlan) -> str:
     """Return the Dockerfile of a plan that has a base. Works on Docker 20.10's built-in frontend.
 
-    ValueError: the plan holds a word that cannot stand in a Dockerfile.
+    Raises E_WORD (exit 4) for a word that cannot stand in a Dockerfile.
     """
+    if found := wrong(plan):
+        raise E_WORD(value=found[1], path=found[0])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(assets.folder("templates")),
         undefined=jinja2.StrictUndefined,
@@ -43,6 +46,7 @@ def render(plan: BuildPlan) -> str:
         "quoted": _quoted,
         "array": _array,
         "path": _path,
+        "folder": lambda folder: folder if _PATH.fullmatch(folder) else "FOLDER" if folder else ".",
         "selectattr": environment.filters["selectattr"],
         "list": environment.filters["list"],
     }

@@ -22,6 +22,7 @@ from s2i.sources import Notice, Tree
 SIGNS, SIGNS_EACH = 300_000, 150_000
 MOST_FILES, MOST_BYTES, LARGEST = 10_000, 64 << 20, 1 << 20
 _DEEPEST_ROOT = 2  # slashes in the path of a folder that modules are imported from
+_FOLDER = lazily(r"[A-Za-z0-9._/-]+", re.ASCII)
 _PART = lazily(r"[A-Za-z_][A-Za-z0-9_-]*")  # importlib takes a dash, which no `import` statement could say
 _IMPORTED = lazily(rb"^[ \t]*(?:from|import)[ \t]+([A-Za-z_][A-Za-z0-9_]*)", re.MULTILINE)
 
@@ -129,9 +130,11 @@ def _roots(tree: Tree, sources: dict[str, bytes], folders: tuple[str, ...]) -> t
             folder, _, last = folder.rpartition("/")
             names.setdefault(folder, set()).add(last)
     outer = names.get("", set())
-    found = {folder for folder in folders if folder in names}
+    found = {folder for folder in folders if folder in names and _FOLDER.fullmatch(folder)}
     imported: dict[str, frozenset[bytes]] = {}
     for folder, paths in below.items():
+        if not _FOLDER.fullmatch(folder):  # it could not be named in a Dockerfile
+            continue
         inside = names[folder]
         if f"{folder}/__init__.py" in tree and "manage" not in inside:
             continue
