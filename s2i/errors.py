@@ -36,7 +36,10 @@ class S2IError(Exception):
         self.facts = facts
         self.where = escape(where)
         self.message = _fill(kind.message, facts)
-        self.advice = _fill(advice or kind.advice, facts)
+        # One that is given holds what a source has in it already: its braces are no places to fill.
+        self.advice = (
+            "\n".join(escape(line, 400) for line in advice.split("\n")) if advice else _fill(kind.advice, facts)
+        )
         super().__init__(self.message)
 
     @property

@@ -20,7 +20,8 @@ FILES = {"Aptfile": "", "apt.txt": "", "packages.txt": "streamlit"}
 MOST = 100
 SHOWN = 8
 _NAME = lazily(r"[a-z0-9][a-z0-9+.-]{1,99}", re.ASCII)
-_INSTALL = lazily(r"\bapt(?:-get)?\s(?:[^|;&]*?\s)?install\s([^|;&]*)")
+_PARTS = lazily(r"[|;&]+")
+_APT = frozenset({"apt", "apt-get"})
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -96,8 +97,12 @@ def _listed(tree: Tree, path: str) -> tuple[list[str], list[Notice]]:
 
 def _installed(command: str) -> Iterator[str]:
     """Yield the packages that a RUN installs and that may be of use in a running container."""
-    for found in _INSTALL.findall(command):
-        for word in found.split():
+    for part in _PARTS.split(command):
+        words = part.split()
+        at = words.index("install") if "install" in words else len(words)
+        if not _APT.intersection(words[:at]):
+            continue
+        for word in words[at + 1 :]:
             name = word.partition("=")[0]
             if _NAME.fullmatch(name) and not name.endswith("-dev") and not name.startswith("python3"):
                 yield name

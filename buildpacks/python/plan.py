@@ -172,13 +172,17 @@ def _allows(row: Framework, wanted: Manifest) -> bool:
     """Say whether the version of a framework that will be installed is one of the row's."""
     if row.package not in wanted.names:
         return row.versions.startswith(">")  # nobody holds the newest back
-    from packaging.specifiers import SpecifierSet  # here: most sources never get this far
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # here: most sources never get this far
+    from packaging.version import InvalidVersion
 
     versions = SpecifierSet(row.versions)
-    if locked := wanted.locked.get(row.package):
-        return versions.contains(locked)
     asked = wanted.asked.get(row.package)
-    allowed = SpecifierSet(asked.spec) if asked else SpecifierSet()
+    try:
+        if locked := wanted.locked.get(row.package):
+            return versions.contains(locked)
+        allowed = SpecifierSet(asked.spec) if asked else SpecifierSet()
+    except (InvalidSpecifier, InvalidVersion):
+        allowed = SpecifierSet()
     tried = ("999", *(f"{major}.999" for major in range(20, -1, -1)), *(part.version for part in allowed))
     newest = next((v for v in tried if allowed.contains(v)), "999")
     return versions.contains(newest)

@@ -78,6 +78,7 @@ def _words(plan: BuildPlan) -> Iterator[tuple[str, Callable[[str], object], str]
         yield f"{at}.why", _comment, step.why
         match step:
             case Run():
+                yield f"{at}.argv[0]", _program, step.argv[0] if step.argv else ""
                 yield from ((f"{at}.argv[{number}]", _word, word) for number, word in enumerate(step.argv))
                 yield from _pairs(f"{at}.env", step.env)
                 for number, mount in enumerate(step.mounts):
@@ -149,6 +150,13 @@ def _word(word: str) -> str:
     if "<<" in word:  # newer frontends would take it for a heredoc
         raise ValueError(f"cannot stand in a Dockerfile: {word!r}")
     return _checked(_PLAIN, word)
+
+
+def _program(word: str) -> str:
+    """Check the first word of a command: with a dash it would be an option of RUN."""
+    if not word or word.startswith("-"):
+        raise ValueError(f"cannot be run: {word!r}")
+    return word
 
 
 def _comment(text: str) -> str:

@@ -129,7 +129,8 @@ def _star_imported(values: Values, module: Module) -> list[Candidate]:
     for star in module.stars if module.path.endswith("__init__.py") else ():
         source = values.modules.get(star)
         for binding in source.bindings.values() if source else ():
-            made = _candidate(values, source, binding) if source and not binding.name.startswith("_") else None
+            is_public = binding.name.isascii() and not binding.name.startswith("_")
+            made = _candidate(values, source, binding) if source and is_public else None
             if made and made.name not in module.bindings:
                 found.append(msgspec.structs.replace(made, module=module.name, path=module.path, line=1, imported=True))
     return found

@@ -13,12 +13,13 @@ from s2i.patterns import lazily
 PATH = "Dockerfile"
 # A line ends at \n and nowhere else: str.splitlines would end it at these too, and read another file than the builder.
 _CONTROL = lazily("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")
-_DIRECTIVE = lazily(r"(?:#|//)\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
+_DIRECTIVE = lazily(r"(?:#|//)\s*([A-Za-z][A-Za-z0-9]*)\s*+=\s*+(\S.*)")
 _CONTINUED = lazily(r"\\[ \t]*$")
 _TWICE = lazily(r"\\\\[ \t]*$")
 _WORDS = lazily(r"([A-Za-z]+)(?:[\t\r ]+(.*))?", re.DOTALL)
 _HERE = lazily(r"(?:^|(?<=\s))\d*<<(-?)([^\s<]+)(?=\s|$)")
 _HERE_NAME = lazily(r"(['\"]?)([A-Za-z_][A-Za-z0-9_]*)\1")
+_MOST_DOCUMENTS = 20  # of one instruction: nobody writes more than one or two
 _HERE_WORDS = frozenset({"RUN", "COPY", "ADD", "ONBUILD"})
 _KEYWORDS = lazily(
     "RUN|COPY|ADD|ONBUILD|ARG|CMD|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|SHELL|STOPSIGNAL|USER|VOLUME"
@@ -113,7 +114,7 @@ def _join(lines: Sequence[str], at: int) -> tuple[str, int]:
 
 def _after_documents(lines: Sequence[str], at: int, rest: str) -> int:
     """Return the line behind the here-documents of an instruction: one that never ends is none."""
-    for dash, quoted in _HERE.findall(rest):
+    for dash, quoted in _HERE.findall(rest)[:_MOST_DOCUMENTS]:
         name = _HERE_NAME.fullmatch(quoted)
         ends = (
             number

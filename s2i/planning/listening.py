@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from s2i.planning.code import Code
@@ -169,8 +171,10 @@ class Serving:
         for site in near:
             port, host = self._literal(site.port), self._literal(site.host)
             if port or host:
-                number = port if isinstance(port, int) else int(port) if port and port.isdigit() else 0
-                return number if number < 65536 else 0, host if isinstance(host, str) else ""
+                number = (
+                    port if isinstance(port, int) else int(port) if port and re.fullmatch(r"[0-9]{1,5}", port) else 0
+                )
+                return number if 0 < number < 65536 else 0, host if isinstance(host, str) else ""
         return 0, ""
 
     def _literal(self, expression: Expression | None) -> str | int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -172,6 +173,8 @@ class Reader:
 
     def _annotated(self, node: ast.expr) -> Name | None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
+            if not all(map(str.isidentifier, parts := node.value.split("."))) or any(map(keyword.iskeyword, parts)):
+                return None
             node = ast.parse(node.value, mode="eval").body
         found = self._expression(node, self.aliases)
         return found if isinstance(found, Name) else None

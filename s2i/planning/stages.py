@@ -14,6 +14,7 @@ from s2i.planning.dockerfile import PATH, Instruction, instructions
 
 Known = dict[str, str | None]  # None: it has a value, which cannot be told from the Dockerfile
 
+_LONGEST = 4096  # characters of a word with its variables filled in
 KERNEL = ("proc", "sys", "dev")
 _SPACE = lazily(r"[\t\r ]+")
 _IMAGE = lazily(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
@@ -75,8 +76,10 @@ def expand(word: str, known: Mapping[str, str | None], *, closed: bool = False) 
     if re.search(r"[\\\"'`]", inner) or "$" in _VARIABLE.sub("", inner):
         return None
     values = [_value(found, known, closed) for found in _VARIABLE.finditer(inner)]
+    if None in values or sum(len(value or "") for value in values) > _LONGEST:
+        return None  # variables made of variables double each time
     rest = iter(values)
-    return None if None in values else _VARIABLE.sub(lambda found: next(rest) or "", inner)
+    return _VARIABLE.sub(lambda found: next(rest) or "", inner)
 
 
 def _value(found: re.Match[str], known: Mapping[str, str | None], closed: bool) -> str | None:

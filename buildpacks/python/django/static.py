@@ -77,7 +77,12 @@ def serve(code: Code, project: Project, app: Candidate, installed: frozenset[str
         return Served(app)
     if url is None or any(word.startswith(("http:", "https:", "//")) for word in url.constant.words):
         return Served(app)
-    lines = (f"from {app.module} import {app.name} as served", *(_ASGI if app.kind == "asgi" else _WSGI))
+    # A module's name may have a dash, which no `import` statement can say.
+    lines = (
+        "import importlib",
+        f'served = importlib.import_module("{app.module}").{app.name}',
+        *(_ASGI if app.kind == "asgi" else _WSGI),
+    )
     why = f"Write {MODULE}: the application, with its static files in front of it"
     write = Run("build", why, (f"{VENV}/bin/python", "-c", _WRITE, *lines))
     wrapper = msgspec.structs.replace(app, module=MODULE, name="application")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ import msgspec
 from buildpacks.python.entry import applications, library, listeners, scripts
 from buildpacks.python.entry.declared import Declared
 from buildpacks.python.manifest import Manifest
-from s2i.errors import E_CONFIG, E_ENTRYPOINT, E_PY_SYNTAX
+from s2i.errors import E_CONFIG, E_ENTRYPOINT, E_PY_SYNTAX, S2IError
 from s2i.planning.candidates import Candidate, WebKind, find_in
 from s2i.planning.code import Code
 from s2i.planning.evidence import Evidence, decide
@@ -154,7 +155,7 @@ def _trusted(code: Code, entry: str, kind: WebKind, where: str) -> Candidate | N
     plain = name.removesuffix("()")
     found = code.modules.get(module)
     binding = found.bindings.get(plain) if found else None
-    if found is None or (binding is None and not found.stars):
+    if found is None or not (plain.isidentifier() and plain.isascii()) or (binding is None and not found.stars):
         return None
     line = binding.line if binding else 1
     return Candidate(module, plain, kind, kind, found.path, line, where, name.endswith("()"))
@@ -333,6 +334,7 @@ def hint(tree: Tree, entry: str) -> str:
     """Return the file of the source that names an entry: a Dockerfile, a compose file, the README; "" for none."""
     word = re.compile(rf"(?<![\w./:-]){re.escape(entry)}(?![\w:])")
     for path in _FILE_HINTS:
-        if path in tree and word.search(tree.read(path).decode(errors="replace")):
-            return path
+        with contextlib.suppress(S2IError):  # a file that is only a hint does not end a plan
+            if path in tree and word.search(tree.read(path).decode(errors="replace")):
+                return path
     return ""

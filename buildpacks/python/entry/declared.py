@@ -26,7 +26,7 @@ _KEPT = lazily(
     r"|log-level|limit-request-line|limit-request-fields|limit-concurrency|backlog|ws|root-path|websocket-ping-interval)"
 )
 _SHORT = {"-w": "--workers", "-t": "--timeout"}
-_PLAIN = lazily(r"[A-Za-z0-9._/-]{1,40}")
+_PLAIN = lazily(r"[A-Za-z0-9._/][A-Za-z0-9._/-]{0,39}")
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -97,7 +97,9 @@ def _claim(found: command.Command, where: str, text: str) -> Claim:
         script = f"{found.module.replace('.', '/')}/__main__.py"
     argv = (found.program, *found.words)
     if any(mark in text for mark in "$=") or found.folder:
-        argv = ("sh", "-c", f"exec {text}" if "&&" not in text else text)
+        line = text.rpartition("&&")[2].strip()
+        is_set = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*=.*", line, re.DOTALL)
+        argv = ("sh", "-c", f"{f'cd {found.folder} && ' if found.folder else ''}exec {'env ' if is_set else ''}{line}")
     is_program = text and not found.target and not found.script and found.program not in ("python", *command.SERVERS)
     is_asgi = found.program in ("uvicorn", "hypercorn", "daphne", "fastapi") or "uvicorn" in " ".join(found.words)
     kind: WebKind = "asgi" if is_asgi else "wsgi"

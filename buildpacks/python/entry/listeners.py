@@ -7,12 +7,14 @@ from pathlib import Path
 
 import msgspec
 
+from s2i.patterns import lazily
 from s2i.planning import toml
 from s2i.planning.code import Code
 from s2i.planning.listening import Listener, Listening
 from s2i.sources import Notice
 
 PATH = Path(__file__).parents[1] / "listening.toml"
+_OURS = lazily(r"[A-Za-z0-9=_-]*\$\{PORT:-\d+\}")  # words of s2i's own that the shell fills in
 PORT = 8080
 ANY = "0.0.0.0"  # noqa: S104 - in a container, it is the router that can reach it
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -89,8 +91,10 @@ def _own_variable(reads: set[str]) -> str:
 
 def _line(words: tuple[str, ...], env: dict[str, str]) -> tuple[str, ...]:
     """Return a command; a shell stands in front, and is replaced, only where something has to be expanded."""
-    if not env and not any("$" in word for word in words):
+    if not env and not any(_OURS.fullmatch(word) for word in words):
         return words
+    import shlex
+
     settings = "".join(f'export {name}="{value}"; ' for name, value in env.items())
-    quoted = " ".join(f'"{w}"' if "$" in w else f"'{w}'" if set(w) & set(" ()*&;<>|'") else w for w in words)
+    quoted = " ".join(f'"{word}"' if _OURS.fullmatch(word) else shlex.quote(word) for word in words)
     return ("sh", "-c", f"{settings}exec {quoted}")

@@ -13,6 +13,7 @@ from s2i.patterns import lazily
 from s2i.planning.plan import Process
 from s2i.sources import Notice, Tree
 
+_ASSIGNED = lazily(r"\b([A-Z][A-Z0-9_]*)=\S+")
 _TYPE = lazily(r"[A-Za-z][A-Za-z0-9_-]{0,29}", re.ASCII)
 
 
@@ -54,7 +55,8 @@ def others(lines: tuple[Line, ...]) -> tuple[Process, ...]:
 
 def overruled(line: Line, why: str) -> Notice:
     """Say that a line is not run, and why."""
-    return Notice("W_PROCFILE", f"`{line.type}: {line.text[:120]}` is not run: {why}", line.where)
+    shown = _ASSIGNED.sub(r"\1=…", line.text)[:120]  # what is set in front of a command is often a secret
+    return Notice("W_PROCFILE", f"`{line.type}: {shown}` is not run: {why}", line.where)
 
 
 def _argv(line: Line) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import msgspec
@@ -10,6 +11,7 @@ from buildpacks.python.entry import library, listeners
 from buildpacks.python.entry.declared import Declared
 from buildpacks.python.manifest import Manifest
 from s2i.errors import E_AMBIGUOUS, E_NO_ENTRY, S2IError
+from s2i.patterns import lazily
 from s2i.planning.code import Code
 from s2i.planning.evidence import Evidence, decide
 from s2i.planning.ignored import is_aside
@@ -54,6 +56,8 @@ _TOOLS = frozenset(
         "rich_click",
     }
 )
+_SCRIPT = lazily(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+_TARGET = lazily(r"[\w.]+\s*:\s*[\w.]+\s*(\[.*\])?")
 _STARTS = ("start", "serve", "server", "web", "app", "main", "run", "api", "prod", "production")
 
 
@@ -149,6 +153,8 @@ def _console(code: Code, manifest: Manifest, serving: Serving, *, is_library: bo
     """
     found = []
     for name, target in manifest.scripts.items():
+        if not _SCRIPT.fullmatch(name) or not _TARGET.fullmatch(target):
+            continue
         module_name, _, function = target.partition(":")
         value = serving.values.named(f"{module_name}.{function.partition('[')[0].strip()}")
         if not isinstance(value, Known) or value.binding.form not in ("def", "async def"):

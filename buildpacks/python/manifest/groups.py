@@ -19,7 +19,7 @@ def runtime(pyproject: Pyproject) -> tuple[str, tuple[str, ...]]:
     """
     groups = section(pyproject.table, "dependency-groups")
     name = next((name for name in USABLE_GROUPS if name in groups), "")
-    return name, tuple(_texts(groups, name, ())) if name else ()
+    return name, tuple(_texts(groups, name)) if name else ()
 
 
 def hatch(pyproject: Pyproject) -> tuple[str, ...]:
@@ -45,12 +45,16 @@ def elsewhere(tree: Tree, pyproject: Pyproject) -> tuple[Requirements, ...] | No
     return tuple(requirements.read(tree, path) for path in clean)
 
 
-def _texts(groups: dict[str, object], name: str, chain: tuple[str, ...]) -> list[str]:
+def _texts(groups: dict[str, object], name: str) -> list[str]:
+    """Return what a group holds, with the groups that it includes, each once."""
     found: list[str] = []
-    entries = groups.get(name)
-    for entry in entries if isinstance(entries, list) and name not in chain else ():
-        if isinstance(entry, str):
-            found.append(entry)
-        elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
-            found += _texts(groups, entry["include-group"], (*chain, name))
+    waiting, seen = [name], {name}
+    while waiting:
+        entries = groups.get(waiting.pop())
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, str):
+                found.append(entry)
+            elif isinstance(entry, dict) and isinstance(inner := entry.get("include-group"), str) and inner not in seen:
+                seen.add(inner)
+                waiting.append(inner)
     return found

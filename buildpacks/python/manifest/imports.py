@@ -154,10 +154,10 @@ def _reached(code: Code, start: str) -> list[Module]:
 def _next(code: Code, module: Module) -> Iterator[str]:
     """Yield the names of modules of the source that a module imports, with the packages that they stand in."""
     named = [b.target for b in module.bindings.values() if b.form == "import"]
-    for target in (module.name, *named, *module.stars, *module.imported):
+    for target in (module.name, *named, *module.stars, *sorted(module.imported)):
         parts = target.split(".")
         yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
-    for first in module.imports & code.modules.keys():
+    for first in sorted(module.imports & code.modules.keys()):
         # `import shop.web` tells only "shop" here: all of that package counts.
         yield from (name for name in code.modules if name == first or name.startswith(f"{first}."))
 

@@ -99,7 +99,7 @@ def read_unlocked(tree: Tree, pyproject: Pyproject) -> Manifest:
         python=(*facts.requires_python(tree, project), *_python(tree, table)),
         needs_source=asked.local,
         is_project=pyproject.is_project and table.get("package-mode") is not False,
-        dynamic_version="poetry-dynamic-versioning" in pyproject.table.get("tool", {}),
+        dynamic_version="poetry-dynamic-versioning" in section(pyproject.table, "tool"),
     )
 
 
@@ -143,7 +143,7 @@ def _changed(tree: Tree, lock: _Lock, pyproject: Pyproject) -> str:
     """
     held = lock.metadata.get("content-hash")
     first = tree.text(LOCK, facts.LOCK_LIMIT).partition("\n")[0]
-    made_by = re.search(r"Poetry (\d+)\.(\d+)", first)
+    made_by = re.search(r"Poetry ([0-9]{1,6})\.([0-9]{1,6})", first)
     known = [_content_hash(pyproject, with_groups=True)]
     if not made_by or (int(made_by[1]), int(made_by[2])) < (2, 3):
         known.append(_content_hash(pyproject, with_groups=False))

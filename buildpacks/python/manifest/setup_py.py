@@ -12,6 +12,7 @@ from s2i.sources import Tree
 
 _KEYS = frozenset({"name", "install_requires", "python_requires", "entry_points", "package_dir"})
 _DEEPEST = 12
+_MOST = 50_000  # expressions that are looked at: names of lists of names multiply
 
 
 class Lines(msgspec.Struct, frozen=True):
@@ -64,12 +65,14 @@ class _Reader:
         self.functions = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
         self.files: dict[str, str] = {}  # with open("x") as f
         self.unsure: set[str] = set()
+        self.looked = 0
         for node in body:
             self._bind(node)
 
     def value(self, node: ast.expr, deep: int = 0) -> Any:
         """Return what an expression is, UNKNOWN when that cannot be told."""
-        if deep > _DEEPEST:
+        self.looked += 1
+        if deep > _DEEPEST or self.looked > _MOST:
             return UNKNOWN
         match node:
             case ast.Constant(value=str() as text):

@@ -25,7 +25,7 @@ _MARKERS = frozenset(
 )  # fmt: skip
 _INDEX = re.compile(r"https://[A-Za-z0-9._~:/-]+", re.ASCII)
 _PYPI = re.compile(r"https?://pypi(?:\.python)?\.org/.*", re.ASCII)  # its old name answers no more everywhere
-_CARET = re.compile(r"([\^~])\s*(\d+(?:\.\d+)*)([A-Za-z0-9.+-]*)", re.ASCII)
+_CARET = re.compile(r"([\^~])\s*(\d{1,9}(?:\.\d{1,9}){0,5})([A-Za-z0-9.+-]{0,40})", re.ASCII)
 _BARE = re.compile(r"\d[0-9A-Za-z.+!-]*(?:\.\*)?", re.ASCII)
 
 
