@@ -87,11 +87,11 @@ ROOM = "make room: `df -h`, `docker system df`"
             ),
         ),
         (
-            checks.on_demand({"3.8": "/root/.pyenv/versions/3.8.18", "3.14": "Debian forky's packages"}),
+            checks.on_demand({"3.8": "/home/me/.pyenv/versions/3.8.18", "3.14": "Debian forky's packages"}),
             Check(
                 "on-demand",
                 "ok",
-                "made when a build asks for it: Python 3.8 (/root/.pyenv/versions/3.8.18), 3.14 (Debian forky's packages)",
+                "made when a build asks for it: Python 3.8 (/home/me/.pyenv/versions/3.8.18), 3.14 (Debian forky's packages)",
             ),
         ),
         (checks.disk("s2i", "/s", 80 * 10**9), Check("disk", "ok", "80.0 GB free for s2i (/s)")),

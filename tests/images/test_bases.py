@@ -213,7 +213,12 @@ def test_only_settings_of_apt_that_are_set_are_handed_on(monkeypatch: pytest.Mon
 
 
 def test_mmdebstrap_is_run_by_the_systems_own_python_wherever_the_source_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    inherited = {"HOME": "/root", "PATH": "/root/.pyenv/shims:/usr/bin", "PYTHONPATH": "/x", "PYENV_VERSION": "3.8.18"}
+    inherited = {
+        "HOME": "/root",
+        "PATH": "/home/me/.pyenv/shims:/usr/bin",
+        "PYTHONPATH": "/x",
+        "PYENV_VERSION": "3.8.18",
+    }
     assert debian._environment(inherited) == {"HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     monkeypatch.setattr(debian, "_apt_settings", tuple)
     seen: dict[str, Any] = {}
