@@ -109,6 +109,7 @@ def _built(
     """Fetch, plan and build; return the image and everything that a person should know about it."""
     from s2i.cli.progress import Progress
     from s2i.images.build import build as build_image
+    from s2i.images.request import BuildRequest
     from s2i.resources import labels, names
     from s2i.sources.commit import with_commit
 
@@ -123,17 +124,14 @@ def _built(
             progress.notice(notice)
 
         name = names.suggest(title(source))
-        image = build_image(
-            tree,
-            plan,
+        wanted = BuildRequest(
             title=name,
             tags=tags or (f"s2i/{name}:latest",),
-            labels={labels.BUILD: name},
-            on_event=progress.step,
-            on_notice=noticed,
+            labels=((labels.BUILD, name),),
             timeout=seconds,
             cache=cache,
         )
+        image = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)
         progress.built(image)
     return image, (*plan.warnings, *notices)
 

@@ -11,6 +11,7 @@ from s2i.control.deploy import Built, Task
 from s2i.errors import E_CANCELLED
 from s2i.images import build as images
 from s2i.images import planned
+from s2i.images.request import BuildRequest
 from s2i.planning.plan import BuildPlan
 from s2i.resources import labels
 from s2i.sources.commit import with_commit
@@ -28,16 +29,20 @@ def build(task: Task) -> Built:
         _tell(task, plan)
         if task.cancelled.is_set():
             raise E_CANCELLED(doing="it was being planned")
+        owner = labels.JOB if plan.kind == "job" else labels.APP
+        wanted = BuildRequest(
+            title=request.name,
+            labels=(*task.labels.items(), (owner, request.name)),
+            namespace=task.project,
+            timeout=request.timeout,
+        )
         image = images.build(
             tree,
             plan,
-            title=request.name,
-            labels={**task.labels, labels.JOB if plan.kind == "job" else labels.APP: request.name},
-            namespace=task.project,
+            wanted,
             on_event=lambda event: task.emit(msgspec.to_builtins(event)),
             on_notice=lambda notice: task.emit({"type": "notice", **msgspec.to_builtins(notice)}),
             cancelled=task.cancelled,
-            timeout=request.timeout,
         )
     size = f"{image.size / 1e6:.0f} MB in {image.seconds:.1f} s"
     task.emit({"type": "stage", "name": "built", "text": size})

@@ -7,7 +7,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
 from s2i.images.dockerfile import render
 from s2i.images.events import Image, StepEvent
 from s2i.images.progress import PlainReader, RawReader, Reader
+from s2i.images.request import BuildRequest
 from s2i.images.steps import StepNames
 from s2i.planning.plan import BuildPlan
 from s2i.sources import Notice, Tree, workspace
@@ -29,37 +30,27 @@ from s2i.sources.tree import STAGED_TIME
 if TYPE_CHECKING:
     import docker
 
-TIMEOUT_SECONDS = 1800.0
 ENGINE_SECONDS = 600.0  # a base image may have to be pulled
 
 
 def build(
     tree: Tree,
     plan: BuildPlan,
+    request: BuildRequest,
     *,
-    title: str,
-    tags: Sequence[str] = (),
-    labels: Mapping[str, str] | None = None,
-    secrets: Mapping[str, Path] | None = None,
-    namespace: str = "",
     on_event: Callable[[StepEvent], None] = lambda event: None,
     on_notice: Callable[[Notice], None] = lambda notice: None,
     cancelled: threading.Event | None = None,
-    timeout: float = TIMEOUT_SECONDS,
-    cache: bool = True,
-    client: BuildClient | None = None,
 ) -> Image:
-    """Build the image of ``plan`` from ``tree``; ``timeout`` in seconds. Nothing but the image is left behind.
+    """Build the image of ``plan`` from ``tree`` as ``request`` says. Nothing but the image is left behind.
 
-    ``tags`` are as admission.tag returns them. ``secrets`` (id, file) can be mounted by a step and stay out of the
-    image. Builds of one ``namespace`` share their caches of downloads. ``client``: None takes the best there is.
     Raises E_BUILD and its kin, E_BASE, E_BASE_MISSING, E_BASE_ONBUILD, E_TAG, E_DOCKERFILE,
     E_BUILD_CANCELLED, E_BUILD_TIMEOUT, E_DOCKER.
     """
     began = time.monotonic()
     tree = tree.subtree(plan.subdir) if plan.subdir else tree
     engine = connection.client(timeout=ENGINE_SECONDS)
-    client = client or clients.find()
+    client = request.client or clients.find()
     if client.loss:
         on_notice(Notice("W_NO_BUILDKIT", client.loss))
     with workspace("build") as folder:
@@ -67,18 +58,18 @@ def build(
             context=folder / "context",
             dockerfile=folder / "Dockerfile",
             iidfile=folder / "image",
-            tags=tuple(tags),
-            labels=tuple(sorted({**described(tree, title), **(labels or {})}.items())),
-            secrets=_secrets(secrets or {}),
-            cache=cache,
+            tags=request.tags,
+            labels=tuple(sorted({**described(tree, request.title), **dict(request.labels)}.items())),
+            secrets=_secrets(request.secrets),
+            cache=request.cache,
             proxies=command.proxies(os.environ),
-            namespace=namespace,
+            namespace=request.namespace,
         )
         with _room(folder):
             dockerfile = _stage(tree, plan, client, order)
         admission.admit(engine, dockerfile, order.tags, on_event, cancelled)
         reader = _reader(client, StepNames(dockerfile))
-        code = _follow(client, order, reader, on_event, cancelled, timeout, tree.origin.time or STAGED_TIME)
+        code = _follow(client, order, reader, on_event, cancelled, request.timeout, tree.origin.time or STAGED_TIME)
         if cancelled is not None and cancelled.is_set():
             raise E_BUILD_CANCELLED()
         if code != 0 or not order.iidfile.exists():
@@ -111,10 +102,10 @@ def _room(folder: Path) -> Iterator[None]:
         raise E_BUILD_DISK(step="copy the source", why=why, log=()) from None
 
 
-def _secrets(given: Mapping[str, Path]) -> tuple[tuple[str, str], ...]:
+def _secrets(given: Sequence[tuple[str, Path]]) -> tuple[tuple[str, str], ...]:
     bundle = command.ca_bundle(os.environ)
     trust = (("ca", bundle),) if bundle else ()
-    return (*trust, *((name, str(path)) for name, path in sorted(given.items())))
+    return (*trust, *((name, str(path)) for name, path in sorted(given)))
 
 
 def _stage(tree: Tree, plan: BuildPlan, client: BuildClient, order: command.Order) -> str:

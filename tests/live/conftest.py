@@ -21,6 +21,7 @@ from s2i.images.bases import mirror
 from s2i.images.build import build
 from s2i.images.clients import BuildClient
 from s2i.images.events import Image
+from s2i.images.request import BuildRequest
 from s2i.planning.compile import compile as compile_plan
 from s2i.planning.plan import BuildPlan
 
@@ -61,10 +62,11 @@ class Builds:
             return self.planned(tree, plan, **options)
 
     def planned(self, tree: sources.Tree, plan: BuildPlan, **options: Any) -> Image:
-        """Build ``plan``."""
+        """Build ``plan``; ``options`` are parameters of build, and else fields of its request."""
         self.events.clear()
-        chosen: dict[str, Any] = {"tags": (self.tag,), "on_event": self.events.append, "title": self.title, **options}
-        image = build(tree, plan, **chosen)
+        given = {name: options.pop(name) for name in ("on_event", "on_notice", "cancelled") if name in options}
+        request = BuildRequest(**{"tags": (self.tag,), "title": self.title, **options})
+        image = build(tree, plan, request, **{"on_event": self.events.append, **given})
         self._made.append(image.id)
         return image
 

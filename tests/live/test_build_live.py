@@ -155,7 +155,7 @@ def test_a_secret_of_a_build_is_in_no_layer_and_no_history(
     # A secret is no part of a step's cache key: without a word of its own the step of an earlier run would count.
     read = f"RUN --mount=type=secret,id=token wc -c /run/secrets/token > /size; : {uuid.uuid4().hex}\n"
     source = dockerfile(tmp_path / "source", read)
-    image = builds(source, "dockerfile", client=client, secrets={"token": tmp_path / "token"})
+    image = builds(source, "dockerfile", client=client, secrets=(("token", tmp_path / "token"),))
     files = contents(engine, image.id)
     assert files["size"].split()[0] == str(len(canary)).encode()
     assert [path for path, data in files.items() if canary.encode() in data] == []
