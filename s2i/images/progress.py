@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
 import re
 from collections.abc import Iterator
@@ -70,7 +69,9 @@ class PlainReader:
             yield StepEvent("log", number, name, line=readable(rest))
 
 
-class _Vertex(msgspec.Struct):
+class Vertex(msgspec.Struct):
+    """One step as BuildKit knows it."""
+
     digest: str
     name: str = ""
     started: datetime.datetime | None = None
@@ -79,15 +80,19 @@ class _Vertex(msgspec.Struct):
     error: str = ""
 
 
-class _Log(msgspec.Struct):
+class Log(msgspec.Struct):
+    """Some bytes that a step printed: not whole lines."""
+
     vertex: str
-    data: str = ""
+    data: bytes = b""
     timestamp: datetime.datetime | None = None
 
 
-class _Status(msgspec.Struct):
-    vertexes: tuple[_Vertex, ...] = ()
-    logs: tuple[_Log, ...] = ()
+class Status(msgspec.Struct):
+    """What happened since the last one."""
+
+    vertexes: tuple[Vertex, ...] = ()
+    logs: tuple[Log, ...] = ()
 
 
 class RawReader:
@@ -97,7 +102,7 @@ class RawReader:
         self.log = BuildLog()
         self._names = names
         self._held = bytearray()
-        self._vertices: dict[str, _Vertex] = {}
+        self._vertices: dict[str, Vertex] = {}
         self._ended: set[str] = set()
         self._rest: dict[str, str] = {}  # digest -> the beginning of a line
 
@@ -110,16 +115,20 @@ class RawReader:
         indented = bytes(self._held[1:2]) in (b" ", b"")
         if (line.rstrip() == b"}") if indented else line.rstrip().endswith(b"}"):
             try:
-                status = msgspec.json.decode(bytes(self._held), type=_Status)
+                status = msgspec.json.decode(bytes(self._held), type=Status)
             except msgspec.MsgspecError:
                 pass  # not the end yet
             else:
                 self._held.clear()
-                yield from self.log.note(self._events(status))
+                yield from self.take(status)
         if len(self._held) > STATUS_LIMIT:
             self._held.clear()
 
-    def _events(self, status: _Status) -> Iterator[StepEvent]:
+    def take(self, status: Status) -> Iterator[StepEvent]:
+        """Take one status, yield the events that it completes."""
+        yield from self.log.note(self._events(status))
+
+    def _events(self, status: Status) -> Iterator[StepEvent]:
         """Yield the starts that a status tells of, then the lines, then the ends."""
         for vertex in status.vertexes:
             known = self._vertices.get(vertex.digest)
@@ -134,7 +143,7 @@ class RawReader:
                 self._ended.add(vertex.digest)
                 yield from self._end(vertex, vertex.completed)
 
-    def _end(self, vertex: _Vertex, completed: datetime.datetime) -> Iterator[StepEvent]:
+    def _end(self, vertex: Vertex, completed: datetime.datetime) -> Iterator[StepEvent]:
         name = self._names.name(vertex.name)
         seconds = _since(vertex, completed)
         if rest := readable(self._rest.pop(vertex.digest, "")):
@@ -145,12 +154,12 @@ class RawReader:
         elif name and not vertex.error:
             yield StepEvent("cached" if vertex.cached else "done", vertex.digest, name, seconds)
 
-    def _lines(self, log: _Log) -> Iterator[StepEvent]:
+    def _lines(self, log: Log) -> Iterator[StepEvent]:
         vertex = self._vertices.get(log.vertex)
         name = self._names.name(vertex.name) if vertex else ""
         if not vertex or not name:
             return
-        text = self._rest.pop(log.vertex, "") + base64.b64decode(log.data).decode(errors="replace")
+        text = self._rest.pop(log.vertex, "") + log.data.decode(errors="replace")
         *lines, rest = text.split("\n")
         if len(rest) > LINE_LIMIT:
             lines.append(rest)
@@ -160,5 +169,5 @@ class RawReader:
             yield StepEvent("log", log.vertex, name, _since(vertex, log.timestamp), readable(line))
 
 
-def _since(vertex: _Vertex, moment: datetime.datetime | None) -> float:
+def _since(vertex: Vertex, moment: datetime.datetime | None) -> float:
     return round((moment - vertex.started).total_seconds(), 3) if moment and vertex.started else 0.0
