@@ -60,7 +60,7 @@ def build(
     checked = tuple(admission.tag(tag) for tag in tags)
     source = sources.parse(src, commit=commit, context_dir=context_dir)
     plans = _plans(plan_file, strategy)
-    connection.client()  # says so at once when there is no engine, not after a clone
+    connection.wire()  # says so at once when there is no engine, not after a clone
     with interruptible():
         image, notices = _built(source, plans, checked, seconds, cache=not no_cache)
     if output:

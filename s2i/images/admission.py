@@ -15,10 +15,12 @@ from s2i.images.events import StepEvent
 from s2i.planning.stages import bases, in_kernel
 
 if TYPE_CHECKING:
-    import docker
-    from docker.models.images import Image
+    from s2i.engines.docker.wire import Wire
+
+Details = Mapping[str, Any]  # an image as the engine describes it
 
 OURS = "s2i.local/"
+PULL_SECONDS = 600.0
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9][a-zA-Z0-9-]*)*)(?::[0-9]+)?"
 _TAG = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::(?P<version>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?")
@@ -35,24 +37,28 @@ def tag(value: str) -> str:
 
 
 def admit(
-    client: docker.DockerClient,
+    engine: Wire,
     dockerfile: str,
     tags: Sequence[str],
     on_event: Callable[[StepEvent], None],
     cancelled: threading.Event | None = None,
-) -> None:
+) -> dict[str, str]:
     """Make sure that each base image is here, brings no ONBUILD and does not lose its name to the new image.
 
-    A base that is not here is pulled, or made when it is one of s2i's own.
+    A base that is not here is pulled, or made when it is one of s2i's own. Returns the image ID of each.
     Raises E_BASE, E_BASE_MISSING, E_BASE_ONBUILD, E_BUILD_CANCELLED, E_DOCKERFILE, E_TAG.
     """
+    found: dict[str, str] = {}
     for image in bases(dockerfile):
         if image_name(image) in map(image_name, tags):
             raise E_TAG(value=image, why="the build starts from the image of that name")
-        config = _config(client, image, on_event, cancelled)
+        details = _details(engine, image, on_event, cancelled)
+        config = details.get("Config") or {}
         if triggers := tuple(config.get("OnBuild") or ()):
             raise E_BASE_ONBUILD(image=image, triggers=triggers)
         settled(config, f"the base image {image}")
+        found[image] = str(details["Id"])
+    return found
 
 
 def settled(config: Mapping[str, Any], what: str) -> None:
@@ -68,37 +74,44 @@ def image_name(value: str) -> str:
     return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"
 
 
-def _config(
-    client: docker.DockerClient,
+def _details(
+    engine: Wire,
     image: str,
     on_event: Callable[[StepEvent], None],
     cancelled: threading.Event | None,
-) -> Mapping[str, Any]:
-    import docker.errors
-
+) -> Details:
     python = table.python_of(image)
-    found: Image | None = None
-    try:
-        found = client.images.get(image)
-    except docker.errors.ImageNotFound:
-        pass
-    except docker.errors.APIError as error:
-        why = f"the engine knows nothing of the base image {image}"
-        raise E_BASE_MISSING(why=why, log=(str(error.explanation or error),)) from None
+    found = look(engine, image)
     # One of s2i's own may be of an older s2i, which made it in another way.
-    if python and (found is None or found.labels.get(table.RECIPE_LABEL) not in table.INTERPRETERS):
-        found = _made(client, image, python, on_event, cancelled)
-    found = found or _pulled(client, image, on_event)
-    return found.attrs.get("Config") or {}
+    if python and (found is None or _labels(found).get(table.RECIPE_LABEL) not in table.INTERPRETERS):
+        _made(python, on_event, cancelled)
+        found = None
+    elif found is None:
+        _pulled(image, on_event)
+    found = found or look(engine, image)
+    if found is None:
+        raise E_BASE_MISSING(why=f"the base image {image} was here a moment ago, and is no more", log=())
+    return found
 
 
-def _made(
-    client: docker.DockerClient,
-    image: str,
-    python: str,
-    on_event: Callable[[StepEvent], None],
-    cancelled: threading.Event | None,
-) -> Image:
+def look(engine: Wire, image: str) -> Details | None:
+    """Return how the engine describes ``image`` (a name or an ID), None when it has none. Raises E_BASE_MISSING."""
+    from s2i.engines.docker.wire import Refused
+
+    try:
+        details: Details = engine.get(f"/images/{image}/json")
+    except Refused as refusal:
+        if refusal.status == 404:
+            return None
+        raise E_BASE_MISSING(why=f"the engine knows nothing of the image {image}", log=(str(refusal),)) from None
+    return details
+
+
+def _labels(details: Details) -> Mapping[str, str]:
+    return (details.get("Config") or {}).get("Labels") or {}
+
+
+def _made(python: str, on_event: Callable[[StepEvent], None], cancelled: threading.Event | None) -> None:
     from s2i.images.bases import obtain
 
     name = f"make the base images of Python {python}"
@@ -110,29 +123,29 @@ def _made(
 
     try:
         obtain.make(python, said, cancelled)
-        on_event(StepEvent("done", name, name, time.monotonic() - began))
-        return client.images.get(image)
     except shell.Cancelled:
         raise E_BUILD_CANCELLED() from None
     except S2IError as error:
         on_event(StepEvent("failed", name, name, time.monotonic() - began, error.message))
         raise
+    on_event(StepEvent("done", name, name, time.monotonic() - began))
 
 
-def _pulled(client: docker.DockerClient, image: str, on_event: Callable[[StepEvent], None]) -> Image:
-    import docker.errors
-    import requests.exceptions
-
+def _pulled(image: str, on_event: Callable[[StepEvent], None]) -> None:
     missing = f"the base image {image} is not on this machine"
     if image.startswith(OURS):
         raise E_BASE_MISSING(why=missing, log=())
+    import docker.errors  # the SDK knows where registries' passwords are
+    import requests.exceptions
+
+    from s2i.engines.docker import connection
+
     name = f"pull {image}"
     on_event(StepEvent("started", name, name))
     try:
-        found = client.images.pull(image_name(image))
+        connection.client(timeout=PULL_SECONDS).images.pull(image_name(image))
     except (docker.errors.APIError, requests.exceptions.RequestException) as error:
         on_event(StepEvent("failed", name, name))
         text = str(getattr(error, "explanation", None) or error)
         raise E_BASE_MISSING(why=f"{missing} and cannot be pulled", log=(text,)) from None
     on_event(StepEvent("done", name, name))
-    return found

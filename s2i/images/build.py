@@ -28,9 +28,7 @@ from s2i.sources import Notice, Tree, workspace
 from s2i.sources.tree import STAGED_TIME
 
 if TYPE_CHECKING:
-    import docker
-
-ENGINE_SECONDS = 600.0  # a base image may have to be pulled
+    from s2i.engines.docker.wire import Wire
 
 
 def build(
@@ -49,7 +47,7 @@ def build(
     """
     began = time.monotonic()
     tree = tree.subtree(plan.subdir) if plan.subdir else tree
-    engine = connection.client(timeout=ENGINE_SECONDS)
+    engine = connection.wire()
     client = request.client or clients.find()
     if client.loss:
         on_notice(Notice("W_NO_BUILDKIT", client.loss))
@@ -170,18 +168,18 @@ def _follow(
         raise E_BUILD_TIMEOUT(seconds=f"{timeout:g}", step=step, log=reader.log.lines()[-SHOWN_LINES:]) from None
 
 
-def _image(engine: docker.DockerClient, identity: str, tags: tuple[str, ...], reader: Reader, seconds: float) -> Image:
-    details = engine.images.get(identity)
+def _image(engine: Wire, identity: str, tags: tuple[str, ...], reader: Reader, seconds: float) -> Image:
+    details = engine.get(f"/images/{identity}/json")
     try:
-        admission.settled(details.attrs.get("Config") or {}, "the image")
+        admission.settled(details.get("Config") or {}, "the image")
     except S2IError:
-        engine.images.remove(identity, force=True)
+        engine.delete(f"/images/{identity}", {"force": "true"})
         raise
-    digests = (str(name).rpartition("@")[2] for name in details.attrs.get("RepoDigests") or ())
+    digests = (str(name).rpartition("@")[2] for name in details.get("RepoDigests") or ())
     return Image(
-        id=str(details.id),
+        id=str(details["Id"]),
         digest=next(digests, identity),
-        size=int(details.attrs["Size"]),
+        size=int(details["Size"]),
         tags=tags,
         steps=tuple(reader.log.steps),
         seconds=seconds,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from s2i import dirs, shell
+from s2i.engines.docker import connection
 from s2i.errors import S2IError
 from s2i.images import bases
 from s2i.images.bases import debian, machine, mirror, obtain, offer, table
@@ -27,13 +28,13 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Engine:
-    """As much of a Docker client as ``refresh`` needs: a list of images."""
+    """As much of an engine as ``refresh`` needs: a list of images."""
 
     def __init__(self, *names: str, recipe: str = table.RECIPE) -> None:
-        self.api = self
         self.listed = [{"RepoTags": [name], "Labels": {table.RECIPE_LABEL: recipe}} for name in names]
 
-    def images(self) -> list[dict[str, Any]]:
+    def get(self, path: str) -> list[dict[str, Any]]:
+        assert path == "/images/json"
         return self.listed
 
 
@@ -268,6 +269,7 @@ class Steps:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, registry: bool, pulls: bool = True) -> None:
         self.done: list[str] = []
+        self._patch = monkeypatch
         monkeypatch.setattr(obtain, "registry_answers", lambda: self._did("ask the registry", registry))
         monkeypatch.setattr(obtain, "_pulled", lambda python, say: self._did(f"pull {python}", pulls))
         monkeypatch.setattr(
@@ -279,7 +281,8 @@ class Steps:
         return answer
 
     def ensure(self, *images: str) -> list[str]:
-        obtain.ensure(("3.13", "3.11"), lambda line: None, Engine(*images))  # type: ignore[arg-type]
+        self._patch.setattr(connection, "wire", lambda: Engine(*images))
+        obtain.ensure(("3.13", "3.11"), lambda line: None)
         return self.done
 
 
@@ -309,7 +312,8 @@ class Pair:
         self.fails = fails
         self.api = self.images = self
         self.attrs = {"Size": 61_000_000}
-        monkeypatch.setattr("s2i.engines.docker.connection.client", lambda timeout=None: self)
+        monkeypatch.setattr(connection, "client", lambda timeout=None: self)
+        monkeypatch.setattr(connection, "wire", lambda: self)
         monkeypatch.setattr(obtain, "_tools", lambda python, say: None)
         monkeypatch.setattr(machine, "look", lambda: DEBIAN)
         monkeypatch.setattr(

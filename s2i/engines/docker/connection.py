@@ -13,6 +13,8 @@ from s2i.errors import E_DOCKER, E_DOCKER_INSECURE, E_DOCKER_PERMISSION
 if TYPE_CHECKING:
     import docker
 
+    from s2i.engines.docker.wire import Wire
+
 DEFAULT = "unix:///var/run/docker.sock"
 
 
@@ -43,6 +45,24 @@ def client(timeout: float = 30) -> docker.DockerClient:
     except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
         raise _explained(address, error) from None
     return connected
+
+
+def wire(timeout: float = 30) -> Wire:
+    """Return the thin way to an engine that answers; every call of it ends within ``timeout`` seconds.
+
+    Raises E_DOCKER, E_DOCKER_PERMISSION, E_DOCKER_INSECURE.
+    """
+    import http.client
+
+    from s2i.engines.docker.wire import Refused, Wire
+
+    address = host()
+    found = Wire(address, timeout)
+    try:
+        found.get("/_ping")
+    except (OSError, http.client.HTTPException, Refused) as error:
+        raise _explained(address, error) from None
+    return found
 
 
 def _explained(address: str, error: BaseException) -> Exception:

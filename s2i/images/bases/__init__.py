@@ -6,13 +6,9 @@ Planning reads ``offered`` and must stay fast: what talks to an engine is import
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from s2i.images.bases.offer import offered, refresh
 from s2i.planning.plan import Base
-
-if TYPE_CHECKING:
-    import docker
 
 __all__ = ["defaults", "ensure", "make", "offered", "refresh"]
 
@@ -24,16 +20,14 @@ def defaults() -> tuple[str, ...]:
     return table.defaults()
 
 
-def ensure(
-    pythons: Sequence[str], say: Callable[[str], None], client: docker.DockerClient | None = None
-) -> tuple[Base, ...]:
+def ensure(pythons: Sequence[str], say: Callable[[str], None]) -> tuple[Base, ...]:
     """Make sure that the engine has a base image of each of ``pythons`` ("3.13"); return what is offered now.
 
     Says one line for each action; does nothing for what is there. Raises E_BASE (none can be had), E_DOCKER.
     """
     from s2i.images.bases import obtain
 
-    return obtain.ensure(pythons, say, client)
+    return obtain.ensure(pythons, say)
 
 
 def make(python: str, say: Callable[[str], None] = lambda line: None) -> Base:

@@ -29,7 +29,6 @@ Say = Callable[[str], None]
 def ensure(
     pythons: Sequence[str],
     say: Say,
-    client: docker.DockerClient | None = None,
     cancelled: threading.Event | None = None,
 ) -> tuple[Base, ...]:
     """Make sure that the engine has a base image of each of ``pythons`` ("3.13"); return what is offered now.
@@ -38,18 +37,18 @@ def ensure(
     """
     from s2i.engines.docker import connection
 
-    client = client or connection.client(timeout=120)
-    offer.refresh(client)
+    engine = connection.wire()
+    offer.refresh(engine)
     present = {base.python for base in offer.recall().bases}
     missing = [python for python in pythons if python not in present]
     if not missing:
         return offer.offered()
     answers = registry_answers()
-    offer.refresh(client, answers)
+    offer.refresh(engine, answers)
     left = [python for python in missing if not (answers and _pulled(python, say))]
     if left:
         _make(left, say, cancelled)
-    return offer.refresh(client)
+    return offer.refresh(engine)
 
 
 def make(python: str, say: Say = lambda line: None, cancelled: threading.Event | None = None) -> Base:
@@ -57,10 +56,9 @@ def make(python: str, say: Say = lambda line: None, cancelled: threading.Event |
 
     Installs mmdebstrap and debian-archive-keyring where it may. Raises E_BASE, E_DOCKER, shell.Cancelled.
     """
-    from s2i.engines.docker import connection
 
     _make([python], say, cancelled)
-    found = offer.refresh(connection.client())
+    found = offer.refresh()
     return next(base for base in found if base.python == python)
 
 
@@ -90,7 +88,7 @@ def _make_one(way: Way, say: Say, cancelled: threading.Event | None) -> None:
     if way.folder:  # its build base stands on Debian's own
         _make_one(_way(next(row.python for row in table.rows() if row.suite == way.suite)), say, cancelled)
     with _alone(way.python, say, cancelled):
-        there = offer.present(client)
+        there = offer.present(connection.wire())
         if any(found.python == way.python and found.build == base.build for found in there):
             return
         with _whole(base, client):

@@ -19,7 +19,7 @@ from s2i.images.bases.machine import Machine
 from s2i.planning.plan import Base
 
 if TYPE_CHECKING:
-    import docker
+    from s2i.engines.docker.wire import Wire
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ def offered() -> tuple[Base, ...]:
     return offer(recall(), machine.look())
 
 
-def refresh(client: docker.DockerClient | None = None, registry: bool | None = None) -> tuple[Base, ...]:
+def refresh(engine: Wire | None = None, registry: bool | None = None) -> tuple[Base, ...]:
     """Ask the engine which base images it has, remember it, and return what is offered now.
 
     ``registry``: what a fresh try of the registry said (None: nobody tried, the last answer holds).
@@ -42,7 +42,7 @@ def refresh(client: docker.DockerClient | None = None, registry: bool | None = N
     """
     from s2i.engines.docker import connection
 
-    known = Known(present(client or connection.client()), recall().registry if registry is None else registry)
+    known = Known(present(engine or connection.wire()), recall().registry if registry is None else registry)
     folder = dirs.make_private(dirs.cache())
     draft = folder / f"bases.json.{os.getpid()}.{threading.get_ident()}"
     draft.write_bytes(msgspec.json.encode(known))
@@ -50,9 +50,9 @@ def refresh(client: docker.DockerClient | None = None, registry: bool | None = N
     return offer(known, machine.look())
 
 
-def present(client: docker.DockerClient) -> tuple[Base, ...]:
+def present(engine: Wire) -> tuple[Base, ...]:
     """Return the bases that the engine has."""
-    return _present(_names(client))
+    return _present(_names(engine))
 
 
 def recall() -> Known:
@@ -92,10 +92,10 @@ def _present(made: Mapping[str, str]) -> tuple[Base, ...]:
     return tuple(found)
 
 
-def _names(client: docker.DockerClient) -> dict[str, str]:
+def _names(engine: Wire) -> dict[str, str]:
     """Return the names of the engine's images, and the recipe by which s2i made each ("" for those of others)."""
     names = {}
-    for image in client.api.images():
+    for image in engine.get("/images/json"):
         labels = image.get("Labels") or {}
         for name in image.get("RepoTags") or ():
             # An image that is built on a base inherits its labels.

@@ -1,0 +1,133 @@
+"""The engine's HTTP API, for the few calls that every build makes: the SDK takes longer to import than they take."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+PORT_TLS = 2376
+JSON = {"Content-Type": "application/json"}
+
+
+class Refused(Exception):
+    """The engine answered, and it was no success: ``status`` is that of HTTP, the text the engine's own."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class Wire:
+    """Calls one engine at ``address`` (unix:// or tcp://); each call ends within ``timeout`` seconds.
+
+    Every call has a connection of its own and so may be made from any thread. Raises OSError and
+    http.client.HTTPException when nobody answers, Refused when the answer is an error.
+    """
+
+    def __init__(self, address: str, timeout: float) -> None:
+        self._address, self._timeout = address, timeout
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON that the engine answers to GET."""
+        return self._call("GET", path, query)
+
+    def post(self, path: str, query: Mapping[str, str] | None = None, body: object = None) -> Any:
+        """Return the JSON that the engine answers to POST, None for an empty answer."""
+        return self._call("POST", path, query, body)
+
+    def delete(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON that the engine answers to DELETE, None for an empty answer."""
+        return self._call("DELETE", path, query)
+
+    @contextlib.contextmanager
+    def stream(self, path: str, query: Mapping[str, str], body: bytes, headers: Mapping[str, str]) -> Iterator[Stream]:
+        """POST ``body`` and yield the lines of the answer while they come; no time limit but the caller's."""
+        connection = _connect(self._address, None)
+        try:
+            connection.request("POST", _target(path, query), body, dict(headers))
+            yield Stream(connection)
+        finally:
+            connection.close()
+
+    def _call(self, method: str, path: str, query: Mapping[str, str] | None, body: object = None) -> Any:
+        connection = _connect(self._address, self._timeout)
+        try:
+            text = None if body is None else json.dumps(body)
+            connection.request(method, _target(path, query or {}), text, JSON if text else {})
+            response = connection.getresponse()
+            data = response.read()
+        finally:
+            connection.close()
+        if response.status >= 300:
+            raise Refused(response.status, _message(data))
+        return json.loads(data) if data.strip().startswith((b"{", b"[")) else None
+
+
+class Stream:
+    """One answer that comes in lines. ``end`` may be called from another thread: the engine gives up its work."""
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self._connection = connection
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines. Raises Refused, OSError, http.client.HTTPException."""
+        response = self._connection.getresponse()
+        if response.status >= 300:
+            raise Refused(response.status, _message(response.read()))
+        while line := response.readline():
+            yield line
+
+    def end(self) -> None:
+        """Close the connection under whoever reads from it."""
+        if self._connection.sock is not None:
+            with contextlib.suppress(OSError):
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _message(data: bytes) -> str:
+    try:
+        return str(json.loads(data)["message"])
+    except (ValueError, LookupError, TypeError):
+        return data.decode(errors="replace").strip() or "no reason is given"
+
+
+def _target(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urllib.parse.urlencode(query)}" if query else path
+
+
+def _connect(address: str, timeout: float | None) -> http.client.HTTPConnection:
+    if address.startswith("unix://"):
+        return _OnSocket(address.removeprefix("unix://"), timeout)
+    parts = urllib.parse.urlsplit(address)
+    if parts.scheme not in ("tcp", "http", "https") or not parts.hostname:
+        raise OSError(f"engines are reached by unix:// or tcp://, not by {parts.scheme}://")
+    if os.environ.get("DOCKER_TLS_VERIFY"):
+        return http.client.HTTPSConnection(parts.hostname, parts.port or PORT_TLS, timeout=timeout, context=_tls())
+    return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+
+
+def _tls() -> Any:
+    import ssl
+
+    folder = Path(os.environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    context.load_cert_chain(str(folder / "cert.pem"), str(folder / "key.pem"))
+    return context
+
+
+class _OnSocket(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float | None) -> None:
+        super().__init__("docker", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
