@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 from s2i.errors import E_NOT_PRIVATE
@@ -46,6 +47,13 @@ def make_private(folder: Path) -> Path:
         raise E_NOT_PRIVATE(path=folder, why=f"it belongs to user {found.st_uid}")
     folder.chmod(0o700)
     return folder
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write ``path`` as a whole: whoever reads it meanwhile sees what was there before, or ``data``."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    draft.write_bytes(data)
+    draft.replace(path)
 
 
 def _home(part: str) -> Path | None:

@@ -1,7 +1,8 @@
 """Which program on this machine can speak BuildKit to the engine.
 
 The first `docker` on PATH may not be the one: a client of 23 or newer needs buildx beside it, an older one brings its
-own BuildKit. So each is asked for its version; none of the questions needs an engine.
+own BuildKit. So each is asked for its version; none of the questions needs an engine, and an answer is kept for as
+long as the program is the same file.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from s2i import shell
+from s2i import dirs, shell
 
 PLUGIN_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
@@ -24,6 +25,7 @@ PLUGIN_FOLDERS = (
 )
 SYSTEM_FOLDERS = ("/usr/local/bin", "/usr/bin")  # looked at even when PATH does not name them
 PROBE_SECONDS = 10.0
+ANSWERS, MOST_ANSWERS = "clients.json", 20
 OWN_BUILDKIT = ((18, 9), (23, 0))  # from, and before: from 23 on, the client's BuildKit is buildx
 RAWJSON = (0, 13)  # the first buildx with --progress=rawjson
 
@@ -62,10 +64,10 @@ def find() -> BuildClient:
 def candidates() -> Iterator[BuildClient]:
     """Yield every client here that speaks BuildKit, the best first. Asks each program once, when it is its turn."""
     for path in _programs("docker-buildx", (*_plugin_folders(), *_path())):
-        if version := _version((path, "version"), r"\bv?([0-9]+\.[0-9]+[0-9.]*)"):
+        if version := _version(path, "version", r"\bv?([0-9]+\.[0-9]+[0-9.]*)"):
             yield BuildClient("buildx", path, version)
     for path in _programs("docker", _path()):
-        version = _version((path, "--version"), r"Docker version ([0-9]+\.[0-9]+[0-9.]*)")
+        version = _version(path, "--version", r"Docker version ([0-9]+\.[0-9]+[0-9.]*)")
         if OWN_BUILDKIT[0] <= _numbers(version) < OWN_BUILDKIT[1]:
             yield BuildClient("docker", path, version)
 
@@ -92,14 +94,37 @@ def _programs(name: str, folders: tuple[str, ...]) -> Iterator[str]:
             yield str(path)
 
 
-def _version(argv: tuple[str, ...], pattern: str) -> str:
+def _version(path: str, question: str, pattern: str) -> str:
     """Return the version that a program tells; "" when it does not run (another processor's, a broken one)."""
-    try:
-        done = shell.run(argv, timeout=PROBE_SECONDS)
-    except (shell.Missing, shell.TimedOut, OSError):
-        return ""
+    info = Path(path).stat()
+    program = f"{os.path.realpath(path)}:{info.st_size}:{info.st_mtime_ns}"
+    kept = _kept()
+    if program not in kept:
+        try:
+            kept[program] = _told(path, question, pattern)
+        except (shell.Missing, shell.TimedOut, OSError):
+            return ""  # not kept: it may be the machine that is busy
+        _keep(kept)
+    return kept[program]
+
+
+def _told(path: str, question: str, pattern: str) -> str:
+    done = shell.run((path, question), timeout=PROBE_SECONDS)
     found = re.search(pattern, done.out.decode(errors="replace"))
     return found[1] if found and done.code == 0 else ""
+
+
+def _kept() -> dict[str, str]:
+    """Return what programs told earlier, by file, size and time; nothing when it cannot be read."""
+    try:
+        return msgspec.json.decode((dirs.cache() / ANSWERS).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def _keep(answers: dict[str, str]) -> None:
+    newest = dict(list(answers.items())[-MOST_ANSWERS:])
+    dirs.write(dirs.make_private(dirs.cache()) / ANSWERS, msgspec.json.encode(newest))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -132,7 +132,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("before", [{}, {"s2i.local/python:3.14": None}])
-def test_a_base_of_ours_that_is_missing_or_of_an_older_s2i_is_made_in_sight(before: Any, made: Any, engine: Any) -> None:
+def test_a_base_of_ours_that_is_missing_or_of_an_older_s2i_is_made_in_sight(
+    before: Any, made: Any, engine: Any
+) -> None:
     fake, told = engine(before), []
     made.end = lambda: fake.here.update({"s2i.local/python:3.14": None})
     admit(fake, "FROM s2i.local/python:3.14\n", (), lambda event: told.append((event.status, event.line)))

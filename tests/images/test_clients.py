@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from s2i import dirs
 from s2i.images import clients
 from s2i.images.clients import CLASSIC, BuildClient
 
@@ -100,3 +101,19 @@ def test_one_program_under_two_names_is_asked_once(machine: Path) -> None:
 )
 def test_progress_is_asked_for_in_a_form_that_the_client_knows(client: BuildClient, progress: str) -> None:
     assert client.progress == progress
+
+
+def test_a_program_is_asked_once_and_again_when_it_is_another_file(machine: Path) -> None:
+    asked = machine / "asked"
+    path = program(machine / "a" / "docker", f"'; echo >> {asked}; echo '{DOCKER_20}")
+    assert [clients.find() for _ in range(3)] == [BuildClient("docker", path, "20.10.24")] * 3
+    assert asked.read_text() == "\n"
+    program(machine / "a" / "docker", DOCKER_28)
+    assert clients.find() == CLASSIC
+
+
+def test_what_a_damaged_memory_of_programs_holds_is_asked_anew(machine: Path) -> None:
+    path = program(machine / "a" / "docker", DOCKER_20)
+    clients.find()
+    (dirs.cache() / clients.ANSWERS).write_text("{")
+    assert clients.find() == BuildClient("docker", path, "20.10.24")

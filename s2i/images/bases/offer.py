@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -43,10 +41,7 @@ def refresh(engine: Wire | None = None, registry: bool | None = None) -> tuple[B
     from s2i.engines.docker import connection
 
     known = Known(present(engine or connection.wire()), recall().registry if registry is None else registry)
-    folder = dirs.make_private(dirs.cache())
-    draft = folder / f"bases.json.{os.getpid()}.{threading.get_ident()}"
-    draft.write_bytes(msgspec.json.encode(known))
-    draft.replace(folder / "bases.json")
+    dirs.write(dirs.make_private(dirs.cache()) / "bases.json", msgspec.json.encode(known))
     return offer(known, machine.look())
 
 
