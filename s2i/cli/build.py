@@ -62,7 +62,9 @@ def build(
     plans = _plans(plan_file, strategy)
     connection.wire()  # says so at once when there is no engine, not after a clone
     with interruptible():
-        image, notices = _built(source, plans, checked, seconds, cache=not no_cache)
+        image, notices = _built(
+            source, plans, checked, seconds, strategy=f"plan {plan_file}" if plan_file else strategy, cache=not no_cache
+        )
     if output:
         data = msgspec.to_builtins(image)
         emit({"image": data.pop("id"), **data, "warnings": notices}, output)
@@ -104,10 +106,12 @@ def _built(
     tags: tuple[str, ...],
     seconds: float,
     *,
+    strategy: str,
     cache: bool,
 ) -> tuple[Image, tuple[sources.Notice, ...]]:
     """Fetch, plan and build; return the image and everything that a person should know about it."""
     from s2i.cli.progress import Progress
+    from s2i.images import again
     from s2i.images.build import build as build_image
     from s2i.images.request import BuildRequest
     from s2i.resources import labels, names
@@ -116,6 +120,20 @@ def _built(
     notices: list[sources.Notice] = []
     with Progress() as progress, sources.fetch(source, policy=sources.Policy.of(os.environ)) as fetched:
         tree = with_commit(fetched)
+        name = names.suggest(title(source))
+        wanted = BuildRequest(
+            title=name,
+            strategy=strategy,
+            tags=tags or (f"s2i/{name}:latest",),
+            labels=((labels.BUILD, name),),
+            timeout=seconds,
+            cache=cache,
+        )
+        if made := again.recall(tree, wanted):
+            progress.plan(made.plan)
+            image = again.give(made, wanted)
+            progress.built(image, "nothing has changed since the last build")
+            return image, made.plan.warnings
         plan = plans(tree)
         progress.plan(plan)
 
@@ -123,14 +141,6 @@ def _built(
             notices.append(notice)
             progress.notice(notice)
 
-        name = names.suggest(title(source))
-        wanted = BuildRequest(
-            title=name,
-            tags=tags or (f"s2i/{name}:latest",),
-            labels=((labels.BUILD, name),),
-            timeout=seconds,
-            cache=cache,
-        )
         image = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)
         progress.built(image)
     return image, (*plan.warnings, *notices)

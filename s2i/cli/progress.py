@@ -86,10 +86,11 @@ class Progress:
             case _:
                 pass
 
-    def built(self, image: Image) -> None:
-        """Say what came out."""
+    def built(self, image: Image, how: str = "") -> None:
+        """Say what came out. ``how``: instead of how long it took."""
         names = f" as {', '.join(image.tags)}" if image.tags else ""
-        self.say(f"built  {image.size / 1e6:.0f} MB in {image.seconds:.1f} s{names}", style="bold green")
+        took = f", {how}," if how else f" in {image.seconds:.1f} s"
+        self.say(f"built  {image.size / 1e6:.0f} MB{took}{names}", style="bold green")
 
 
 class Screen:

@@ -9,11 +9,10 @@ import msgspec
 from s2i import sources
 from s2i.control.deploy import Built, Task
 from s2i.errors import E_CANCELLED
+from s2i.images import again, planned
 from s2i.images import build as images
-from s2i.images import planned
 from s2i.images.request import BuildRequest
 from s2i.planning.plan import BuildPlan
-from s2i.resources import labels
 from s2i.sources.commit import with_commit
 
 
@@ -25,17 +24,23 @@ def build(task: Task) -> Built:
     task.emit({"type": "stage", "name": "fetch", "text": task.place})
     with sources.fetch(request.source, policy=policy, cancelled=task.cancelled) as found:
         tree = with_commit(found)
+        wanted = BuildRequest(
+            title=request.name,
+            owner=request.name,
+            strategy=request.strategy,
+            labels=tuple(task.labels.items()),
+            namespace=task.project,
+            timeout=request.timeout,
+        )
+        if made := again.recall(tree, wanted):
+            _tell(task, made.plan)
+            task.emit({"type": "stage", "name": "built", "text": "nothing has changed since the last build"})
+            image = again.give(made, wanted)
+            return Built("job" if made.plan.kind == "job" else "app", image.id, made.plan.port, tree.origin.commit)
         plan = planned.plan(tree, request.strategy)
         _tell(task, plan)
         if task.cancelled.is_set():
             raise E_CANCELLED(doing="it was being planned")
-        owner = labels.JOB if plan.kind == "job" else labels.APP
-        wanted = BuildRequest(
-            title=request.name,
-            labels=(*task.labels.items(), (owner, request.name)),
-            namespace=task.project,
-            timeout=request.timeout,
-        )
         image = images.build(
             tree,
             plan,

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import http.client
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from s2i import shell
 from s2i.engines.docker import connection
+from s2i.engines.docker.wire import Refused, Wire
 from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT, S2IError
-from s2i.images import admission, classic, clients, command
+from s2i.images import admission, again, api, classic, clients, command
 from s2i.images.clients import BuildClient
-from s2i.images.context import tell_apart
+from s2i.images.context import SOURCE, moved, tell_apart
 from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
 from s2i.images.dockerfile import render
 from s2i.images.events import Image, StepEvent
@@ -24,11 +26,9 @@ from s2i.images.progress import PlainReader, RawReader, Reader
 from s2i.images.request import BuildRequest
 from s2i.images.steps import StepNames
 from s2i.planning.plan import BuildPlan
+from s2i.resources import labels
 from s2i.sources import Notice, Tree, workspace
 from s2i.sources.tree import STAGED_TIME
-
-if TYPE_CHECKING:
-    from s2i.engines.docker.wire import Wire
 
 
 def build(
@@ -46,35 +46,124 @@ def build(
     E_BUILD_CANCELLED, E_BUILD_TIMEOUT, E_DOCKER.
     """
     began = time.monotonic()
-    tree = tree.subtree(plan.subdir) if plan.subdir else tree
     engine = connection.wire()
-    client = request.client or clients.find()
-    if client.loss:
-        on_notice(Notice("W_NO_BUILDKIT", client.loss))
-    with workspace("build") as folder:
-        order = command.Order(
+    whole, tree = tree, tree.subtree(plan.subdir) if plan.subdir else tree
+    run = _Run(engine, tree, plan, request, on_event, cancelled)
+    recipe = again.recipe(whole, plan, request) if request.client is None and api.fits(tree) else ""
+    made = run.by_api(recipe) if recipe else None
+    if made is None:
+        client = request.client or clients.find()
+        if client.loss:
+            on_notice(Notice("W_NO_BUILDKIT", client.loss))
+        made = run.by_client(client)
+    image = _image(engine, made.identity, request.tags, made.reader, round(time.monotonic() - began, 3))
+    again.remember(whole, plan, request, image, made.bases, made.recipe)
+    return image
+
+
+class _Made(NamedTuple):
+    """What a way of building leaves: the image's ID, the Dockerfile to build again, each base's ID, what was read."""
+
+    identity: str
+    recipe: str
+    bases: dict[str, str]
+    reader: Reader
+
+
+class _Run(NamedTuple):
+    """One build, and the ways in which it can be done."""
+
+    engine: Wire
+    tree: Tree
+    plan: BuildPlan
+    request: BuildRequest
+    on_event: Callable[[StepEvent], None]
+    cancelled: threading.Event | None
+
+    def by_api(self, dockerfile: str) -> _Made | None:
+        """Build through the engine's API; None when it cannot be done without a client."""
+        found = admission.admit(self.engine, dockerfile, self.request.tags, self.on_event, self.cancelled)
+        reader = api.ApiReader(StepNames(dockerfile))
+        order = self._order(Path())
+        epoch = self.tree.origin.time or STAGED_TIME
+        archive = api.context(self.tree, dockerfile)
+        try:
+            with self._watched(reader) as read:
+                api.follow(
+                    self.engine, api.query(order, epoch), archive, read,
+                    timeout=self.request.timeout, cancelled=self.cancelled,
+                )  # fmt: skip
+        except (OSError, http.client.HTTPException, Refused):
+            return None  # a client finds the words for what is wrong
+        if reader.unfit:
+            return None
+        self._judge(reader, bool(reader.image))
+        return _Made(reader.image, dockerfile, found, reader)
+
+    def by_client(self, client: BuildClient) -> _Made:
+        """Build with a client, which is a process of its own."""
+        with workspace("build") as folder:
+            order = self._order(folder)
+            with _room(folder):
+                dockerfile = _stage(self.tree, self.plan, client, order)
+            found = admission.admit(self.engine, dockerfile, order.tags, self.on_event, self.cancelled)
+            reader = _reader(client, StepNames(dockerfile))
+            epoch = self.tree.origin.time or STAGED_TIME
+            environment = command.environment(os.environ, client, connection.host(), epoch)
+            with self._watched(reader) as read:
+                # Not in the folder that is built, which is likely the current one: Python and Docker look into theirs.
+                code = shell.stream(
+                    command.argv(client, order), read,
+                    timeout=self.request.timeout, env=environment, cwd=folder, cancelled=self.cancelled,
+                )  # fmt: skip
+            self._judge(reader, code == 0 and order.iidfile.exists())
+            # Without a client that speaks BuildKit the recipe is another one.
+            recipe = "" if client.kind == "classic" or self.plan.dockerfile else dockerfile
+            return _Made(order.iidfile.read_text().strip(), recipe, found, reader)
+
+    def _order(self, folder: Path) -> command.Order:
+        request = self.request
+        owner = labels.JOB if self.plan.kind == "job" else labels.APP
+        known = described(self.tree, request.title) | ({owner: request.owner} if request.owner else {})
+        return command.Order(
             context=folder / "context",
             dockerfile=folder / "Dockerfile",
             iidfile=folder / "image",
             tags=request.tags,
-            labels=tuple(sorted({**described(tree, request.title), **dict(request.labels)}.items())),
+            labels=tuple(sorted((known | dict(request.labels)).items())),
             secrets=_secrets(request.secrets),
             cache=request.cache,
             proxies=command.proxies(os.environ),
             namespace=request.namespace,
         )
-        with _room(folder):
-            dockerfile = _stage(tree, plan, client, order)
-        admission.admit(engine, dockerfile, order.tags, on_event, cancelled)
-        reader = _reader(client, StepNames(dockerfile))
-        code = _follow(client, order, reader, on_event, cancelled, request.timeout, tree.origin.time or STAGED_TIME)
-        if cancelled is not None and cancelled.is_set():
+
+    def _judge(self, reader: Reader, well: bool) -> None:
+        """Raise what the build ended with, when it did not end well."""
+        if self.cancelled is not None and self.cancelled.is_set():
             raise E_BUILD_CANCELLED()
-        if code != 0 or not order.iidfile.exists():
+        if not well:
             step = reader.log.failed.name if reader.log.failed else "the build"
-            raise diagnose(step, reader.log.lines(), lambda package: requirement(tree, package))
-        identity = order.iidfile.read_text().strip()
-    return _image(engine, identity, order.tags, reader, round(time.monotonic() - began, 3))
+            raise diagnose(step, reader.log.lines(), lambda package: requirement(self.tree, package))
+
+    @contextlib.contextmanager
+    def _watched(self, reader: Reader) -> Iterator[Callable[[bytes], None]]:
+        """Yield what takes the lines of a build; name the step that ran when its time is over."""
+        running: dict[str, str] = {}
+
+        def read(line: bytes) -> None:
+            for event in reader.feed(line):
+                if event.status == "started":
+                    running[event.step] = event.name
+                elif event.status != "log":
+                    running.pop(event.step, None)
+                self.on_event(event)
+
+        try:
+            yield read
+        except shell.TimedOut:
+            step = next(iter(running.values()), "the build")
+            tail = reader.log.lines()[-SHOWN_LINES:]
+            raise E_BUILD_TIMEOUT(seconds=f"{self.request.timeout:g}", step=step, log=tail) from None
 
 
 def described(tree: Tree, title: str) -> dict[str, str]:
@@ -108,19 +197,14 @@ def _secrets(given: Sequence[tuple[str, Path]]) -> tuple[tuple[str, str], ...]:
 
 def _stage(tree: Tree, plan: BuildPlan, client: BuildClient, order: command.Order) -> str:
     """Write what the client reads: the context, and beside it the Dockerfile, whose text is returned."""
-    source = order.context
     order.context.mkdir(mode=0o700)
+    source = order.context
     if plan.dockerfile:
         dockerfile = tree.text(plan.dockerfile)
-    elif client.kind == "classic":
-        source = order.context / classic.SOURCE
-        source.mkdir(mode=0o700)
-        bundle = dict(order.secrets).get("ca", "")
-        if bundle:
-            (order.context / classic.CA).write_bytes(Path(bundle).read_bytes())
-        dockerfile = render(classic.lowered(plan, ca=bool(bundle)))
     else:
-        dockerfile = render(plan)
+        source = order.context / SOURCE
+        source.mkdir(mode=0o755)
+        dockerfile = render(moved(plan) if client.kind != "classic" else _lowered(plan, order))
     tree.stage(source)
     if client.kind != "classic":
         tell_apart(tree, source)
@@ -131,41 +215,17 @@ def _stage(tree: Tree, plan: BuildPlan, client: BuildClient, order: command.Orde
     return dockerfile
 
 
+def _lowered(plan: BuildPlan, order: command.Order) -> BuildPlan:
+    bundle = dict(order.secrets).get("ca", "")
+    if bundle:
+        (order.context / classic.CA).write_bytes(Path(bundle).read_bytes())
+    return classic.lowered(moved(plan), ca=bool(bundle))
+
+
 def _reader(client: BuildClient, names: StepNames) -> Reader:
     if client.kind == "classic":
         return classic.ClassicReader(names)
     return RawReader(names) if client.progress == "rawjson" else PlainReader(names)
-
-
-def _follow(
-    client: BuildClient,
-    order: command.Order,
-    reader: Reader,
-    on_event: Callable[[StepEvent], None],
-    cancelled: threading.Event | None,
-    timeout: float,
-    epoch: int,
-) -> int:
-    running: dict[str, str] = {}
-
-    def read(line: bytes) -> None:
-        for event in reader.feed(line):
-            if event.status == "started":
-                running[event.step] = event.name
-            elif event.status != "log":
-                running.pop(event.step, None)
-            on_event(event)
-
-    environment = command.environment(os.environ, client, connection.host(), epoch)
-    argv = command.argv(client, order)
-    try:
-        # Not in the folder that is built, which is likely the current one: Python and Docker look into theirs.
-        return shell.stream(
-            argv, read, timeout=timeout, env=environment, cwd=order.dockerfile.parent, cancelled=cancelled
-        )
-    except shell.TimedOut:
-        step = next(iter(running.values()), "the build")
-        raise E_BUILD_TIMEOUT(seconds=f"{timeout:g}", step=step, log=reader.log.lines()[-SHOWN_LINES:]) from None
 
 
 def _image(engine: Wire, identity: str, tags: tuple[str, ...], reader: Reader, seconds: float) -> Image:

@@ -22,7 +22,6 @@ from s2i.images.log import BuildLog, readable
 from s2i.images.steps import StepNames
 from s2i.planning.plan import BuildPlan, Copy, Run, Step
 
-SOURCE = "source"  # the folder of the context that holds the source
 CA = "ca.pem"  # the machine's CA bundle, beside it
 TRUST = "/etc/ssl/certs/ca-certificates.crt"
 DAY = 86400.0  # whoever started this process ends it sooner
@@ -30,25 +29,18 @@ _STEP = re.compile(r"Step (\d+)/\d+ : (.*)", re.DOTALL)
 
 
 def lowered(plan: BuildPlan, ca: bool) -> BuildPlan:
-    """Return ``plan`` for a context that is SOURCE and, with ``ca``, CA: no mounts; the bundle is copied instead.
+    """Return ``plan``, moved already, without mounts; with ``ca`` the bundle CA of the context is copied instead.
 
     Only the build stage gets the bundle: nothing of it is in the image.
     """
     trust = Copy("build", "The certificate authorities that this machine trusts", (CA,), TRUST)
     downloads = any(isinstance(step, Run) and step.mounts for step in plan.steps)
-    steps = tuple(_lowered(step) for step in plan.steps)
+    steps = tuple(map(_lowered, plan.steps))
     return msgspec.structs.replace(plan, steps=(trust, *steps) if ca and downloads else steps)
 
 
 def _lowered(step: Step) -> Step:
-    match step:
-        case Run():
-            return msgspec.structs.replace(step, mounts=())
-        case Copy(from_build=False, image=""):
-            sources = tuple(f"{SOURCE}/{path}" for path in step.sources)
-            return msgspec.structs.replace(step, sources=sources)
-        case _:
-            return step
+    return msgspec.structs.replace(step, mounts=()) if isinstance(step, Run) else step
 
 
 class ClassicReader:

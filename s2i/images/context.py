@@ -1,4 +1,7 @@
-"""Make a staged source one that BuildKit sees the changes of."""
+"""The build context: the source in a folder of its own, whichever way it goes to the engine.
+
+So the Dockerfile beside it is never part of the source, and every way of building gives the same image.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,34 @@ import os
 import zlib
 from pathlib import Path
 
+import msgspec
+
+from s2i.planning.plan import BuildPlan, Copy, Mount, Run, Step
 from s2i.sources import Tree
 
+SOURCE = "source"  # the folder of the context that holds the source
 _CHUNK = 1 << 20
+
+
+def moved(plan: BuildPlan) -> BuildPlan:
+    """Return ``plan`` for a context that holds the source in its folder SOURCE."""
+    return msgspec.structs.replace(plan, steps=tuple(map(_moved, plan.steps)))
+
+
+def _moved(step: Step) -> Step:
+    match step:
+        case Copy(from_build=False, image=""):
+            return msgspec.structs.replace(step, sources=tuple(f"{SOURCE}/{path}" for path in step.sources))
+        case Run():
+            return msgspec.structs.replace(step, mounts=tuple(map(_bound, step.mounts)))
+        case _:
+            return step
+
+
+def _bound(mount: Mount) -> Mount:
+    if mount.type != "bind":
+        return mount
+    return msgspec.structs.replace(mount, source=f"{SOURCE}/{mount.source}")
 
 
 def tell_apart(tree: Tree, context: Path) -> None:

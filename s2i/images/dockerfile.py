@@ -12,8 +12,6 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import assert_never
 
-import jinja2
-
 from s2i import assets
 from s2i.errors import E_WORD
 from s2i.planning.plan import BuildPlan, Copy, Mount, Run, Step
@@ -32,6 +30,8 @@ def render(plan: BuildPlan) -> str:
     """
     if found := wrong(plan):
         raise E_WORD(value=found[1], path=found[0])
+    import jinja2  # here: the builds that were made before have their text already
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(assets.folder("templates")),
         undefined=jinja2.StrictUndefined,

@@ -14,11 +14,14 @@ TIMEOUT_SECONDS = 1800.0
 class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     """How one image is wanted. ``title`` is what a person calls it; ``timeout`` in seconds.
 
-    ``tags`` are as admission.tag returns them. ``secrets`` (id, file) can be mounted by a step and stay out of the
-    image. Builds of one ``namespace`` share their caches of downloads. ``client``: None takes the best there is.
+    ``owner``: the app or job that it is for. ``strategy``: how its plan was found. ``tags`` are as admission.tag
+    returns them. ``secrets`` (id, file) can be mounted by a step and stay out of the image. Builds of one
+    ``namespace`` share their caches of downloads. ``client``: None takes the best there is.
     """
 
     title: str
+    owner: str = ""
+    strategy: str = "auto"
     tags: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     secrets: tuple[tuple[str, Path], ...] = ()

@@ -11,7 +11,7 @@ from s2i.planning import dockerfile
 _VERTEX = re.compile(r"\[(?:(?P<stage>[\w.-]+) )?(?P<number>\d+)/\d+\] (?P<text>.*)", re.DOTALL)
 _ALIAS = re.compile(r".*\sAS\s+(\S+)", re.IGNORECASE | re.DOTALL)
 LAYERS = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")  # what BuildKit counts; the classic builder counts all
-_QUIET = ("[internal]", "[auth]", "resolve image config", "building with ")
+_QUIET = ("[internal]", "[auth]", "resolve image config", "building with ", "copy /context")
 _LIMIT = 200
 
 

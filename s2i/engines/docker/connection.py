@@ -59,6 +59,8 @@ def wire(timeout: float = 30) -> Wire:
     address = host()
     found = Wire(address, timeout)
     try:
+        if address.startswith("unix://"):
+            Path(address.removeprefix("unix://")).stat()
         found.get("/_ping")
     except (OSError, http.client.HTTPException, Refused) as error:
         raise _explained(address, error) from None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PORT_TLS = 2376
+Query = Mapping[str, str | tuple[str, ...]]
 JSON = {"Content-Type": "application/json"}
 
 
@@ -34,20 +35,20 @@ class Wire:
     def __init__(self, address: str, timeout: float) -> None:
         self._address, self._timeout = address, timeout
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+    def get(self, path: str, query: Query | None = None) -> Any:
         """Return the JSON that the engine answers to GET."""
         return self._call("GET", path, query)
 
-    def post(self, path: str, query: Mapping[str, str] | None = None, body: object = None) -> Any:
+    def post(self, path: str, query: Query | None = None, body: object = None) -> Any:
         """Return the JSON that the engine answers to POST, None for an empty answer."""
         return self._call("POST", path, query, body)
 
-    def delete(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+    def delete(self, path: str, query: Query | None = None) -> Any:
         """Return the JSON that the engine answers to DELETE, None for an empty answer."""
         return self._call("DELETE", path, query)
 
     @contextlib.contextmanager
-    def stream(self, path: str, query: Mapping[str, str], body: bytes, headers: Mapping[str, str]) -> Iterator[Stream]:
+    def stream(self, path: str, query: Query, body: bytes, headers: Mapping[str, str]) -> Iterator[Stream]:
         """POST ``body`` and yield the lines of the answer while they come; no time limit but the caller's."""
         connection = _connect(self._address, None)
         try:
@@ -56,7 +57,7 @@ class Wire:
         finally:
             connection.close()
 
-    def _call(self, method: str, path: str, query: Mapping[str, str] | None, body: object = None) -> Any:
+    def _call(self, method: str, path: str, query: Query | None, body: object = None) -> Any:
         connection = _connect(self._address, self._timeout)
         try:
             text = None if body is None else json.dumps(body)
@@ -98,8 +99,8 @@ def _message(data: bytes) -> str:
         return data.decode(errors="replace").strip() or "no reason is given"
 
 
-def _target(path: str, query: Mapping[str, str]) -> str:
-    return f"{path}?{urllib.parse.urlencode(query)}" if query else path
+def _target(path: str, query: Query) -> str:
+    return f"{path}?{urllib.parse.urlencode(query, doseq=True)}" if query else path
 
 
 def _connect(address: str, timeout: float | None) -> http.client.HTTPConnection:

@@ -1,0 +1,154 @@
+"""What was built before: an unchanged source gives the image that is there, a changed line is known to be little work.
+
+One small file a source, in the cache: it can go at any time, and a build is then a bit slower.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import s2i
+from s2i import assets, dirs
+from s2i.engines.docker import connection
+from s2i.images import admission, bases
+from s2i.images.events import Image, StepResult
+from s2i.images.request import BuildRequest
+from s2i.planning.plan import BuildPlan, Copy, Run
+from s2i.sources import Tree
+
+KNOWLEDGE = (".py", ".toml", ".j2")
+_APART = ("tags", "timeout", "cache", "client")  # what of a request says nothing about the image
+
+
+class Made(msgspec.Struct, frozen=True):
+    """One build that went well. ``key`` stands for all that the image follows from.
+
+    ``installs`` stands for what is below the source in it; ``recipe`` is the Dockerfile that was built. ``bases``: the
+    image ID of each base, by name.
+    """
+
+    key: str
+    installs: str
+    recipe: str
+    plan: BuildPlan
+    image: Image
+    bases: dict[str, str]
+
+
+def recall(tree: Tree, request: BuildRequest) -> Made | None:
+    """Return the build of the same source in the same way, when its image and its bases are the engine's still."""
+    if not request.cache or request.secrets:
+        return None
+    made = _read(_place(tree, request))
+    if made is None or made.key != _key(tree, request):
+        return None
+    engine = connection.wire()
+    for name, identity in (*made.bases.items(), (made.image.id, made.image.id)):
+        found = admission.look(engine, name)
+        if found is None or found["Id"] != identity:
+            return None
+    return made
+
+
+def give(made: Made, request: BuildRequest) -> Image:
+    """Return the image of ``made`` with the names that ``request`` wants for it."""
+    engine = connection.wire()
+    for tag in request.tags:
+        repository, _, version = tag.rpartition(":")
+        engine.post(f"/images/{made.image.id}/tag", {"repo": repository, "tag": version})
+    steps = tuple(StepResult(step.name, True, 0.0) for step in made.image.steps)
+    return msgspec.structs.replace(made.image, tags=request.tags, steps=steps, seconds=0.0)
+
+
+def recipe(tree: Tree, plan: BuildPlan, request: BuildRequest) -> str:
+    """Return the Dockerfile to build when every layer below the source was built before, else ""."""
+    if not request.cache or request.secrets or plan.dockerfile:
+        return ""
+    made = _read(_place(tree, request))
+    if made is None or not made.installs or made.installs != _installs(tree, plan):
+        return ""
+    return made.recipe if _shape(made.plan) == _shape(plan) else ""
+
+
+def remember(
+    tree: Tree, plan: BuildPlan, request: BuildRequest, image: Image, found: Mapping[str, str], text: str
+) -> None:
+    """Keep that ``image`` was made. ``found``: the image ID of each base; ``text``: see Made.recipe."""
+    made = Made(_key(tree, request), _installs(tree, plan), text, plan, image, dict(found))
+    place = _place(tree, request)
+    dirs.make_private(place.parent)
+    dirs.write(place, msgspec.json.encode(made))
+
+
+def _read(place: Path) -> Made | None:
+    try:
+        return msgspec.json.decode(place.read_bytes(), type=Made)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _place(tree: Tree, request: BuildRequest) -> Path:
+    origin = tree.origin
+    name = _sha(origin.kind, origin.place, origin.subdir, request.strategy, request.namespace)
+    return dirs.cache() / "made" / f"{name[:32]}.json"
+
+
+def _key(tree: Tree, request: BuildRequest) -> str:
+    asked = {name: value for name, value in msgspec.to_builtins(request).items() if name not in _APART}
+    return _sha(asked, tree.origin, tree.digest(), bases.offered(), _program())
+
+
+def _installs(tree: Tree, plan: BuildPlan) -> str:
+    """Return a key of the steps up to the copy of the whole source, and of the files that they copy."""
+    tree = tree.subtree(plan.subdir) if plan.subdir else tree
+    parts: list[Any] = [plan.base, plan.env, plan.subdir, _program()]
+    for step in plan.steps:
+        if isinstance(step, Copy) and "." in step.sources and not step.from_build and not step.image:
+            if step.stage == "runtime":
+                break
+            return ""  # they depend on all of it: never warm
+        parts.append(step)
+        if isinstance(step, Copy) and not step.from_build and not step.image:
+            parts += [hashlib.sha256(data).hexdigest() for data in _files(tree, step.sources)]
+    else:
+        return ""
+    after = plan.steps[plan.steps.index(step) :]
+    return "" if any(isinstance(step, Run) and step.mounts for step in after) else _sha(*parts)
+
+
+def _files(tree: Tree, paths: tuple[str, ...]) -> Iterator[bytes]:
+    for path in paths:
+        for entry in tree.files:
+            if entry.path == path or entry.path.startswith(f"{path}/"):
+                yield tree.read(entry.path, entry.size)
+
+
+def _shape(plan: BuildPlan) -> tuple[object, ...]:
+    """Return all of a plan that its Dockerfile is made of: decisions move with the lines of the source."""
+    return plan.base, plan.env, plan.steps, plan.start, plan.port, plan.subdir, plan.workdir
+
+
+@functools.cache
+def _program() -> str:
+    """Return what tells this s2i from another: its version, and in a checkout the state of its files."""
+    folders = [os.path.dirname(s2i.__file__), str(assets.folder("buildpacks")), str(assets.folder("templates"))]  # noqa: PTH120
+    states = []
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif entry.name.endswith(KNOWLEDGE):
+                    states.append((entry.path, entry.stat().st_mtime_ns))
+    return _sha(s2i.__version__, sorted(states))
+
+
+def _sha(*parts: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
