@@ -80,7 +80,12 @@ def recipe(tree: Tree, plan: BuildPlan, request: BuildRequest) -> str:
 def remember(
     tree: Tree, plan: BuildPlan, request: BuildRequest, image: Image, found: Mapping[str, str], text: str
 ) -> None:
-    """Keep that ``image`` was made. ``found``: the image ID of each base; ``text``: see Made.recipe."""
+    """Keep that ``image`` was made. ``found``: the image ID of each base; ``text``: see Made.recipe.
+
+    Of a build with secrets nothing is kept: what they were is not known the next time.
+    """
+    if request.secrets:
+        return
     made = Made(_key(tree, request), _installs(tree, plan), text, plan, image, dict(found))
     place = _place(tree, request)
     dirs.make_private(place.parent)
@@ -101,7 +106,7 @@ def _place(tree: Tree, request: BuildRequest) -> Path:
 
 
 def _key(tree: Tree, request: BuildRequest) -> str:
-    asked = {name: value for name, value in msgspec.to_builtins(request).items() if name not in _APART}
+    asked = {name: value for name, value in msgspec.structs.asdict(request).items() if name not in _APART}
     return _sha(asked, tree.origin, tree.digest(), bases.offered(), _program())
 
 
@@ -151,4 +156,4 @@ def _program() -> str:
 
 
 def _sha(*parts: object) -> str:
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(parts, enc_hook=str)).hexdigest()

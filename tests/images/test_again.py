@@ -189,3 +189,8 @@ def test_what_is_installed_from_all_of_the_source_is_never_sure_to_be_there(
     plan = msgspec.structs.replace(PLAN, steps=steps)
     keep(tree(), plan)
     assert again.recipe(tree(), plan, REQUEST) == ""
+
+
+def test_nothing_is_kept_of_a_build_with_secrets(engine: Engine, tree: Callable[[], Tree]) -> None:
+    keep(tree(), request=msgspec.structs.replace(REQUEST, secrets=(("token", Path("/token")),)))
+    assert not (dirs.cache() / "made").exists()
