@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import msgspec
 
 import s2i
 from s2i import dirs, errors, shell
 from s2i.errors import E_INTERNAL, E_SERVER, E_SERVER_NONE, E_SERVER_VERSION, S2IError
-
-if TYPE_CHECKING:
-    import httpx
+from s2i.wire import Refused, Wire
 
 START_SECONDS = 20.0
 CALL_SECONDS = 120.0  # deleting waits for requests under way
@@ -37,35 +38,32 @@ class RemoteError(S2IError):
 class Client:
     """Calls of one server's API. Every method raises what the server refused, or E_SERVER."""
 
-    def __init__(self, http: httpx.Client) -> None:
-        self._http = http
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
 
     def call(self, method: str, path: str, body: object = None, timeout: float = CALL_SECONDS) -> Any:
         """Send a request and return the decoded answer."""
-        import httpx
-        import msgspec
-
         content = None if body is None else msgspec.json.encode(body)
-        try:
-            answer = self._http.request(method, path, content=content, timeout=timeout)
-        except httpx.TransportError as error:
-            raise _silent(str(error) or type(error).__name__) from None
-        if answer.is_error:
-            raise _refusal(answer.content)
-        return json.loads(answer.content)
+        with _answered():
+            return json.loads(self._wire.raw(method, path, body=content, timeout=timeout))
 
     def lines(self, path: str, **query: object) -> Iterator[str]:
         """Yield the lines of a streamed answer as they come."""
-        import httpx
-
         params = {key: str(value).lower() for key, value in query.items() if value is not None}
-        try:
-            with self._http.stream("GET", path, params=params, timeout=None) as answer:
-                if answer.is_error:
-                    raise _refusal(answer.read())
-                yield from _split(answer.iter_bytes())
-        except httpx.TransportError as error:
-            raise _silent(str(error) or type(error).__name__) from None
+        with _answered(), self._wire.stream("GET", path, params) as answer:
+            for line in answer.lines():
+                yield line.rstrip(b"\n").decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def _answered() -> Iterator[None]:
+    """Turn what can go wrong with a call into our errors."""
+    try:
+        yield
+    except Refused as refusal:
+        raise _refusal(refusal.body) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise _silent(str(error) or type(error).__name__) from None
 
 
 def connect(*, start: bool = True) -> Client:
@@ -92,10 +90,7 @@ def running() -> tuple[Client, dict[str, Any]] | None:
 
 
 def _client() -> Client:
-    import httpx
-
-    transport = httpx.HTTPTransport(uds=str(_socket()))
-    return Client(httpx.Client(transport=transport, base_url="http://s2i"))
+    return Client(Wire(f"unix://{_socket()}", CALL_SECONDS))
 
 
 def _about(client: Client) -> dict[str, Any] | None:
@@ -155,16 +150,6 @@ def _last_error(log: Path, offset: int) -> S2IError:
         file.seek(offset)
         lines = file.read().splitlines()
     return _refusal(lines[-1]) if lines else _silent("it ended at once")
-
-
-def _split(chunks: Iterator[bytes]) -> Iterator[str]:
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line.decode("utf-8", "replace")
-    if rest:
-        yield rest.decode("utf-8", "replace")
 
 
 def _refusal(content: bytes) -> S2IError:

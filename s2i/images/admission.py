@@ -15,7 +15,7 @@ from s2i.images.events import StepEvent
 from s2i.planning.stages import bases, in_kernel
 
 if TYPE_CHECKING:
-    from s2i.engines.docker.wire import Wire
+    from s2i.wire import Wire
 
 Details = Mapping[str, Any]  # an image as the engine describes it
 
@@ -96,7 +96,7 @@ def _details(
 
 def look(engine: Wire, image: str) -> Details | None:
     """Return how the engine describes ``image`` (a name or an ID), None when it has none. Raises E_BASE_MISSING."""
-    from s2i.engines.docker.wire import Refused
+    from s2i.wire import Refused
 
     try:
         details: Details = engine.get(f"/images/{image}/json")

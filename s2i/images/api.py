@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from s2i import shell
-from s2i.engines.docker.wire import Refused, Stream, Wire
 from s2i.images import trace
 from s2i.images.command import Order
 from s2i.images.context import SOURCE
@@ -29,6 +28,7 @@ from s2i.images.progress import RawReader
 from s2i.images.steps import StepNames
 from s2i.sources import Tree
 from s2i.sources.tree import GROWTH, STAGED_TIME
+from s2i.wire import Refused, Stream, Wire
 
 CONTEXT_LIMIT = 20 << 20  # bytes of the source; more are better sent by a client, which sends only what changed
 TICK_SECONDS = 0.1
@@ -91,7 +91,7 @@ def follow(
     """
     deadline = time.monotonic() + timeout
     said: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
-    with engine.stream("/build", parameters, archive, _HEADERS) as answer:
+    with engine.stream("POST", "/build", parameters, archive, _HEADERS) as answer:
         reader = threading.Thread(target=_read, args=(answer, said), daemon=True)
         reader.start()
         try:

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from s2i import shell
 from s2i.engines.docker import connection
-from s2i.engines.docker.wire import Refused, Wire
 from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT, S2IError
 from s2i.images import admission, again, api, classic, clients, command
 from s2i.images.clients import BuildClient
@@ -29,6 +28,7 @@ from s2i.planning.plan import BuildPlan
 from s2i.resources import labels
 from s2i.sources import Notice, Tree, workspace
 from s2i.sources.tree import STAGED_TIME
+from s2i.wire import Refused, Wire
 
 
 def build(

@@ -10,11 +10,11 @@ from docker.errors import APIError
 
 from s2i import shell
 from s2i.engines.docker import connection
-from s2i.engines.docker.wire import Refused
 from s2i.errors import E_BASE, S2IError
 from s2i.images.admission import admit, image_name, settled, tag
 from s2i.images.bases import obtain
 from s2i.planning.stages import bases
+from s2i.wire import Refused
 
 
 class Images:
@@ -26,7 +26,7 @@ class Images:
     def get(self, path: str) -> Any:
         name = path.removeprefix("/images/").removesuffix("/json")
         if name not in self.here:
-            raise Refused(404, "no such image")
+            raise Refused(404, b"no such image")
         return {"Id": f"sha256:{name}", "Config": {"OnBuild": self.here[name], "Labels": None}}
 
     def pull(self, name: str) -> None:
@@ -183,7 +183,7 @@ def test_an_image_has_one_spelling(value: str, name: str) -> None:
 
 def test_whatever_the_engine_says_of_a_base_is_one_error() -> None:
     def get(path: str) -> Any:
-        raise Refused(400, "invalid reference format")
+        raise Refused(400, b'{"message": "invalid reference format"}')
 
     with pytest.raises(S2IError) as caught:
         admit(SimpleNamespace(get=get), "FROM a:b:c\n", (), lambda event: None)  # type: ignore[arg-type]

@@ -11,7 +11,6 @@ import pytest
 
 from s2i import dirs, sources
 from s2i.engines.docker import connection
-from s2i.engines.docker.wire import Refused
 from s2i.images import again
 from s2i.images.bases import machine
 from s2i.images.bases.machine import Machine
@@ -19,6 +18,7 @@ from s2i.images.events import Image, StepResult
 from s2i.images.request import BuildRequest
 from s2i.planning.plan import Base, BuildPlan, Copy, Mount, Run
 from s2i.sources import Tree
+from s2i.wire import Refused
 
 REQUEST = BuildRequest(title="shop", tags=("shop:latest",))
 IMAGE = Image("sha256:image", "sha256:image", 70_000_000, ("shop:latest",), (StepResult("Install", False, 2.0),), 3.0)
@@ -45,7 +45,7 @@ class Engine:
     def get(self, path: str) -> Any:
         name = path.removeprefix("/images/").removesuffix("/json")
         if name not in self.images:
-            raise Refused(404, "no such image")
+            raise Refused(404, b"")
         return {"Id": self.images[name]}
 
     def post(self, path: str, query: Any) -> None:

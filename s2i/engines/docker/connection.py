@@ -13,7 +13,7 @@ from s2i.errors import E_DOCKER, E_DOCKER_INSECURE, E_DOCKER_PERMISSION
 if TYPE_CHECKING:
     import docker
 
-    from s2i.engines.docker.wire import Wire
+    from s2i.wire import Wire
 
 DEFAULT = "unix:///var/run/docker.sock"
 
@@ -54,7 +54,7 @@ def wire(timeout: float = 30) -> Wire:
     """
     import http.client
 
-    from s2i.engines.docker.wire import Refused, Wire
+    from s2i.wire import Refused, Wire
 
     address = host()
     found = Wire(address, timeout)

@@ -17,7 +17,7 @@ from s2i.images.bases.machine import Machine
 from s2i.planning.plan import Base
 
 if TYPE_CHECKING:
-    from s2i.engines.docker.wire import Wire
+    from s2i.wire import Wire
 
 
 class Known(msgspec.Struct, frozen=True):

@@ -1,4 +1,8 @@
-"""The engine's HTTP API, for the few calls that every build makes: the SDK takes longer to import than they take."""
+"""HTTP over a unix socket or TCP: the engine's API, and our own server's.
+
+For the calls that every build makes and every command waits for: the SDK of the one and httpx take longer to import
+than these take altogether.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,15 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Refused(Exception):
-    """The engine answered, and it was no success: ``status`` is that of HTTP, the text the engine's own."""
+    """The answer was no success: ``status`` is that of HTTP, ``body`` what came with it; its message is the text."""
 
-    def __init__(self, status: int, message: str) -> None:
-        self.status = status
-        super().__init__(message)
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status, self.body = status, body
+        super().__init__(_message(body))
 
 
 class Wire:
-    """Calls one engine at ``address`` (unix:// or tcp://); each call ends within ``timeout`` seconds.
+    """Calls whoever is at ``address`` (unix:// or tcp://); each call ends within ``timeout`` seconds.
 
     Every call has a connection of its own and so may be made from any thread. Raises OSError and
     http.client.HTTPException when nobody answers, Refused when the answer is an error.
@@ -36,43 +40,61 @@ class Wire:
         self._address, self._timeout = address, timeout
 
     def get(self, path: str, query: Query | None = None) -> Any:
-        """Return the JSON that the engine answers to GET."""
+        """Return the JSON that is answered to GET."""
         return self._call("GET", path, query)
 
     def post(self, path: str, query: Query | None = None, body: object = None) -> Any:
-        """Return the JSON that the engine answers to POST, None for an empty answer."""
+        """Return the JSON that is answered to POST, None for an empty answer."""
         return self._call("POST", path, query, body)
 
     def delete(self, path: str, query: Query | None = None) -> Any:
-        """Return the JSON that the engine answers to DELETE, None for an empty answer."""
+        """Return the JSON that is answered to DELETE, None for an empty answer."""
         return self._call("DELETE", path, query)
 
     @contextlib.contextmanager
-    def stream(self, path: str, query: Query, body: bytes, headers: Mapping[str, str]) -> Iterator[Stream]:
-        """POST ``body`` and yield the lines of the answer while they come; no time limit but the caller's."""
+    def stream(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[Stream]:
+        """Send a request and yield what reads the answer while it comes; no time limit but the caller's."""
         connection = _connect(self._address, None)
         try:
-            connection.request("POST", _target(path, query), body, dict(headers))
+            connection.request(method, _target(path, query or {}), body, dict(headers or {}))
             yield Stream(connection)
         finally:
             connection.close()
 
-    def _call(self, method: str, path: str, query: Query | None, body: object = None) -> Any:
-        connection = _connect(self._address, self._timeout)
+    def raw(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: bytes | None = None,
+        timeout: float | None = None,
+    ) -> bytes:
+        """Send a request, with ``body`` as JSON, and return the bytes of the answer."""
+        connection = _connect(self._address, timeout or self._timeout)
         try:
-            text = None if body is None else json.dumps(body)
-            connection.request(method, _target(path, query or {}), text, JSON if text else {})
+            connection.request(method, _target(path, query or {}), body, JSON if body else {})
             response = connection.getresponse()
             data = response.read()
         finally:
             connection.close()
         if response.status >= 300:
-            raise Refused(response.status, _message(data))
+            raise Refused(response.status, data)
+        return data
+
+    def _call(self, method: str, path: str, query: Query | None, body: object = None) -> Any:
+        data = self.raw(method, path, query, None if body is None else json.dumps(body).encode())
         return json.loads(data) if data.strip().startswith((b"{", b"[")) else None
 
 
 class Stream:
-    """One answer that comes in lines. ``end`` may be called from another thread: the engine gives up its work."""
+    """One answer that comes in lines. ``end`` may be called from another thread: who answers gives up its work."""
 
     def __init__(self, connection: http.client.HTTPConnection) -> None:
         self._connection = connection
@@ -81,7 +103,7 @@ class Stream:
         """Yield the lines. Raises Refused, OSError, http.client.HTTPException."""
         response = self._connection.getresponse()
         if response.status >= 300:
-            raise Refused(response.status, _message(response.read()))
+            raise Refused(response.status, response.read())
         while line := response.readline():
             yield line
 
@@ -108,7 +130,7 @@ def _connect(address: str, timeout: float | None) -> http.client.HTTPConnection:
         return _OnSocket(address.removeprefix("unix://"), timeout)
     parts = urllib.parse.urlsplit(address)
     if parts.scheme not in ("tcp", "http", "https") or not parts.hostname:
-        raise OSError(f"engines are reached by unix:// or tcp://, not by {parts.scheme}://")
+        raise OSError(f"this can be reached by unix:// or tcp://, not by {parts.scheme}://")
     if os.environ.get("DOCKER_TLS_VERIFY"):
         return http.client.HTTPSConnection(parts.hostname, parts.port or PORT_TLS, timeout=timeout, context=_tls())
     return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
