@@ -18,7 +18,7 @@ from s2i.errors import E_FORBIDDEN, E_REQUEST
 from s2i.resources.app import Deployment
 from s2i.sources import Folder
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.02
 NDJSON = "application/x-ndjson"
 
 

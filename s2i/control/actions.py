@@ -14,6 +14,12 @@ class StartInstance(msgspec.Struct, frozen=True):
     work: Workload
 
 
+class StartSandbox(msgspec.Struct, frozen=True):
+    """Run the network of an instance whose image is being built: it takes longer to come up than the instance."""
+
+    work: Workload
+
+
 class StopInstance(msgspec.Struct, frozen=True):
     """End an instance and its sandbox; no request is under way to it."""
 
@@ -104,6 +110,7 @@ class RemoveContainer(msgspec.Struct, frozen=True):
 
 Action = (
     StartInstance
+    | StartSandbox
     | StopInstance
     | PointRoute
     | MarkServing
@@ -128,7 +135,7 @@ def lane(action: Action) -> Lane:
             return ("end", owner.project, owner.kind, owner.name, owner.instance, owner.run)
         case RemoveContainer(_, container):
             return ("end", container)
-        case StartInstance(work):
+        case StartInstance(work) | StartSandbox(work):
             return ("app", work.owner.project, work.owner.name)
         case MarkFailed(owner):
             return ("app", owner.project, owner.name)

@@ -24,7 +24,7 @@ from s2i.resources.names import app_name, project_name
 from s2i.sources import Folder, Source
 from s2i.sources.source import checked
 
-POLL_SECONDS = 0.03
+POLL_SECONDS = 0.01
 ENDS: dict[int, DeploymentStatus] = {E_CANCELLED.exit: "cancelled", E_INTERRUPTED.exit: "interrupted"}
 KEEP = 200  # deployments that are remembered
 
@@ -108,6 +108,7 @@ class Deployments:
         self._store.open_deployment(new)
         self._prune()
         self._cancels[ident] = threading.Event()
+        self._loop.kick()  # what can be made ready beside the build is
         self._spawn(lambda: self._guarded(new, lambda: self._build_and_accept(new, request, network)), ident)
         return new
 

@@ -21,6 +21,7 @@ from s2i.control.actions import (
     PointRoute,
     RemoveContainer,
     StartInstance,
+    StartSandbox,
     StartTask,
     StopInstance,
 )
@@ -52,6 +53,8 @@ def execute(action: Action, world: World) -> None:
     match action:
         case StartInstance(work):
             world.engine.start_instance(work)
+        case StartSandbox(work):
+            world.engine.start_sandbox(work)
         case StopInstance(owner):
             world.engine.stop(owner, GRACE_SECONDS)
         case PointRoute(project, app, address):

@@ -6,18 +6,19 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
 from s2i.control.actions import Action, Lane, StartInstance, lane
 from s2i.control.execute import World, engine_down, execute
 from s2i.control.probe import Prober
-from s2i.control.reconcile import Wanted, instance_of, reconcile
+from s2i.control.reconcile import Wanted, instance_of, reconcile, successor_of
 from s2i.control.store import Store
 from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
-from s2i.engines.engine import Observed
+from s2i.engines.engine import Observed, Workload
 from s2i.errors import S2IError
+from s2i.resources.app import App
 
 IDLE_SECONDS = 0.7
 RUNS_SECONDS = 0.2  # while a job runs: its end is seen by looking
@@ -117,7 +118,7 @@ class Loop:
             return self._blind(error)
         self.engine_error, self._faults = None, 0
         # Wanted is read after the look: a container that is seen was wanted before it was made.
-        wanted = _wanted(self._world.store)
+        wanted = wanted_of(self._world.store)
         seen = self._look(containers, wanted)
         now = self._clock()
         while not self._refused.empty():
@@ -220,7 +221,8 @@ def _in_thread(lane: Callable[[], None]) -> None:
     threading.Thread(target=lane, daemon=True).start()
 
 
-def _wanted(store: Store) -> Wanted:
+def wanted_of(store: Store) -> Wanted:
+    """Return all that the store asks for."""
     apps = store.apps()
     revisions = [
         revision
@@ -228,7 +230,14 @@ def _wanted(store: Store) -> Wanted:
         for revision in store.revisions(app.project, app.name)
         if revision.number in (app.serving, app.target)
     ]
-    return Wanted(apps, tuple(revisions), store.open_runs())
+    return Wanted(apps, tuple(revisions), store.open_runs(), tuple(_coming(store, apps)))
+
+
+def _coming(store: Store, apps: tuple[App, ...]) -> Iterator[Workload]:
+    building = store.building()
+    for app in apps:
+        if (app.project, app.name) in building and not app.deleting and app.target == app.serving:
+            yield successor_of(store.revisions(app.project, app.name)[-1])
 
 
 def _by_lane(actions: Iterable[Action]) -> list[tuple[Lane, list[Action]]]:

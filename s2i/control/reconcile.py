@@ -19,6 +19,7 @@ from s2i.control.actions import (
     PointRoute,
     RemoveContainer,
     StartInstance,
+    StartSandbox,
     StartTask,
     StopInstance,
 )
@@ -32,11 +33,15 @@ DRAIN_SECONDS = 30.0  # an old one is stopped after this, whatever requests it s
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What the store asks for: the apps, the revisions that each serves or is to serve, the runs not yet ended."""
+    """What the store asks for: the apps, the revisions that each serves or is to serve, the runs not yet ended.
+
+    ``coming``: the instances of the revisions that are being built, under the numbers that they will have.
+    """
 
     apps: tuple[App, ...] = ()
     revisions: tuple[Revision, ...] = ()
     runs: tuple[JobRun, ...] = ()
+    coming: tuple[Workload, ...] = ()
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -66,6 +71,11 @@ def reconcile(wanted: Wanted, seen: Seen, notes: Mapping[Slot, Note], now: float
             actions += _deleted(app, seen, slots)
         else:
             actions += _app(app, places, seen, now)
+    for work in wanted.coming:
+        claimed.add(slot(work.owner))
+        sandbox, _ = slots.get(slot(work.owner), (None, None))
+        if not (sandbox and sandbox.address):
+            actions.append(StartSandbox(work))
     shares = {address for each in seen.shares.values() for address in each}
     for key, (sandbox, instance) in slots.items():
         if key not in claimed:
@@ -78,6 +88,11 @@ def instance_of(revision: Revision) -> Workload:
     name = f"r{revision.number}-0"
     owner = Owner(revision.project, "app", revision.app, number=revision.number, instance=name)
     return Workload(owner, revision.image, revision.config)
+
+
+def successor_of(revision: Revision) -> Workload:
+    """Return the instance of what comes after ``revision``: where it will run is known, which image is not."""
+    return instance_of(msgspec.structs.replace(revision, number=revision.number + 1))
 
 
 def task_of(run: JobRun) -> Workload:

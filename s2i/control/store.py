@@ -227,6 +227,12 @@ class Store:
             return self._all(Deployment, "SELECT doc FROM deployments ORDER BY created DESC")
         return self._all(Deployment, "SELECT doc FROM deployments WHERE project = ? ORDER BY created DESC", project)
 
+    def building(self) -> frozenset[tuple[str, str]]:
+        """Return the project and name of each deployment that is being built."""
+        with self._lock:
+            rows = self._db.execute("SELECT project, name FROM deployments WHERE status = 'building'").fetchall()
+        return frozenset((project, name) for project, name in rows)
+
     def forget_deployment(self, ident: str) -> None:
         """Remove the record of an ended deployment."""
         with self._write() as db:

@@ -84,6 +84,9 @@ class Engine(Protocol):
         Idempotent: an instance that runs already is left as it is. Returns the sandbox's "ip:port".
         """
 
+    def start_sandbox(self, work: Workload) -> None:
+        """Run the sandbox of an app's instance, which start_instance then finds. Idempotent."""
+
     def start_task(self, work: Workload) -> None:
         """Run a job's task once, without a sandbox, in the project's network. Idempotent by ``owner.run``."""
 

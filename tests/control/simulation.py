@@ -6,7 +6,8 @@ from pathlib import Path
 
 from s2i.control.actions import Action, StartInstance, StopInstance, lane
 from s2i.control.execute import World, engine_down, execute
-from s2i.control.reconcile import DRAIN_SECONDS, Wanted, instance_of, reconcile
+from s2i.control.loop import wanted_of
+from s2i.control.reconcile import DRAIN_SECONDS, instance_of, reconcile
 from s2i.control.store import Store
 from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
 from s2i.errors import S2IError
@@ -36,11 +37,17 @@ class Simulation:
         self.done: list[Action] = []
         self._ids = 0
 
-    def deploy(self, name: str = "shop", image: str = IMAGE) -> Revision:
+    def begin(self, name: str = "shop") -> str:
+        """Begin a deployment, whose image is not there yet; return its id."""
         self._ids += 1
-        self._build(image)
         ident = f"d{self._ids}"
         self.store.open_deployment(Deployment(ident, "default", name, "src", "building", self.now))
+        return ident
+
+    def deploy(self, name: str = "shop", image: str = IMAGE, ident: str = "") -> Revision:
+        """Deploy as a whole, or end the deployment ``ident`` that was begun."""
+        ident = ident or self.begin(name)
+        self._build(image)
         made = self.store.accept_revision(Revision("default", name, 0, image, Config()), ident)
         self.store.change_deployment(ident, status="ready")
         return made
@@ -60,7 +67,7 @@ class Simulation:
 
     def step(self, kill_after: int | None = None) -> tuple[Action, ...]:
         """One pass; with ``kill_after`` the server dies after so many actions: what it remembered is lost."""
-        wanted, seen = self._wanted(), self._seen()
+        wanted, seen = wanted_of(self.store), self._seen()
         slots = {slot(instance_of(one).owner) for one in wanted.revisions}
         self.notes = remember(self.notes, seen, slots, self.now)
         actions = reconcile(wanted, seen, self.notes, self.now)
@@ -112,11 +119,6 @@ class Simulation:
         assert since is not None
         late = self.now - since >= DRAIN_SECONDS
         assert late or not self.router.busy.get(sandbox.address), f"{action} cuts requests off"
-
-    def _wanted(self) -> Wanted:
-        apps = self.store.apps()
-        found = [one for app in apps for one in self.store.revisions(app.project, app.name)]
-        return Wanted(apps, tuple(found), self.store.open_runs())
 
     def _seen(self) -> Seen:
         containers = self.engine.observe()

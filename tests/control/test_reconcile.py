@@ -54,6 +54,38 @@ def test_an_update_stops_the_old_only_after_the_switch_and_the_drain(world: Simu
     assert len(world.addresses()) == 1
 
 
+def test_the_sandbox_of_an_update_comes_up_while_its_image_is_built(world: Simulation) -> None:
+    world.deploy()
+    world.settle()
+    ident = world.begin()
+    world.done.clear()
+    world.settle()
+    assert verbs(world) == ["StartSandbox"]
+    new = world.deploy(ident=ident)
+    boxes = {one.id for one in world.engine.observe() if one.role == "sandbox"}
+    world.step()
+    assert verbs(world) == ["StartSandbox", "StartInstance"]
+    assert {one.id for one in world.engine.observe() if one.role == "sandbox"} == boxes
+    world.settle()
+    assert world.store.app("default", "shop").serving == new.number
+
+
+def test_the_sandbox_of_an_update_that_is_not_built_goes(world: Simulation) -> None:
+    world.deploy()
+    world.settle()
+    before = world.engine.observe()
+    ident = world.begin()
+    world.step()
+    world.store.change_deployment(ident, status="failed")
+    world.settle()
+    assert world.engine.observe() == before
+
+
+def test_the_first_deployment_of_a_name_has_no_sandbox_before_it_is_known_to_be_an_app(world: Simulation) -> None:
+    world.begin()
+    assert world.step() == ()
+
+
 def test_a_request_that_never_ends_is_cut_at_the_drain_limit(world: Simulation) -> None:
     world.deploy()
     world.settle()

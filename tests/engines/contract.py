@@ -89,6 +89,21 @@ class EngineContract:
         assert address == self.one(engine, APP, "sandbox").address
         assert self.one(engine, APP, "instance").state == "running"
 
+    def test_an_instance_starts_in_the_sandbox_that_is_there(self, subject: Subject, engine: Engine) -> None:
+        engine.start_sandbox(self.work(subject, APP))
+        engine.start_sandbox(self.work(subject, APP))
+        (box,) = engine.observe()
+        assert ("sandbox", "running") == (box.role, box.state)
+        assert box.address == engine.start_instance(self.work(subject, APP))
+        assert box.id == self.one(engine, APP, "sandbox").id
+
+    def test_a_sandbox_of_another_port_is_made_anew(self, subject: Subject, engine: Engine) -> None:
+        work = self.work(subject, APP)
+        other = msgspec.structs.replace(work, config=msgspec.structs.replace(work.config, port=4711))
+        engine.start_sandbox(other)
+        assert not engine.start_instance(work).endswith(":4711")
+        assert ["instance", "sandbox"] == sorted(one.role for one in engine.observe())
+
     def test_two_instances_have_two_addresses(self, subject: Subject, engine: Engine) -> None:
         second = msgspec.structs.replace(APP, number=2, instance="r2-0")
         assert engine.start_instance(self.work(subject, APP)) != engine.start_instance(self.work(subject, second))

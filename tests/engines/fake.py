@@ -80,7 +80,7 @@ class FakeEngine:
         self._need(work.image)
         self.networks.add(work.owner.project)
         box, instance = self._of(work.owner, "sandbox"), self._of(work.owner, "instance")
-        if box is None or box.state != "running":
+        if box is None or box.state != "running" or not box.address.endswith(f":{work.config.port}"):
             box, instance = self._new_sandbox(work, box, instance), None
         if instance is None or instance.state != "running":
             self._drop(instance)
@@ -88,6 +88,13 @@ class FakeEngine:
             self._put(instance)
             self.works[instance.id] = work
         return box.address
+
+    def start_sandbox(self, work: Workload) -> None:
+        self._enter("start_sandbox", work.owner)
+        self.networks.add(work.owner.project)
+        box = self._of(work.owner, "sandbox")
+        if box is None or box.state != "running":
+            self._new_sandbox(work, box, self._of(work.owner, "instance"))
 
     def start_task(self, work: Workload) -> None:
         self._enter("start_task", work.owner)

@@ -62,6 +62,9 @@ class DockerEngine:
             self._start(self._name(work.owner, "instance"))
         return listing.address(box["NetworkSettings"], box["Config"]["Labels"])
 
+    def start_sandbox(self, work: Workload) -> None:
+        self._running_sandbox(work)
+
     def start_task(self, work: Workload) -> None:
         declared = self._declared(work.image)
         name = self._name(work.owner, "task")
@@ -124,9 +127,11 @@ class DockerEngine:
         name = self._name(work.owner, "sandbox")
         for _ in range(_ATTEMPTS):
             box = self._find(name)
-            if box is not None and box["State"]["Running"]:
+            # One that was made before the plan was known may carry another port.
+            fits = box is not None and box["Config"]["Labels"].get(labels.PORT) == str(work.config.port)
+            if box is not None and box["State"]["Running"] and fits:
                 return box
-            if box is not None and box["State"]["Status"] != "created":
+            if box is not None and (box["State"]["Status"] != "created" or not fits):
                 self._drop(box["Id"])  # its instance's network died with it; start_instance sees that
                 box = None
             if box is None:
