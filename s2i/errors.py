@@ -620,6 +620,18 @@ E_BUILD_TIMEOUT = Kind(
     'the build took longer than {seconds} s and was ended in "{step}"; its last lines:{log:400}',
     "give it more time (--timeout), or look at what hangs in that step",
 )
+E_BUILD_ENGINE = Kind(
+    "E_BUILD_ENGINE",
+    75,
+    'the Docker Engine stopped in the middle of "{step}", and answers again',
+    "build again; when it stops once more, its log says why (`journalctl --unit docker`)",
+)
+E_BUILD_KILLED = Kind(
+    "E_BUILD_KILLED",
+    75,
+    'the program that builds was ended by {signal} in "{step}"',
+    "build again; when nobody ended it, this machine ran out of memory (`dmesg` says so)",
+)
 E_BUILD_CANCELLED = Kind("E_BUILD_CANCELLED", 130, "the build was cancelled", "nothing was left behind; build again")
 E_BASE_MISSING = Kind(
     "E_BASE_MISSING",

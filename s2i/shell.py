@@ -1,12 +1,14 @@
 """Run other programs: the only import of subprocess.
 
 A command is a value, a tuple of strings; no shell ever reads it. Every process gets a process group of its own,
-so that its children end with it: on a time-out, on Ctrl-C, when the caller gives up, and when it ends itself.
+so that its children end with it: on a time-out, on Ctrl-C, when the caller gives up, and when it ends itself. One that
+is ``bound`` ends even when this process is killed, where the system can do that (Linux with util-linux).
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import selectors
 import shutil
@@ -65,6 +67,7 @@ def run(
     limit: int = OUTPUT_LIMIT,
     end_at_limit: bool = False,
     cancelled: threading.Event | None = None,
+    bound: bool = False,
 ) -> Completed:
     """Run ``argv`` to its end and return what it printed, at most ``limit`` bytes of each stream.
 
@@ -77,7 +80,7 @@ def run(
         into += chunk[: limit - len(into)]
         return end_at_limit and len(into) >= limit
 
-    process = _start(argv, env, cwd, subprocess.PIPE, subprocess.PIPE, feed=bool(stdin))
+    process = _start(argv, env, cwd, subprocess.PIPE, subprocess.PIPE, feed=bool(stdin), bound=bound)
     with _ended(process):
         assert process.stdout is not None
         assert process.stderr is not None
@@ -95,7 +98,7 @@ def stream(
     cwd: Path | None = None,
     cancelled: threading.Event | None = None,
 ) -> int:
-    """Run ``argv`` and hand each line of its output (both streams, merged) to ``on_line`` as it comes.
+    """Run ``argv``, bound, and hand each line of its output (both streams, merged) to ``on_line`` as it comes.
 
     Returns the exit status. ``cancelled`` ends the process early (SIGTERM, then SIGKILL after GRACE_SECONDS).
     A line longer than LINE_LIMIT comes in pieces. Raises TimedOut, Missing, and what ``on_line`` raises.
@@ -113,7 +116,7 @@ def stream(
             on_line(line + b"\n")
         return False
 
-    process = _start(argv, env, cwd, subprocess.PIPE, subprocess.STDOUT)
+    process = _start(argv, env, cwd, subprocess.PIPE, subprocess.STDOUT, bound=True)
     with _ended(process), contextlib.suppress(Cancelled):
         assert process.stdout is not None
         _pump(process, {process.stdout: take}, b"", timeout, cancelled)
@@ -152,10 +155,14 @@ def _start(
     err: int | IO[bytes],
     *,
     feed: bool = False,
+    bound: bool = False,
 ) -> subprocess.Popen[bytes]:
+    prefix = _binding() if bound else ()
+    if prefix and shutil.which(argv[0], path=(os.environ if env is None else env).get("PATH")) is None:
+        raise Missing(argv[0])
     try:
         return subprocess.Popen(
-            list(argv),
+            [*prefix, *argv],
             env=env,
             cwd=cwd,
             stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
@@ -168,6 +175,17 @@ def _start(
         if cwd is not None and error.filename == str(cwd):
             raise
         raise Missing(argv[0]) from None
+
+
+@functools.cache
+def _binding() -> tuple[str, ...]:
+    """Return what goes before a command that is to end when the thread that starts it does; () where nothing can.
+
+    Python could ask for it between fork and exec only, which is not safe in a process with threads.
+    """
+    found = shutil.which("setpriv")
+    # That of busybox goes by another name in the end, and knows nothing of it.
+    return (found, "--pdeathsig=KILL") if found and Path(found).resolve().name == "setpriv" else ()
 
 
 def _pump(
@@ -291,5 +309,7 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 
 def _program(process: subprocess.Popen[bytes]) -> str:
-    argv = process.args
-    return str(argv[0]) if isinstance(argv, list) else str(argv)
+    argv, prefix = process.args, list(_binding())
+    if not isinstance(argv, list):
+        return str(argv)
+    return str(argv[len(prefix)] if argv[: len(prefix)] == prefix else argv[0])

@@ -29,11 +29,15 @@ class Refused(Exception):
         super().__init__(_message(body))
 
 
+class Gone(OSError):
+    """Nobody answers: the engine does not run, or stopped in the middle."""
+
+
 class Wire:
     """Calls whoever is at ``address`` (unix:// or tcp://); each call ends within ``timeout`` seconds.
 
-    Every call has a connection of its own and so may be made from any thread. Raises OSError and
-    http.client.HTTPException when nobody answers, Refused when the answer is an error.
+    Every call has a connection of its own and so may be made from any thread. Raises Gone when nobody answers,
+    Refused when the answer is an error.
     """
 
     def __init__(self, address: str, timeout: float) -> None:
@@ -82,6 +86,8 @@ class Wire:
             connection.request(method, _target(path, query or {}), body, JSON if body else {})
             response = connection.getresponse()
             data = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise Gone(str(error) or type(error).__name__) from error
         finally:
             connection.close()
         if response.status >= 300:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ import pytest
 from s2i import shell
 
 pytestmark = pytest.mark.world
+ROOT = Path(__file__).parents[1]
 
 # Starts a child that outlives it and keeps the pipes open; the child's id goes to a file.
 ORPHAN = """
@@ -198,3 +200,27 @@ def test_running_leaves_no_descriptor_open() -> None:
     with pytest.raises(shell.TimedOut):
         shell.run(python("import time; time.sleep(600)"), timeout=0.2, stdin=b"x" * 1_000_000)
     assert opened() == before
+
+
+def test_what_is_bound_ends_when_this_process_is_killed(tmp_path: Path) -> None:
+    child = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
+    argv = python(child, tmp_path / "draft")
+    parent = subprocess.Popen(python(f"from s2i import shell; shell.stream({argv!r}, print, timeout=600)"), cwd=ROOT)
+    try:
+        assert eventually(lambda: (tmp_path / "draft").exists() and (tmp_path / "draft").read_text() != "")
+        (tmp_path / "draft").rename(tmp_path / "pid")
+    finally:
+        parent.kill()
+        parent.wait()
+    assert child_is_gone(tmp_path)
+
+
+def test_a_bound_program_that_is_not_there_is_missing() -> None:
+    with pytest.raises(shell.Missing):
+        shell.run(("s2i-no-such-program",), timeout=5, bound=True)
+
+
+def test_a_bound_program_that_takes_too_long_is_called_by_its_own_name() -> None:
+    with pytest.raises(shell.TimedOut) as late:
+        shell.run(("sleep", "60"), timeout=0.1, bound=True)
+    assert str(late.value) == "sleep ran longer than 0.1 s"

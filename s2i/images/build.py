@@ -15,7 +15,7 @@ from typing import NamedTuple
 from s2i import shell
 from s2i.engines.docker import connection
 from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT, S2IError
-from s2i.images import admission, again, api, classic, clients, command
+from s2i.images import admission, again, api, classic, clients, command, ended, result
 from s2i.images.clients import BuildClient
 from s2i.images.context import SOURCE, moved, tell_apart
 from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
@@ -50,13 +50,14 @@ def build(
     whole, tree = tree, tree.subtree(plan.subdir) if plan.subdir else tree
     run = _Run(engine, tree, plan, request, on_event, cancelled)
     recipe = again.recipe(whole, plan, request) if request.client is None and api.fits(tree) else ""
-    made = run.by_api(recipe) if recipe else None
-    if made is None:
-        client = request.client or clients.find()
-        if client.loss:
-            on_notice(Notice("W_NO_BUILDKIT", client.loss))
-        made = run.by_client(client)
-    image = _image(engine, made.identity, request.tags, made.reader, round(time.monotonic() - began, 3))
+    with connection.lasting():
+        made = run.by_api(recipe) if recipe else None
+        if made is None:
+            client = request.client or clients.find()
+            if client.loss:
+                on_notice(Notice("W_NO_BUILDKIT", client.loss))
+            made = run.by_client(client)
+        image = _image(engine, made.identity, request.tags, made.reader, round(time.monotonic() - began, 3))
     again.remember(whole, plan, request, image, made.bases, made.recipe)
     return image
 
@@ -116,10 +117,11 @@ class _Run(NamedTuple):
                     command.argv(client, order), read,
                     timeout=self.request.timeout, env=environment, cwd=folder, cancelled=self.cancelled,
                 )  # fmt: skip
-            self._judge(reader, code == 0 and order.iidfile.exists())
+            identity = result.identity(order.iidfile.read_text()) if order.iidfile.exists() else ""
+            self._judge(reader, code == 0 and bool(identity), code)
             # Without a client that speaks BuildKit the recipe is another one.
             recipe = "" if client.kind == "classic" or self.plan.dockerfile else dockerfile
-            return _Made(order.iidfile.read_text().strip(), recipe, found, reader)
+            return _Made(identity, recipe, found, reader)
 
     def _order(self, folder: Path) -> command.Order:
         request = self.request
@@ -137,13 +139,15 @@ class _Run(NamedTuple):
             namespace=request.namespace,
         )
 
-    def _judge(self, reader: Reader, well: bool) -> None:
-        """Raise what the build ended with, when it did not end well."""
+    def _judge(self, reader: Reader, well: bool, code: int = 0) -> None:
+        """Raise what the build ended with, when it did not end well. ``code``: the client's exit status."""
         if self.cancelled is not None and self.cancelled.is_set():
             raise E_BUILD_CANCELLED()
         if not well:
-            step = reader.log.failed.name if reader.log.failed else "the build"
-            raise diagnose(step, reader.log.lines(), lambda package: requirement(self.tree, package))
+            failed, lines = reader.log.failed, reader.log.lines()
+            step = failed.name if failed else "the build"
+            ended.judge(code, step, lines, failed=bool(failed))
+            raise diagnose(step, lines, lambda package: requirement(self.tree, package))
 
     @contextlib.contextmanager
     def _watched(self, reader: Reader) -> Iterator[Callable[[bytes], None]]:
@@ -229,7 +233,7 @@ def _reader(client: BuildClient, names: StepNames) -> Reader:
 
 
 def _image(engine: Wire, identity: str, tags: tuple[str, ...], reader: Reader, seconds: float) -> Image:
-    details = engine.get(f"/images/{identity}/json")
+    details = engine.get(f"/images/{identity}/json", made.SIZES)
     try:
         admission.settled(details.get("Config") or {}, "the image")
     except S2IError:
@@ -239,7 +243,7 @@ def _image(engine: Wire, identity: str, tags: tuple[str, ...], reader: Reader, s
     return Image(
         id=str(details["Id"]),
         digest=next(digests, identity),
-        size=int(details["Size"]),
+        size=made.size(details),
         tags=tags,
         steps=tuple(reader.log.steps),
         seconds=seconds,

@@ -109,8 +109,11 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     api = connection.client(timeout=DAY).api
     identity, failed = "", False
+    tags: list[str] = given.tag
     try:
         for row in api.build(
+            # The engine names the image itself: one made for a process that is killed is not left without a name.
+            tag=tags[0] if tags else None,
             path=str(given.context), dockerfile=str(given.file), rm=True, forcerm=True, pull=False, decode=True,
             nocache=given.no_cache, labels=dict(label.split("=", 1) for label in given.label),
             buildargs={name: os.environ[name] for name in given.build_arg}, network_mode=given.network,
@@ -123,7 +126,7 @@ def main(arguments: Sequence[str]) -> int:
         failed = True
     if failed or not identity:
         return 1
-    for tag in given.tag:
+    for tag in tags[1:]:
         repository, _, version = tag.rpartition(":")
         api.tag(identity, repository, version)
     given.iidfile.write_text(identity)

@@ -29,6 +29,7 @@ _INHERITED = ("PATH", "HOME", "TMPDIR", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", *_DO
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One build: the files it reads and writes, and what it puts on the image.
 
+    ``iidfile``: where the client writes what it made, for result.identity.
     ``secrets`` are (id, file); ``proxies`` names of variables; ``namespace`` keeps its download caches apart.
     """
 
@@ -57,7 +58,9 @@ def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
             head = (sys.executable, "-P", "-m", "s2i.images.classic")
         case _:
             assert_never(client.kind)
-    words = [f"--file={order.dockerfile}", f"--iidfile={order.iidfile}", "--network=default", "--pull=false"]
+    # The id that buildx writes is none that a containerd image store knows the image by: see result.identity.
+    result = "metadata-file" if client.kind == "buildx" else "iidfile"
+    words = [f"--file={order.dockerfile}", f"--{result}={order.iidfile}", "--network=default", "--pull=false"]
     if not order.cache:
         words.append("--no-cache")
     words += [f"--tag={tag}" for tag in order.tags]
@@ -81,6 +84,7 @@ def environment(inherited: Mapping[str, str], client: BuildClient, host: str, ep
         found["DOCKER_BUILDKIT"] = "1"
     if client.kind == "buildx":
         found["SOURCE_DATE_EPOCH"] = str(epoch)
+        found["BUILDX_METADATA_PROVENANCE"] = "disabled"  # it is asked for at the end of each build, and read by nobody
     return found
 
 

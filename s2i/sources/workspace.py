@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,14 @@ from s2i.sources import beneath
 
 @contextlib.contextmanager
 def workspace(purpose: str) -> Iterator[Path]:
-    """Make a folder (mode 0700) under the cache for the block, and remove it with all that is in it."""
+    """Make a folder (mode 0700) under the cache for the block, and remove it with all that is in it.
+
+    What was left there by a process that was killed goes first.
+    """
     import tempfile  # with it come four compression libraries, which `s2i plan` of a folder has no use for
 
     parent = dirs.make_private(dirs.cache() / "work")
+    sweep(time.time())
     folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=parent))
     with _held(folder):
         try:

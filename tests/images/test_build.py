@@ -61,7 +61,7 @@ def test_a_full_disk_says_which_one(tmp_path: Path) -> None:
 def test_an_image_that_would_work_in_a_folder_of_the_kernel_is_removed() -> None:
     removed: list[str] = []
     found = {"Id": "sha256:a", "Config": {"WorkingDir": "/proc/self/fd/8"}, "Size": 1}
-    engine: Any = SimpleNamespace(get=lambda path: found, delete=lambda path, query: removed.append(path))
+    engine: Any = SimpleNamespace(get=lambda path, query: found, delete=lambda path, query: removed.append(path))
     reader: Any = SimpleNamespace(log=SimpleNamespace(steps=[]))
     with pytest.raises(S2IError) as caught:
         _image(engine, "sha256:a", (), reader, 1.0)

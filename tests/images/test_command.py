@@ -24,6 +24,7 @@ ORDER = Order(
     namespace="p1",
 )
 FILES = ("--file=/w/Dockerfile", "--iidfile=/w/image", "--network=default", "--pull=false")
+BUILDX_FILES = ("--file=/w/Dockerfile", "--metadata-file=/w/image", "--network=default", "--pull=false")
 NAMES = (
     "--tag=s2i/shop:latest",
     "--tag=shop:1.2",
@@ -34,7 +35,8 @@ NAMES = (
 
 def test_buildx_is_run_directly_on_the_engines_own_builder() -> None:
     assert argv(BUILDX, ORDER) == (
-        "/p/docker-buildx", "build", "--builder=default", "--progress=rawjson", "--provenance=false", *FILES, *NAMES,
+        "/p/docker-buildx", "build", "--builder=default", "--progress=rawjson", "--provenance=false",
+        *BUILDX_FILES, *NAMES,
         "--secret=id=ca,src=/etc/ssl/ca.crt", "--build-arg=BUILDKIT_CACHE_MOUNT_NS=p1", "--build-arg=https_proxy",
         "/w/context",
     )  # fmt: skip
@@ -87,7 +89,8 @@ def test_a_client_gets_few_variables_and_our_engine() -> None:
 
 
 def test_buildx_gets_the_time_of_the_source() -> None:
-    assert environment(INHERITED, BUILDX, "unix:///d.sock", 7) == {**KEPT, "SOURCE_DATE_EPOCH": "7"}
+    own = {"SOURCE_DATE_EPOCH": "7", "BUILDX_METADATA_PROVENANCE": "disabled"}
+    assert environment(INHERITED, BUILDX, "unix:///d.sock", 7) == {**KEPT, **own}
 
 
 def test_the_classic_builder_finds_this_very_package() -> None:

@@ -70,3 +70,11 @@ def test_sweeping_takes_what_a_killed_process_left_and_nothing_that_is_held() ->
         os.utime(young, (2_000, 2_000))
         assert sweep(2_000.5) == 1
         assert [held.exists(), left.exists(), young.exists()] == [True, False, True]
+
+
+def test_a_workspace_first_removes_what_a_killed_process_left() -> None:
+    left = dirs.make_private(dirs.cache() / "work") / "build-left"
+    left.mkdir()
+    os.utime(left, (1_000, 1_000))
+    with workspace("test") as folder:
+        assert list(folder.parent.iterdir()) == [folder]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,9 +54,7 @@ def wire(timeout: float = 30) -> Wire:
 
     Raises E_DOCKER, E_DOCKER_PERMISSION, E_DOCKER_INSECURE.
     """
-    import http.client
-
-    from s2i.wire import Refused, Wire
+    from s2i.wire import Gone, Refused, Wire
 
     address = host()
     found = Wire(address, timeout)
@@ -62,9 +62,22 @@ def wire(timeout: float = 30) -> Wire:
         if address.startswith("unix://"):
             Path(address.removeprefix("unix://")).stat()
         found.get("/_ping")
-    except (OSError, http.client.HTTPException, Refused) as error:
+    except (Gone, Refused) as error:
         raise _explained(address, error) from None
     return found
+
+
+@contextlib.contextmanager
+def lasting() -> Iterator[None]:
+    """Say so when the engine of a wire goes away within the block, or fails at what it was asked. Raises E_DOCKER."""
+    from s2i.engines.docker.wire import Gone, Refused
+
+    try:
+        yield
+    except Gone as error:
+        raise E_DOCKER(socket=host(), why=f"it stopped answering ({error})") from None
+    except Refused as refusal:
+        raise E_DOCKER(socket=host(), why=str(refusal)) from None
 
 
 def _explained(address: str, error: BaseException) -> Exception:

@@ -19,6 +19,7 @@ from s2i.errors import E_BASE
 from s2i.images.bases import installed, mirror, table
 from s2i.images.bases.machine import Way
 from s2i.resources import labels
+from s2i.sources import workspace
 
 if TYPE_CHECKING:
     import docker
@@ -117,12 +118,12 @@ def _on_top(way: Way, client: docker.DockerClient) -> str:
     row = next(row for row in table.rows() if row.suite == way.suite)
     name = way.base.build
     with (
-        tempfile.TemporaryDirectory(prefix="s2i-base-", ignore_cleanup_errors=True) as scratch,
+        workspace("base") as scratch,
         tempfile.TemporaryFile() as context,
     ):
-        libraries = _laid_out(way, Path(scratch, "python"))
+        libraries = _laid_out(way, scratch / "python")
         text = installed.dockerfile(way, table.local(row.python).build, libraries, way.recipe)
-        Path(scratch, "Dockerfile").write_text(text)
+        (scratch / "Dockerfile").write_text(text)
         with tarfile.open(fileobj=context, mode="w") as archive:
             archive.add(scratch, ".", filter=_nobodys)
         context.seek(0)
@@ -158,17 +159,17 @@ def _made(
     client: docker.DockerClient,
     cancelled: threading.Event | None,
 ) -> str:
-    with tempfile.TemporaryDirectory(prefix="s2i-base-", ignore_cleanup_errors=True) as scratch:
-        tar, python = Path(scratch, "root.tar"), Path(scratch, "python")
+    with workspace("base") as scratch:
+        tar, python = scratch / "root.tar", scratch / "python"
         libraries = _laid_out(way, python) if way.folder else ()
         if way.folder:
             env = {**env, "S2I_PYTHON": str(python)}
         argv = command(way, stage, options, tar, _apt_settings(), libraries)
         sources = "\n".join((*mirror.find().lines(way.suite), "")).encode()
-        environment = {**_environment(os.environ), **env, "SOURCE_DATE_EPOCH": EPOCH, "TMPDIR": scratch}
+        environment = {**_environment(os.environ), **env, "SOURCE_DATE_EPOCH": EPOCH, "TMPDIR": str(scratch)}
         try:
             ended = shell.run(
-                argv, timeout=TIMEOUT, env=environment, cwd=Path(scratch), stdin=sources, cancelled=cancelled
+                argv, timeout=TIMEOUT, env=environment, cwd=scratch, stdin=sources, cancelled=cancelled, bound=True
             )
         except shell.Missing:
             raise E_BASE(python=way.python, why="mmdebstrap is not installed") from None
