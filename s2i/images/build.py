@@ -233,7 +233,7 @@ def _reader(client: BuildClient, names: StepNames) -> Reader:
 
 
 def _image(engine: Wire, identity: str, tags: tuple[str, ...], reader: Reader, seconds: float) -> Image:
-    details = engine.get(f"/images/{identity}/json", made.SIZES)
+    details = engine.get(f"/images/{identity}/json", result.SIZES)
     try:
         admission.settled(details.get("Config") or {}, "the image")
     except S2IError:
@@ -243,7 +243,7 @@ def _image(engine: Wire, identity: str, tags: tuple[str, ...], reader: Reader, s
     return Image(
         id=str(details["Id"]),
         digest=next(digests, identity),
-        size=made.size(details),
+        size=result.size(details),
         tags=tags,
         steps=tuple(reader.log.steps),
         seconds=seconds,
