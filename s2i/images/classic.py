@@ -114,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
         for row in api.build(
             # The engine names the image itself: one made for a process that is killed is not left without a name.
             tag=tags[0] if tags else None,
-            path=str(given.context), dockerfile=str(given.file), rm=True, forcerm=True, pull=False, decode=True,
+            path=str(given.context), dockerfile=_within(given.context, given.file), rm=True, forcerm=True, pull=False, decode=True,
             nocache=given.no_cache, labels=dict(label.split("=", 1) for label in given.label),
             buildargs={name: os.environ[name] for name in given.build_arg}, network_mode=given.network,
         ):  # fmt: skip
@@ -131,6 +131,18 @@ def main(arguments: Sequence[str]) -> int:
         api.tag(identity, repository, version)
     given.iidfile.write_text(identity)
     return 0
+
+
+def _within(context: Path, file: Path) -> str:
+    """Return the path of the Dockerfile ``file`` in ``context``, where it is put when there is room for it.
+
+    Podman takes it from nowhere else, and a name that is new each time would be in what `COPY .` copies.
+    """
+    inside = context / "Dockerfile"
+    if not os.path.lexists(inside):
+        inside.write_bytes(file.read_bytes())
+    same = not inside.is_symlink() and inside.is_file() and inside.read_bytes() == file.read_bytes()
+    return "Dockerfile" if same else str(file)
 
 
 def _parser() -> argparse.ArgumentParser:

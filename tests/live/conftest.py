@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import docker
 import docker.errors
@@ -17,13 +17,14 @@ from s2i import shell, sources
 from s2i.engines.docker import connection
 from s2i.engines.docker.install import ensure_engine
 from s2i.images import bases, clients
-from s2i.images.bases import mirror
 from s2i.images.build import build
 from s2i.images.clients import BuildClient
 from s2i.images.events import Image
 from s2i.images.request import BuildRequest
 from s2i.planning.compile import compile as compile_plan
 from s2i.planning.plan import BuildPlan
+from tests.live import second_engine
+from tests.live.second_engine import SecondEngine
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,7 +32,9 @@ def engine() -> docker.DockerClient:
     """Return a client of an engine that answers and has base images, made here when there was none."""
     ensure_engine(print)
     bases.ensure(bases.defaults(), print)
-    return connection.client(timeout=120)
+    found = connection.client(timeout=120)
+    second_engine.sweep(found)
+    return found
 
 
 @pytest.fixture
@@ -39,7 +42,12 @@ def remove_images(engine: docker.DockerClient) -> Iterator[list[str]]:
     """Yield a list: the images whose ids or names are put into it are removed in the end, with their containers."""
     made: list[str] = []
     yield made
-    for image in made:
+    remove(engine, made)
+
+
+def remove(engine: docker.DockerClient, images: Sequence[str]) -> None:
+    """Remove images with their containers."""
+    for image in images:
         for container in engine.containers.list(all=True, filters={"ancestor": image}):
             container.remove(force=True, v=True)
         with contextlib.suppress(docker.errors.ImageNotFound):  # two builds of one source gave one image
@@ -80,28 +88,50 @@ def builds(remove_images: list[str]) -> Builds:
     return Builds(remove_images)
 
 
+class Installed(NamedTuple):
+    """The installed engine, with the face that second engines have: DOCKER_HOST is left as it is for it."""
+
+    host: str = ""
+    address: str = "127.0.0.1"
+
+    def client(self) -> docker.DockerClient:
+        """Return a client of it."""
+        return connection.client(timeout=120)
+
+
 @pytest.fixture(scope="session")
-def buildx(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient) -> BuildClient:
-    """Return a buildx: this machine's, else Debian's, unpacked into a folder of its own and installed nowhere."""
-    for client in clients.candidates():
-        if client.kind == "buildx" and client.progress == "rawjson":
-            return client
-    folder = tmp_path_factory.mktemp("buildx")
-    for path in ("lists/partial", "archives/partial"):
-        (folder / path).mkdir(parents=True)
-    (folder / "sources.list").write_text(f"deb [signed-by={mirror.KEYRING}] {mirror.find().archive} trixie main\n")
-    (folder / "apt.conf").write_text(
-        f'Dir::Etc::sourcelist "{folder}/sources.list"; Dir::Etc::sourceparts "-"; Dir::State::lists "{folder}/lists";'
-        f' Dir::Cache "{folder}"; APT::Sandbox::User "root";\n'
-    )
-    env = {**os.environ, "APT_CONFIG": str(folder / "apt.conf")}
-    for argv in (("apt-get", "update"), ("apt-get", "download", "docker-buildx")):
-        done = shell.run(argv, timeout=120, env=env, cwd=folder)
-        assert done.code == 0, done.err.decode()
-    (package,) = folder.glob("docker-buildx_*.deb")
-    assert shell.run(("dpkg", "-x", str(package), str(folder / "x")), timeout=60).code == 0
-    (path,) = (folder / "x/usr/libexec/docker/cli-plugins").glob("docker-buildx")
-    return BuildClient("buildx", str(path), "0.13.1")
+def installed(engine: docker.DockerClient) -> Installed:
+    """Return the engine that the machine has."""
+    return Installed()
+
+
+@pytest.fixture(scope="session")
+def second(engine: docker.DockerClient) -> Iterator[SecondEngine]:
+    """Return a Docker 28 with a graph driver and the base images of one Python. For builds; others start their own."""
+    with SecondEngine(engine) as running:
+        running.take(*_of_one_python(engine))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def second_containerd(engine: docker.DockerClient) -> Iterator[SecondEngine]:
+    """Return a Docker 28 that keeps images in containerd, else as ``second``."""
+    with SecondEngine(engine, store="containerd") as running:
+        running.take(*_of_one_python(engine))
+        yield running
+
+
+def _of_one_python(engine: docker.DockerClient) -> tuple[str, str]:
+    base = next(base for base in bases.refresh(connection.wire()) if base.python == bases.defaults()[0])
+    return base.runtime, base.build
+
+
+@pytest.fixture(scope="session")
+def buildx() -> BuildClient:
+    """Return the buildx that second engines come with: the newest, whatever this machine has."""
+    path = second_engine.buildx()
+    version = shell.run((str(path), "version"), timeout=30).out.decode().split()[1]
+    return BuildClient("buildx", str(path), version.removeprefix("v"))
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ import docker
 import docker.errors
 import requests.exceptions
 
-from s2i.engines.docker import install
+from s2i.engines.docker import connection, install
 from s2i.images import bases
 from s2i.images.bases import mirror
 
@@ -82,11 +82,6 @@ class SecondEngine:
 
     def __exit__(self, *_error: object) -> None:
         self._left.close()
-
-    @property
-    def buildx(self) -> Path:
-        """Return the buildx that came with the engine."""
-        return self._programs / "usr/libexec/docker/cli-plugins/docker-buildx"
 
     def client(self) -> docker.DockerClient:
         """Return a client of it."""
@@ -150,7 +145,7 @@ class SecondEngine:
     def _network(self) -> Iterator[int]:
         """Yield the process of a container of the installed engine, whose network the second one uses."""
         container = self._installed.containers.run(
-            bases.refresh(self._installed)[-1].runtime,
+            bases.refresh(connection.wire())[-1].runtime,
             ["python3", "-c", "import signal; signal.pause()"],
             detach=True, init=True, labels={LABEL: str(os.getpid())},
         )  # fmt: skip
@@ -193,6 +188,11 @@ def programs() -> Path:
             with contextlib.suppress(OSError):  # another session was as fast
                 (Path(draft) / "x").rename(place)
     return place
+
+
+def buildx() -> Path:
+    """Return the buildx that comes with these engines."""
+    return programs() / "usr/libexec/docker/cli-plugins/docker-buildx"
 
 
 def sweep(installed: docker.DockerClient) -> None:

@@ -1,4 +1,4 @@
-"""Builds on a real engine: every fixture answers, every client works, nothing is left behind."""
+"""Builds on a real engine: every fixture answers, nothing is left behind. What is true of each builder: test_builders_live.py."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ import signal
 import subprocess
 import sys
 import tarfile
-import threading
 import time
 import tomllib
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,10 +23,9 @@ from typing import Any
 import docker
 import pytest
 
-from s2i import dirs, sources
+from s2i import dirs
 from s2i.errors import S2IError
 from s2i.images import bases
-from s2i.images.clients import BuildClient
 from tests.live.conftest import Builds
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +33,6 @@ FIXTURES = ROOT / "fixtures"
 EXPECTED = {path.parent.name: tomllib.loads(path.read_text()) for path in sorted(FIXTURES.glob("*/expect.toml"))}
 SERVING = [name for name, expect in EXPECTED.items() if "status" in expect]
 JOBS = [name for name, expect in EXPECTED.items() if "exit" in expect]
-CLIENTS = ("best", "buildx", "classic")
 PATIENCE = 30
 INSTALL = "Install the dependencies"
 SOURCE = "Copy the source, last: it changes most often"
@@ -62,43 +58,7 @@ def test_a_job_is_built_and_runs_to_its_end(name: str, builds: Builds, engine: d
         assert EXPECTED[name]["text"] in container.logs().decode()
 
 
-@pytest.mark.parametrize("client", CLIENTS, indirect=True)
-def test_every_client_builds_an_image_that_answers(
-    client: BuildClient, builds: Builds, engine: docker.DockerClient, app: Path
-) -> None:
-    notices: list[sources.Notice] = []
-    image = builds(app, client=client, on_notice=notices.append)
-    with hardened(engine, image.id) as container:
-        assert answer(container, "/") == (200, "Hello from Flask\n")
-    assert [notice.code for notice in notices] == (["W_NO_BUILDKIT"] if client.kind == "classic" else [])
-    assert engine.images.get(builds.tag).id == image.id
-    files = contents(engine, image.id)
-    assert [path for path in files if "ca.pem" in path] == []
-
-
 # Caches ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("client", CLIENTS, indirect=True)
-def test_the_same_source_is_not_built_twice(client: BuildClient, builds: Builds, app: Path) -> None:
-    first = builds(app, client=client)
-    again = builds(app, client=client)
-    assert again.id == first.id
-    ran = {name: end for name, end in builds.steps().items() if not name.startswith(("start from", "write"))}
-    assert set(ran.values()) == {"cached"}
-    assert INSTALL in ran
-
-
-@pytest.mark.parametrize("client", CLIENTS, indirect=True)
-def test_a_changed_line_runs_only_what_comes_from_the_source(client: BuildClient, builds: Builds, app: Path) -> None:
-    first = builds(app, client=client)
-    # As long as before, and staged with the same time: only the content tells them apart.
-    other = "".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=5))
-    (app / "app.py").write_text((app / "app.py").read_text().replace("Hello", other))
-    second = builds(app, client=client)
-    assert second.id != first.id
-    ends = builds.steps()
-    assert (ends[INSTALL], ends[SOURCE]) == ("cached", "done")
 
 
 def test_without_cache_every_step_runs(builds: Builds, app: Path) -> None:
@@ -131,48 +91,6 @@ def test_an_image_says_where_it_comes_from(builds: Builds, engine: docker.Docker
     }
 
 
-@pytest.mark.parametrize("client", CLIENTS, indirect=True)
-def test_what_is_private_stays_out_of_the_image(
-    client: BuildClient, builds: Builds, engine: docker.DockerClient, app: Path
-) -> None:
-    canary = f"canary{random.getrandbits(64):x}"
-    for path in (".env", "id_rsa", ".git/config", ".netrc", "deep/.env"):
-        (app / path).parent.mkdir(exist_ok=True)
-        (app / path).write_text(canary)
-    (app / "notes.txt").write_text("seen")
-    image = builds(app, client=client)
-    files = contents(engine, image.id)
-    assert "app/notes.txt" in files
-    assert [path for path, data in files.items() if canary.encode() in data] == []
-
-
-@pytest.mark.parametrize("client", ["best", "buildx"], indirect=True)
-def test_a_secret_of_a_build_is_in_no_layer_and_no_history(
-    client: BuildClient, builds: Builds, engine: docker.DockerClient, tmp_path: Path
-) -> None:
-    canary = f"canary{random.getrandbits(64):016x}"
-    (tmp_path / "token").write_text(canary)
-    # A secret is no part of a step's cache key: without a word of its own the step of an earlier run would count.
-    read = f"RUN --mount=type=secret,id=token wc -c /run/secrets/token > /size; : {uuid.uuid4().hex}\n"
-    source = dockerfile(tmp_path / "source", read)
-    image = builds(source, "dockerfile", client=client, secrets=(("token", tmp_path / "token"),))
-    files = contents(engine, image.id)
-    assert files["size"].split()[0] == str(len(canary)).encode()
-    assert [path for path, data in files.items() if canary.encode() in data] == []
-    assert canary not in json.dumps(engine.api.history(image.id)) + json.dumps(engine.api.inspect_image(image.id))
-
-
-@pytest.mark.parametrize("client", CLIENTS, indirect=True)
-def test_odd_names_are_in_the_image_byte_for_byte(
-    client: BuildClient, builds: Builds, engine: docker.DockerClient, app: Path
-) -> None:
-    odd = ("a b", "[ab]*", "$HOME", "-n", "quote'\"", "Dockerfile.x", "ünï", "source", "ca.pem")
-    for name in odd:
-        (app / name).write_text(name)
-    files = contents(engine, builds(app, client=client).id)
-    assert {name: files.get(f"app/{name}") for name in odd} == {name: name.encode() for name in odd}
-
-
 def test_an_ignore_file_is_not_applied_twice(builds: Builds, engine: docker.DockerClient, app: Path) -> None:
     (app / ".s2iignore").write_text("*.log\n")
     (app / ".dockerignore").write_text("*.txt\n")  # .s2iignore takes its place
@@ -183,20 +101,6 @@ def test_an_ignore_file_is_not_applied_twice(builds: Builds, engine: docker.Dock
 
 
 # What goes wrong ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("client", CLIENTS, indirect=True)
-def test_a_requirement_that_does_not_exist_is_named_with_its_line(
-    client: BuildClient, builds: Builds, app: Path
-) -> None:
-    (app / "requirements.txt").write_text("flask\ns2i-no-such-package==9.9\n")
-    with pytest.raises(S2IError) as caught:
-        builds(app, client=client)
-    error = caught.value
-    assert (error.code, error.exit, error.where) == ("E_BUILD", 5, "requirements.txt:2")
-    assert error.message.startswith(
-        'the build failed at "Install the dependencies": there is no package called s2i-no-such-package\n'
-    )
 
 
 def test_the_command_says_so_with_exit_5_and_leaves_nothing(app: Path, tmp_path: Path) -> None:
@@ -217,24 +121,6 @@ def test_a_setup_that_is_no_python_is_shown(builds: Builds, tmp_path: Path) -> N
     with pytest.raises(S2IError) as caught:
         builds(source)
     assert (caught.value.exit, "SyntaxError: '(' was never closed" in caught.value.message) == (5, True)
-
-
-@pytest.mark.parametrize("client", CLIENTS, indirect=True)
-@pytest.mark.parametrize(
-    ("line", "code", "where"),
-    [
-        ("RUNN true", "E_BUILD_DOCKERFILE", "Dockerfile:2"),
-        ("COPY nothing /x", "E_BUILD_DOCKERFILE", ""),
-        ("RUN exit 3", "E_BUILD", ""),
-        ("COPY --from=s2i.local/nosuch:1 /x /x", "E_BASE_MISSING", ""),
-    ],
-)
-def test_a_dockerfile_that_cannot_be_built_is_explained(
-    client: BuildClient, line: str, code: str, where: str, builds: Builds, tmp_path: Path
-) -> None:
-    with pytest.raises(S2IError) as caught:
-        builds(dockerfile(tmp_path / "source", f"{line}\n"), "dockerfile", client=client)
-    assert (caught.value.code, caught.value.where) == (code, where)
 
 
 def test_a_base_of_ours_that_is_gone_is_said_before_anything_runs(builds: Builds, tmp_path: Path) -> None:
@@ -276,40 +162,6 @@ def test_a_base_that_works_in_a_folder_of_the_kernel_is_refused(
     with pytest.raises(S2IError) as caught:
         builds(dockerfile(tmp_path / "source", "", f"{builds.tag}-proc"), "dockerfile")
     assert (caught.value.code, builds.events) == ("E_DOCKERFILE", [])
-
-
-@pytest.mark.parametrize("client", CLIENTS, indirect=True)
-def test_a_build_that_hangs_is_ended_at_its_limit(client: BuildClient, builds: Builds, tmp_path: Path) -> None:
-    sleep = Sleep()
-    with pytest.raises(S2IError) as caught:
-        builds(dockerfile(tmp_path / "source", sleep.line), "dockerfile", client=client, timeout=4)
-    assert (caught.value.code, caught.value.exit) == ("E_BUILD_TIMEOUT", 5)
-    assert f'4 s and was ended in "RUN {sleep.command}"' in caught.value.message
-    eventually(lambda: not sleep.runs(), 3)
-
-
-@pytest.mark.parametrize("client", CLIENTS, indirect=True)
-def test_a_cancelled_build_ends_with_everything_that_it_started(
-    client: BuildClient, builds: Builds, engine: docker.DockerClient, tmp_path: Path
-) -> None:
-    sleep, cancelled, caught = Sleep(), threading.Event(), list[S2IError]()
-    source = dockerfile(tmp_path / "source", sleep.line)
-
-    def run() -> None:
-        try:
-            builds(source, "dockerfile", client=client, cancelled=cancelled)
-        except S2IError as error:
-            caught.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    eventually(sleep.runs)
-    cancelled.set()
-    thread.join(PATIENCE)
-    assert [(error.code, error.exit) for error in caught] == [("E_BUILD_CANCELLED", 130)]
-    eventually(lambda: not sleep.runs(), 3)
-    assert workspaces() == []
-    assert engine.images.list(builds.tag) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -426,11 +278,11 @@ def eventually(condition: Callable[[], bool], seconds: float = PATIENCE) -> None
 
 
 @contextlib.contextmanager
-def hardened(engine: docker.DockerClient, image: str) -> Iterator[Any]:
-    """Run an image as the platform does: read-only, no capabilities, no root."""
+def hardened(engine: docker.DockerClient, image: str, address: str = "127.0.0.1") -> Iterator[Any]:
+    """Run an image as the platform does: read-only, no capabilities, no root; its port is published at ``address``."""
     container = engine.containers.run(
         image, detach=True, read_only=True, tmpfs={"/tmp": ""}, cap_drop=["ALL"], user="1001:0", init=True,
-        security_opt=["no-new-privileges"], ports={"8080/tcp": ("127.0.0.1", None)},
+        security_opt=["no-new-privileges"], ports={"8080/tcp": (address, None)},
     )  # fmt: skip
     try:
         yield container
@@ -446,8 +298,8 @@ def answer(container: Any, path: str) -> tuple[int, str]:
         if container.status == "exited":
             break
         with contextlib.suppress(OSError, http.client.HTTPException, IndexError, KeyError, TypeError):
-            port = int(container.ports["8080/tcp"][0]["HostPort"])
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            at = container.ports["8080/tcp"][0]
+            connection = http.client.HTTPConnection(at["HostIp"], int(at["HostPort"]), timeout=5)
             connection.request("GET", path)
             response = connection.getresponse()
             return response.status, response.read().decode()
