@@ -36,12 +36,14 @@ class Gone(OSError):
 class Wire:
     """Calls whoever is at ``address`` (unix:// or tcp://); each call ends within ``timeout`` seconds.
 
+    ``server``: what answered last calls itself: "Docker/28.5.2 (linux)".
     Every call has a connection of its own and so may be made from any thread. Raises Gone when nobody answers,
     Refused when the answer is an error.
     """
 
     def __init__(self, address: str, timeout: float) -> None:
         self._address, self._timeout = address, timeout
+        self.server = ""
 
     def get(self, path: str, query: Query | None = None) -> Any:
         """Return the JSON that is answered to GET."""
@@ -86,6 +88,7 @@ class Wire:
             connection.request(method, _target(path, query or {}), body, JSON if body else {})
             response = connection.getresponse()
             data = response.read()
+            self.server = response.getheader("Server") or ""
         except (OSError, http.client.HTTPException) as error:
             raise Gone(str(error) or type(error).__name__) from error
         finally:

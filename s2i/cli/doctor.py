@@ -101,9 +101,10 @@ def _of_engine(wanted: tuple[str, ...]) -> Iterator[Check]:
     client = connection.client(timeout=10)
     version, info = client.version(), client.info()
     address = connection.host()
-    yield checks.engine(version["Version"], version["ApiVersion"], address)
-    found = clients.find()
-    yield checks.builder(found.kind, found.path, found.version, found.loss)
+    podman = any(part["Name"] == "Podman Engine" for part in version.get("Components") or ())
+    yield checks.engine(version["Version"], version["ApiVersion"], address, podman)
+    found = clients.find(f"{clients.PODMAN}{version['Version']}" if podman else "")
+    yield checks.builder(found.kind, found.path, found.version, found.loss, mendable=not podman)
     yield from _bases(wanted)
     root = info.get("DockerRootDir", "")
     if address.startswith("unix://") and root:

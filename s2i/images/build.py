@@ -53,7 +53,7 @@ def build(
     with connection.lasting():
         made = run.by_api(recipe) if recipe else None
         if made is None:
-            client = request.client or clients.find()
+            client = request.client or clients.find(engine.server)
             if client.loss:
                 on_notice(Notice("W_NO_BUILDKIT", client.loss))
             made = run.by_client(client)

@@ -25,7 +25,11 @@ from s2i.planning.plan import BuildPlan, Copy, Run, Step
 CA = "ca.pem"  # the machine's CA bundle, beside it
 TRUST = "/etc/ssl/certs/ca-certificates.crt"
 DAY = 86400.0  # whoever started this process ends it sooner
-_STEP = re.compile(r"Step (\d+)/\d+ : (.*)", re.DOTALL)
+# "Step 3/9 : RUN ..." of Docker, "[1/2] STEP 3/4: RUN ..." of Podman, which begins anew in each stage.
+_STEP = re.compile(r"(?:Step|(?:\[\d+/\d+\] )?STEP) \d+/\d+ ?: (.*)", re.DOTALL)
+_COMMIT = re.compile(r"(?:\[\d+/\d+\] )?COMMIT .*", re.DOTALL)
+_CACHED = (" ---> Using cache", "--> Using cache")
+_ASIDE = (" ---> ", "--> ", "Removing intermediate container ")
 
 
 def lowered(plan: BuildPlan, ca: bool) -> BuildPlan:
@@ -50,7 +54,7 @@ class ClassicReader:
         self.log = BuildLog()
         self._names = names
         self._step, self._name, self._began, self._cached = "", "", time.monotonic(), False
-        self._rest = ""
+        self._rest, self._count = "", 0
 
     def feed(self, line: bytes) -> Iterator[StepEvent]:
         """Take one line, yield the events that it completes."""
@@ -74,15 +78,16 @@ class ClassicReader:
     def _line(self, text: str) -> Iterator[StepEvent]:
         if found := _STEP.fullmatch(text):
             yield from self._end()
-            self._step, self._name = found[1], self._names.numbered(int(found[1]), found[2])
+            self._count += 1
+            self._step, self._name = str(self._count), self._names.numbered(self._count, found[1])
             self._began, self._cached = time.monotonic(), False
             if self._name:
                 yield StepEvent("started", self._step, self._name)
-        elif text == " ---> Using cache":
+        elif text.startswith(_CACHED):
             self._cached = True
-        elif text.startswith("Successfully built "):
+        elif text.startswith("Successfully built ") or _COMMIT.fullmatch(text):
             yield from self._end()
-        elif self._name and text.strip() and not text.startswith((" ---> ", "Removing intermediate container ")):
+        elif self._name and text.strip() and not text.startswith(_ASIDE):
             yield StepEvent("log", self._step, self._name, self._seconds(), text)
 
     def _end(self) -> Iterator[StepEvent]:
@@ -114,7 +119,8 @@ def main(arguments: Sequence[str]) -> int:
         for row in api.build(
             # The engine names the image itself: one made for a process that is killed is not left without a name.
             tag=tags[0] if tags else None,
-            path=str(given.context), dockerfile=_within(given.context, given.file), rm=True, forcerm=True, pull=False, decode=True,
+            path=str(given.context), dockerfile=_within(given.context, given.file),
+            rm=True, forcerm=True, pull=False, decode=True,
             nocache=given.no_cache, labels=dict(label.split("=", 1) for label in given.label),
             buildargs={name: os.environ[name] for name in given.build_arg}, network_mode=given.network,
         ):  # fmt: skip

@@ -31,11 +31,15 @@ RAWJSON = (0, 13)  # the first buildx with --progress=rawjson
 
 
 class BuildClient(msgspec.Struct, frozen=True):
-    """A way to build. ``kind`` buildx: its binary, run directly; docker: a client's own BuildKit; classic: none."""
+    """A way to build. ``kind`` buildx: its binary, run directly; docker: a client's own BuildKit; classic: none.
+
+    ``engine``: the one for whose sake it is the classic one.
+    """
 
     kind: Literal["buildx", "docker", "classic"]
     path: str = ""
     version: str = ""
+    engine: str = ""
 
     @property
     def progress(self) -> Literal["rawjson", "plain"]:
@@ -47,17 +51,23 @@ class BuildClient(msgspec.Struct, frozen=True):
         """Say what is lost with this client, "" for nothing."""
         if self.kind != "classic":
             return ""
-        return (
-            "no client here speaks BuildKit: builds have no caches of downloads, no secrets and no parallel stages;"
-            " `s2i doctor` says what to install"
-        )
+        lost = "builds have no caches of downloads, no secrets and no parallel stages"
+        if self.engine:
+            return f"{self.engine} has no BuildKit: {lost}; with Docker they have"
+        return f"no client here speaks BuildKit: {lost}; `s2i doctor` says what to install"
 
 
 CLASSIC = BuildClient("classic")
+PODMAN = "Libpod/"  # "Libpod/4.3.1 (linux)"; Docker's is "Docker/28.5.2 (linux)"
 
 
-def find() -> BuildClient:
-    """Return the best client there is: a buildx, else a docker with its own BuildKit, else CLASSIC."""
+def find(server: str = "") -> BuildClient:
+    """Return the best client there is: a buildx, else a docker with its own BuildKit, else CLASSIC.
+
+    ``server``: what the engine calls itself in its answers. Podman's speaks Docker's API, without BuildKit's part.
+    """
+    if server.startswith(PODMAN):
+        return BuildClient("classic", engine=f"Podman {server.removeprefix(PODMAN).split(' ')[0]}")
     return next(candidates(), CLASSIC)
 
 

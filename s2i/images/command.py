@@ -69,6 +69,8 @@ def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
         words += [f"--secret=id={name},src={path}" for name, path in order.secrets]
         if order.namespace:
             words.append(f"--build-arg=BUILDKIT_CACHE_MOUNT_NS={order.namespace}")
+    if client.kind == "docker":  # buildx reads the variable itself
+        words.append("--build-arg=SOURCE_DATE_EPOCH")
     # By name alone: the values go by the environment, where no list of processes shows them.
     words += [f"--build-arg={name}" for name in order.proxies]
     return (*head, *words, str(order.context))
@@ -82,8 +84,9 @@ def environment(inherited: Mapping[str, str], client: BuildClient, host: str, ep
         found["PYTHONPATH"] = str(Path(s2i.__file__).parent.parent)
     if client.kind == "docker":
         found["DOCKER_BUILDKIT"] = "1"
-    if client.kind == "buildx":
+    if client.kind != "classic":
         found["SOURCE_DATE_EPOCH"] = str(epoch)
+    if client.kind == "buildx":
         found["BUILDX_METADATA_PROVENANCE"] = "disabled"  # it is asked for at the end of each build, and read by nobody
     return found
 

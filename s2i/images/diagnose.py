@@ -18,7 +18,7 @@ MATCHED = 1000  # characters of a line that are looked at: a pattern costs time 
 # How builders repeat the command that failed: long, and shown already as the step's name.
 _SUMMARY = re.compile(
     r"executor failed running \[|process \".*did not complete successfully|The command '.*' returned a non-zero code"
-    r"|(?:ERROR: )?failed to (?:build|solve)"
+    r"|(?:ERROR: )?failed to (?:build|solve)|building at STEP \".*\": while running runtime"
 )
 _MANIFESTS = (
     "requirements*.txt",

@@ -158,3 +158,9 @@ def test_warnings_leave_it_usable_and_a_failure_does_not() -> None:
     warned = (checks.git(None), checks.memory(1))
     assert checks.usable(warned)
     assert not checks.usable((*warned, checks.proxy(None)))
+
+
+def test_podman_is_named_for_what_it_is() -> None:
+    check = checks.engine("4.3.1", "1.41", "unix:///p.sock", podman=True)
+    assert (check.state, check.text) == ("warn", "Podman 4.3.1 answers at unix:///p.sock in the place of Docker")
+    assert checks.builder("classic", "", "", "Podman 4.3.1 has no BuildKit", mendable=False).advice == ""

@@ -117,3 +117,12 @@ def test_what_a_damaged_memory_of_programs_holds_is_asked_anew(machine: Path) ->
     clients.find()
     (dirs.cache() / clients.ANSWERS).write_text("{")
     assert clients.find() == BuildClient("docker", path, "20.10.24")
+
+
+def test_podman_gets_the_classic_builder_whatever_clients_there_are() -> None:
+    found = clients.find("Libpod/4.3.1 (linux)")
+    assert (found.kind, found.loss) == (
+        "classic",
+        "Podman 4.3.1 has no BuildKit: builds have no caches of downloads, no secrets and no parallel stages;"
+        " with Docker they have",
+    )

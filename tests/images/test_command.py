@@ -45,8 +45,8 @@ def test_buildx_is_run_directly_on_the_engines_own_builder() -> None:
 def test_an_old_docker_builds_itself() -> None:
     assert argv(DOCKER, ORDER) == (
         "/usr/bin/docker", "build", "--progress=plain", *FILES, *NAMES,
-        "--secret=id=ca,src=/etc/ssl/ca.crt", "--build-arg=BUILDKIT_CACHE_MOUNT_NS=p1", "--build-arg=https_proxy",
-        "/w/context",
+        "--secret=id=ca,src=/etc/ssl/ca.crt", "--build-arg=BUILDKIT_CACHE_MOUNT_NS=p1",
+        "--build-arg=SOURCE_DATE_EPOCH", "--build-arg=https_proxy", "/w/context",
     )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_a_build_without_cache_says_so() -> None:
     bare = Order(context=Path("/c"), dockerfile=Path("/d"), iidfile=Path("/i"), cache=False)
     assert argv(DOCKER, bare) == (
         "/usr/bin/docker", "build", "--progress=plain", "--file=/d", "--iidfile=/i", "--network=default",
-        "--pull=false", "--no-cache", "/c",
+        "--pull=false", "--no-cache", "--build-arg=SOURCE_DATE_EPOCH", "/c",
     )  # fmt: skip
 
 
@@ -85,7 +85,11 @@ KEPT = {
 
 
 def test_a_client_gets_few_variables_and_our_engine() -> None:
-    assert environment(INHERITED, DOCKER, "unix:///d.sock", 7) == {**KEPT, "DOCKER_BUILDKIT": "1"}
+    assert environment(INHERITED, DOCKER, "unix:///d.sock", 7) == {
+        **KEPT,
+        "DOCKER_BUILDKIT": "1",
+        "SOURCE_DATE_EPOCH": "7",
+    }
 
 
 def test_buildx_gets_the_time_of_the_source() -> None:

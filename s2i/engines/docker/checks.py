@@ -52,16 +52,24 @@ def no_engine(error: S2IError) -> Check:
     return Check("engine", "fail", error.message, error.advice)
 
 
-def engine(version: str, api: str, socket: str) -> Check:
-    """Judge the engine that answered."""
+def engine(version: str, api: str, socket: str, podman: bool = False) -> Check:
+    """Judge the engine that answered. ``podman``: it is Podman, of that version, which speaks Docker's API."""
+    if podman:
+        advice = "builds and runs of images are slower and less tried with it; Docker is what s2i is made for"
+        return Check("engine", "warn", f"Podman {version} answers at {socket} in the place of Docker", advice)
     text = f"Docker Engine {version} answers at {socket}"
     if _numbers(api) < OLDEST_API:
         return Check("engine", "fail", f"{text}: s2i needs 20.10 or newer", "upgrade the engine")
     return Check("engine", "ok", text)
 
 
-def builder(kind: str, path: str, version: str, loss: str) -> Check:
-    """Judge the client that builds. ``loss``: what it cannot do, "" for a client that speaks BuildKit."""
+def builder(kind: str, path: str, version: str, loss: str, mendable: bool = True) -> Check:
+    """Judge the client that builds. ``loss``: what it cannot do, "" for a client that speaks BuildKit.
+
+    ``mendable``: another client would help; it does not when the engine is what lacks BuildKit.
+    """
+    if loss and not mendable:
+        return Check("builder", "warn", loss)
     if loss:
         advice = "install buildx (Debian 13, Ubuntu: apt-get install docker-buildx), or the engine's own docker client"
         return Check("builder", "warn", loss, advice)

@@ -54,7 +54,7 @@ def wire(timeout: float = 30) -> Wire:
 
     Raises E_DOCKER, E_DOCKER_PERMISSION, E_DOCKER_INSECURE.
     """
-    from s2i.wire import Gone, Refused, Wire
+    from s2i.wire import Refused, Wire
 
     address = host()
     found = Wire(address, timeout)
@@ -62,7 +62,7 @@ def wire(timeout: float = 30) -> Wire:
         if address.startswith("unix://"):
             Path(address.removeprefix("unix://")).stat()
         found.get("/_ping")
-    except (Gone, Refused) as error:
+    except (OSError, Refused) as error:
         raise _explained(address, error) from None
     return found
 
