@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import itertools
@@ -11,7 +12,7 @@ import sys
 import click
 
 import s2i
-from s2i.errors import E_INTERNAL, S2IError
+from s2i.errors import E_DISK, E_INTERNAL, S2IError
 
 # Verb or noun -> the module under s2i/cli/ that holds a click command of the same name. Modules are imported
 # when their command is used or its help is asked for, so that `s2i plan` stays fast.
@@ -79,7 +80,14 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("S2I_DEBUG"):
             raise
-        _fail(E_INTERNAL(why=f"{type(error).__name__}: {error}"))
+        _fail(_unforeseen(error))
+
+
+def _unforeseen(error: Exception) -> S2IError:
+    """Return what to say of an error that nobody caught: any file that is written can find its disk full."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return E_DISK(why=f"no room for {error.filename}" if error.filename else "no room for what s2i keeps")
+    return E_INTERNAL(why=f"{type(error).__name__}: {error}")
 
 
 def _fail(error: S2IError) -> None:

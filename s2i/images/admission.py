@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 Details = Mapping[str, Any]  # an image as the engine describes it
 
 OURS = "s2i.local/"
+BROUGHT = (
+    "where it is, `docker save {image} | gzip > base.tgz`; here, `docker load --input base.tgz`. Or name a mirror of"
+    ' Docker Hub in /etc/docker/daemon.json, {{"registry-mirrors": ["https://MIRROR"]}}, and restart the engine'
+)
 PULL_SECONDS = 600.0
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9][a-zA-Z0-9-]*)*)(?::[0-9]+)?"
@@ -139,7 +143,12 @@ def _pulled(image: str, on_event: Callable[[StepEvent], None]) -> None:
     import requests.exceptions
 
     from s2i.engines.docker import connection
+    from s2i.images.bases import obtain
 
+    if obtain.out_of_reach(image_name(image)):
+        # An engine itself tries for minutes.
+        why = f"{missing}, and its registry does not answer within {obtain.REGISTRY_SECONDS:g} s"
+        raise E_BASE_MISSING(why=why, log=(), advice=BROUGHT.format(image=image))
     name = f"pull {image}"
     on_event(StepEvent("started", name, name))
     try:

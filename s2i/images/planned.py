@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from s2i.errors import E_PYTHON_VERSION, S2IError
+from s2i.errors import E_BASE, E_PYTHON_VERSION, S2IError
 from s2i.images import bases
 from s2i.planning.compile import compile as compile_plan
-from s2i.planning.plan import BuildPlan
+from s2i.planning.plan import Base, BuildPlan
 from s2i.sources import Tree
+
+NOWHERE = "no registry answers the engine, and to make one here takes root on Debian or Ubuntu"
 
 
 def plan(tree: Tree, strategy: str = "auto") -> BuildPlan:
     """Return the plan of ``tree`` for a build on this machine.
 
     Asks the engine what it has, and for a registry only when the answer would change the plan: a base would be
-    pulled, or the Python that is asked for is not offered. Raises what compile raises, E_DOCKER.
+    pulled, or the Python that is asked for is not offered. Raises what compile raises, E_BASE, E_DOCKER.
     """
     from s2i.images.bases import obtain, offer
 
-    offered = bases.refresh()
+    offered = bases.refresh() or _asked_again()
     tried = offer.recall().registry
     try:
         made = compile_plan(tree, offered, strategy)
@@ -31,4 +33,15 @@ def plan(tree: Tree, strategy: str = "auto") -> BuildPlan:
         return made
     answers = obtain.registry_answers()
     offered = bases.refresh(registry=answers)
+    if not offered:
+        raise E_BASE(python=made.base.python, why=NOWHERE)
     return made if answers else compile_plan(tree, offered, strategy)
+
+
+def _asked_again() -> tuple[Base, ...]:
+    """Return what a registry has, for an engine that has nothing on a machine that can make nothing. Raises E_BASE."""
+    from s2i.images.bases import obtain, table
+
+    if not obtain.registry_answers():
+        raise E_BASE(python=table.defaults()[0], why=NOWHERE)
+    return bases.refresh(registry=True)

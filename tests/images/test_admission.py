@@ -42,6 +42,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Any:
     def make(here: dict[str, list[str] | None], there: dict[str, list[str] | None] | None = None) -> Images:
         images = Images(here, there or {})
         monkeypatch.setattr(connection, "client", lambda timeout: SimpleNamespace(images=images))
+        monkeypatch.setattr(obtain, "out_of_reach", lambda image: False)
         return images
 
     return make
@@ -107,6 +108,23 @@ def test_a_base_that_nobody_has_says_what_to_do(engine: Any) -> None:
     assert (caught.value.code, caught.value.exit) == ("E_BASE_MISSING", 6)
     assert str(caught.value) == (
         "the base image nosuch:1 is not on this machine and cannot be pulled\n  manifest unknown"
+    )
+
+
+def test_a_registry_that_stays_silent_is_not_waited_for(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = engine({}, {"python:3.12-slim": None})
+    monkeypatch.setattr(obtain, "out_of_reach", lambda image: image == "python:3.12-slim")
+    with pytest.raises(S2IError) as caught:
+        admit(images, "FROM docker.io/library/python:3.12-slim\n", (), lambda event: None)
+    assert (caught.value.exit, caught.value.message) == (
+        6,
+        "the base image docker.io/library/python:3.12-slim is not on this machine,"
+        " and its registry does not answer within 4 s",
+    )
+    assert caught.value.advice == (
+        "where it is, `docker save docker.io/library/python:3.12-slim | gzip > base.tgz`; here,"
+        " `docker load --input base.tgz`. Or name a mirror of Docker Hub in /etc/docker/daemon.json,"
+        ' {"registry-mirrors": ["https://MIRROR"]}, and restart the engine'
     )
 
 

@@ -83,3 +83,19 @@ def test_a_python_that_nobody_has_is_refused(monkeypatch: pytest.MonkeyPatch, tm
 def test_a_registry_is_tried_again_before_a_bound_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     world = World(monkeypatch, False, answers=True, before=(HERE,), after=(HERE, PULLED))
     assert (base_of(tmp_path, ">=3.12"), world.asked) == (PULLED, 1)
+
+
+@pytest.mark.parametrize(("before", "asked"), [((PULLED,), 1), ((), 1)])
+def test_a_machine_that_can_have_no_base_at_all_is_told_how_to_bring_one(
+    before: tuple[Base, ...], asked: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    world = World(monkeypatch, None, answers=False, before=before, after=())
+    with pytest.raises(S2IError) as caught:
+        base_of(tmp_path)
+    assert (caught.value.code, caught.value.exit, world.asked) == ("E_BASE", 6, asked)
+    assert "load the images of another machine with `docker load`" in caught.value.advice
+
+
+def test_an_engine_that_has_nothing_gets_what_a_registry_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    world = World(monkeypatch, False, answers=True, before=(), after=(PULLED,))
+    assert (base_of(tmp_path), world.asked) == (PULLED, 1)

@@ -19,7 +19,7 @@ from s2i.planning.plan import Base
 if TYPE_CHECKING:
     import docker
 
-REGISTRY_SECONDS = 5.0
+REGISTRY_SECONDS = 4.0  # a build that cannot have its base says so within 5 s
 PULL_SECONDS = 600.0
 IMPORT_SECONDS = 300.0
 WAIT_SECONDS = 0.2
@@ -158,6 +158,25 @@ def _tools(python: str, say: Say) -> None:
             install.install(debian.TOOLS, say)
     except S2IError as error:
         raise E_BASE(python=python, why=f"no registry answers, and mmdebstrap is not here: {error.message}") from None
+
+
+def out_of_reach(image: str) -> bool:
+    """Say whether the registry of ``image`` stays silent when the engine asks it. At most REGISTRY_SECONDS.
+
+    An answer that is no is an answer: what it means is better told by whoever pulls.
+    """
+    import docker.errors
+    import requests.exceptions
+
+    from s2i.engines.docker import connection
+
+    try:
+        connection.client(timeout=REGISTRY_SECONDS).api.inspect_distribution(image)  # type: ignore[no-untyped-call]
+    except requests.exceptions.Timeout:
+        return True
+    except (docker.errors.APIError, requests.exceptions.RequestException) as error:
+        return "timeout" in str(error).lower()
+    return False
 
 
 def registry_answers() -> bool:
