@@ -110,7 +110,7 @@ class SecondEngine:
     @contextlib.contextmanager
     def cut_off(self) -> Iterator[None]:
         """Let nothing of it out for the block: who is asked does not even refuse."""
-        rule = ("OUTPUT", "--out-interface=eth0", "--jump=DROP")
+        rule = ("OUTPUT", "-o", "eth0", "-j", "DROP")
         inside = ("nsenter", f"--target={self._holder}", "--net", "iptables", "--wait")
         _run(*inside, "--insert", *rule)
         try:
