@@ -109,8 +109,8 @@ class SecondEngine:
 
     @contextlib.contextmanager
     def cut_off(self) -> Iterator[None]:
-        """Let nothing of it out for the block: who is asked does not even refuse."""
-        rule = ("OUTPUT", "-o", "eth0", "-j", "DROP")
+        """Let no answer through to it for the block: whom it asks does not even refuse."""
+        rule = ("INPUT", "-i", "eth0", "-j", "DROP")
         inside = ("nsenter", f"--target={self._holder}", "--net", "iptables", "--wait")
         _run(*inside, "--insert", *rule)
         try:
