@@ -70,7 +70,7 @@ def wire(timeout: float = 30) -> Wire:
 @contextlib.contextmanager
 def lasting() -> Iterator[None]:
     """Say so when the engine of a wire goes away within the block, or fails at what it was asked. Raises E_DOCKER."""
-    from s2i.engines.docker.wire import Gone, Refused
+    from s2i.wire import Gone, Refused
 
     try:
         yield
