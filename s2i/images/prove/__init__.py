@@ -1,0 +1,91 @@
+"""Prove an image: run it as the platform would, with no network, and say what it does.
+
+A web app starts, listens on $PORT on 0.0.0.0, answers anything, writes nothing outside of /tmp, ends on SIGTERM; what
+its entry is, is seen when it is imported. A job's command is found, and nothing of it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from s2i import shell
+from s2i.engines.docker.trial import Trial
+from s2i.engines.engine import Owner
+from s2i.errors import E_CANCELLED, S2IError
+from s2i.images.prove import judge, watch
+from s2i.images.prove.judge import notices
+from s2i.images.prove.proof import Check, Found, Proof, Seen
+from s2i.planning.plan import BuildPlan
+from s2i.resources.app import Config
+
+__all__ = ["Check", "Found", "Proof", "Seen", "notices", "prove"]
+
+GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL, as the platform gives
+RESOLVE_SECONDS = 30.0
+
+
+def prove(
+    image: str,
+    plan: BuildPlan,
+    config: Config,
+    *,
+    owner: Owner,
+    server: str = "",
+    limit: float = watch.LIMIT_SECONDS,
+    ended: Callable[[Proof], None] | None = None,
+    cancelled: threading.Event | None = None,
+) -> Proof:
+    """Return what ``image`` (an id) does when it is run by ``config``; how long it may take to answer is ``limit``.
+
+    With ``ended`` the verdict on serving is returned at once, and how it stops is looked at in a thread, which calls
+    ``ended`` with the whole proof. Raises E_CANCELLED, E_DOCKER and its kin, E_CONTAINER.
+    """
+    attempt, goes_on = Trial(image, config, owner, server), False
+    try:
+        if plan.kind == "job":
+            return _resolved(attempt, image, plan)
+        planned = msgspec.structs.replace(plan, entry="", start=config.command) if config.command else plan
+        seen = watch.web(attempt, planned, config.port, limit, cancelled)
+        proof = judge.judge(image, planned, seen)
+        if not seen.running:
+            return proof
+        if ended is None:
+            return _stopped(attempt, proof)
+        goes_on = True
+        threading.Thread(target=_finish, args=(attempt, proof, ended), name="proof end", daemon=True).start()
+        return proof
+    except shell.Cancelled:
+        raise E_CANCELLED(doing="it was being proven") from None
+    finally:
+        if not goes_on:
+            attempt.close()
+
+
+def _stopped(attempt: Trial, proof: Proof) -> Proof:
+    """Return the proof with how the app ends, and what its whole log says of files."""
+    seconds = attempt.stop(GRACE_SECONDS)
+    check = judge.stopped(round(seconds, 3), attempt.state().exit, GRACE_SECONDS)
+    return judge.with_end(proof, check, attempt.log(watch.LOG_LINES))
+
+
+def _finish(attempt: Trial, proof: Proof, ended: Callable[[Proof], None]) -> None:
+    # When the engine is gone, whoever needs it next says so.
+    with attempt, contextlib.suppress(S2IError):
+        ended(_stopped(attempt, proof))
+
+
+def _resolved(attempt: Trial, image: str, plan: BuildPlan) -> Proof:
+    """Return the proof of a job: that its command is there."""
+    began = time.monotonic()
+    made = Proof(image=image, kind=plan.kind, entry=plan.entry)
+    if plan.base is None:
+        unknown = Check("command", True, "is the Dockerfile's own: it is not looked into")
+        return msgspec.structs.replace(made, checks=(unknown,))
+    said = [watch.marked(line) for line in attempt.run(watch.inside(plan, "resolve", *plan.start))]
+    seconds = round(time.monotonic() - began, 3)
+    return judge.job(made, next((one for one in said if one), None), seconds)
