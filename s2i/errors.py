@@ -620,6 +620,12 @@ E_BUILD_TIMEOUT = Kind(
     'the build took longer than {seconds} s and was ended in "{step}"; its last lines:{log:400}',
     "give it more time (--timeout), or look at what hangs in that step",
 )
+E_PROOF = Kind(
+    "E_PROOF",
+    5,
+    "the image is built, but it is not proven: {why}{log:400}",
+    "mend the source and build again; docs/proof.md says what a proof looks at",
+)
 E_BUILD_CANCELLED = Kind("E_BUILD_CANCELLED", 130, "the build was cancelled", "nothing was left behind; build again")
 E_BASE_MISSING = Kind(
     "E_BASE_MISSING",

@@ -1,24 +1,26 @@
-"""Try an image: run it as an instance is run, but with no network, look at it from inside, and leave nothing behind."""
+"""Try an image: run it as an instance is run, but with no network, look at it from beside, and leave nothing behind."""
 
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import docker.errors
 import msgspec
 
 from s2i.engines.docker import connection
-from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import NOTHING, Declared, container_settings
 from s2i.engines.engine import Owner, Workload
+from s2i.errors import E_CONTAINER, E_DISK, E_DOCKER, E_IMAGE_GONE
 from s2i.resources import labels
 from s2i.resources.app import Config
+from s2i.wire import Refused
 
 OUTPUT_LIMIT = 256 << 10  # bytes that are read of what a container prints
 LINE_LIMIT = 16 << 10
@@ -39,8 +41,8 @@ class State(msgspec.Struct, frozen=True):
 class Trial:
     """The containers of one trial of ``image`` with ``config``; all are removed at the end of the block.
 
-    ``server`` is the id of the server that asks, "" for a command line. Raises E_DOCKER and its kin, E_CONTAINER,
-    E_IMAGE_GONE.
+    ``server`` is the id of the server that asks, "" for a command line. Usable from many threads. Raises E_DOCKER and
+    its kin, E_CONTAINER, E_DISK, E_IMAGE_GONE.
     """
 
     def __init__(self, image: str, config: Config, owner: Owner, server: str = "") -> None:
@@ -49,7 +51,8 @@ class Trial:
         self._server = server
         self._name = f"s2i-proof-{secrets.token_hex(6)}"
         self._made: list[str] = []
-        self._api = connection.client(ENGINE_SECONDS).api
+        self._engine = connection.wire(ENGINE_SECONDS)
+        self._declares: Declared | None = None
 
     def __enter__(self) -> Trial:
         return self
@@ -62,63 +65,86 @@ class Trial:
     def close(self) -> None:
         """Remove every container of the trial, the newest first. What cannot be removed is left to ``sweep``."""
         while self._made:
-            with contextlib.suppress(Exception):
-                self._api.remove_container(self._made.pop(), force=True, v=True)
+            _remove(self._engine.delete, self._made.pop())
 
     def start(self) -> None:
         """Start the image as an instance is started."""
-        self._run("", self._work, "none")
+        self._begin(self._create("", self._work, "none"))
 
     def beside(self, image: str, argv: Sequence[str]) -> Iterator[bytes]:
         """Yield the lines of ``argv``, run by ``image`` in a container that shares the network of the started one."""
         config = Config(memory=LOOKER_MEMORY, port=self._work.config.port, command=tuple(argv))
-        name = self._run("-beside", Workload(self._work.owner, image, config), f"container:{self._name}")
-        with explained(name):
-            yield from _lines(self._api.logs(name, stdout=True, stderr=True, stream=True, follow=True))
+        name = self._create("-beside", Workload(self._work.owner, image, config), f"container:{self._name}")
+        self._begin(name)
+        yield from self._lines(name)
 
     def run(self, argv: Sequence[str]) -> Iterator[bytes]:
         """Yield the lines of ``argv``, run by the image in a container of its own, which has no network either."""
         config = msgspec.structs.replace(self._work.config, command=tuple(argv))
-        name = self._run("-apart", msgspec.structs.replace(self._work, config=config), "none")
-        with explained(name):
-            yield from _lines(self._api.logs(name, stdout=True, stderr=True, stream=True, follow=True))
+        name = self._create("-apart", msgspec.structs.replace(self._work, config=config), "none")
+        self._begin(name)
+        yield from self._lines(name)
 
     def state(self) -> State:
         """Return how the started container is."""
-        with explained(self._name):
-            found = self._api.inspect_container(self._name)["State"]
+        with self._meant():
+            found = self._engine.get(f"/containers/{self._name}/json")["State"]
         running = bool(found["Running"])
         return State(running, None if running else found["ExitCode"], bool(found["OOMKilled"]), found["Pid"])
 
     def log(self, tail: int) -> tuple[str, ...]:
         """Return the last lines of what the started container printed."""
-        with explained(self._name):
-            data: bytes = self._api.logs(self._name, stdout=True, stderr=True, tail=tail)
-        return tuple(line.decode("utf-8", "replace")[:LINE_LIMIT] for line in data.split(b"\n") if line.strip())[-tail:]
+        query = {"stdout": "1", "stderr": "1", "tail": str(tail)}
+        with self._meant():
+            whole = list(_lines(_unframed(self._engine.follow(f"/containers/{self._name}/logs", query))))
+        return tuple(line.decode("utf-8", "replace") for line in whole if line.strip())[-tail:]
 
     def stop(self, grace: float) -> float:
         """End the started container (SIGTERM, ``grace`` seconds, SIGKILL); return the seconds that it took."""
         began = time.monotonic()
-        with explained(self._name):
-            self._api.stop(self._name, timeout=round(grace))
+        with self._meant():
+            self._engine.post(f"/containers/{self._name}/stop", {"t": str(round(grace))})
         return time.monotonic() - began
 
-    def _run(self, suffix: str, work: Workload, network: str) -> str:
+    def _create(self, suffix: str, work: Workload, network: str) -> str:
         name = self._name + suffix
-        with explained(name, work.image):
-            body = container_settings(
-                "proof", work, server=self._server, image=work.image, network=network, declared=self._declared(work)
-            )
-            self._made.append(name)  # before it is there: a Ctrl-C in between leaves it behind else
-            self._api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
-            self._api.start(name)
+        declared = self._declared() if work.image == self.image else NOTHING
+        body = container_settings(
+            "proof", work, server=self._server, image=work.image, network=network, declared=declared
+        )
+        self._made.append(name)  # before it is there: a Ctrl-C in between would leave it behind else
+        with self._meant():
+            self._engine.post("/containers/create", {"name": name}, body)
         return name
 
-    def _declared(self, work: Workload) -> Declared:
-        if work.image != self.image:
-            return NOTHING
-        config: dict[str, Any] = self._api.inspect_image(work.image)["Config"]  # type: ignore[no-untyped-call]
-        return Declared(tuple(config.get("Volumes") or ()), tuple(config.get("Labels") or ()))
+    def _begin(self, name: str) -> None:
+        with self._meant():
+            self._engine.post(f"/containers/{name}/start")
+
+    def _lines(self, name: str) -> Iterator[bytes]:
+        query = {"stdout": "1", "stderr": "1", "follow": "1"}
+        with self._meant():
+            yield from _lines(_unframed(self._engine.follow(f"/containers/{name}/logs", query)))
+
+    def _declared(self) -> Declared:
+        if self._declares is None:
+            with self._meant():
+                config: dict[str, Any] = self._engine.get(f"/images/{self.image}/json")["Config"]
+            self._declares = Declared(tuple(config.get("Volumes") or ()), tuple(config.get("Labels") or ()))
+        return self._declares
+
+    @contextlib.contextmanager
+    def _meant(self) -> Iterator[None]:
+        """Turn what the engine says into errors of ours."""
+        try:
+            yield
+        except Refused as refusal:
+            low = str(refusal).lower()
+            if "no such image" in low:
+                raise E_IMAGE_GONE(image=self.image) from None
+            raise (E_DISK if "no space left" in low else _no_container(self._name))(why=str(refusal)) from None
+        except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
+            raise E_DOCKER(socket=connection.host(), why=f"it stopped answering: {error}") from None
 
 
 def privileges(pid: int) -> str:
@@ -134,30 +160,50 @@ def privileges(pid: int) -> str:
 
 def sweep(now: float) -> int:
     """Remove the containers of trials that were killed; ``now`` in epoch seconds. Returns how many there were."""
-    api = connection.client(ENGINE_SECONDS).api
-    rows = api.containers(all=True, filters={"label": f"{labels.ROLE}=proof"})
-    old = [row["Id"] for row in rows if now - row["Created"] > STALE_SECONDS]
+    engine = connection.wire(ENGINE_SECONDS)
+    filters = json.dumps({"label": [f"{labels.ROLE}=proof"]})
+    rows = engine.get("/containers/json", {"all": "1", "filters": filters})
+    old = [str(row["Id"]) for row in rows if now - row["Created"] > STALE_SECONDS]
     for container in old:
-        with contextlib.suppress(docker.errors.APIError):
-            api.remove_container(container, force=True, v=True)
+        _remove(engine.delete, container)
     return len(old)
 
 
 def base_images() -> tuple[str, ...]:
     """Return the ids of the runtime base images that s2i made here, the newest first."""
-    api = connection.client(ENGINE_SECONDS).api
-    with explained("base images"):
-        rows = api.images(filters={"label": labels.BASE})
+    rows = connection.wire().get("/images/json", {"filters": json.dumps({"label": [labels.BASE]})})
     rows.sort(key=lambda row: row["Created"], reverse=True)
-    return tuple(r["Id"] for r in rows if any(t.startswith("s2i.local/python:") for t in r["RepoTags"] or ()))
+    return tuple(str(r["Id"]) for r in rows if any(t.startswith("s2i.local/python:") for t in r["RepoTags"] or ()))
 
 
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _no_container(name: str) -> Callable[..., Exception]:
+    return lambda **facts: E_CONTAINER(name=name, **facts)
+
+
+def _remove(delete: Callable[..., Any], container: str) -> None:
+    with contextlib.suppress(Refused, OSError, http.client.HTTPException):
+        delete(f"/containers/{container}", {"force": "true", "v": "true"})
+
+
+def _unframed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield what both streams of a container hold: each frame has a head of 8 bytes, of which the last 4 are its size.
+
+    https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach
+    """
+    held = b""
+    for piece in pieces:
+        held += piece
+        while len(held) >= 8 and len(held) >= (end := 8 + int.from_bytes(held[4:8], "big")):
+            yield held[8:end]
+            held = held[end:]
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the lines of a stream without their ends, cut at LINE_LIMIT bytes, and no more than OUTPUT_LIMIT in all."""
     rest, size = b"", 0
-    for chunk in chunks:
-        size += len(chunk)
-        *whole, rest = (rest + chunk).split(b"\n")
+    for piece in pieces:
+        size += len(piece)
+        *whole, rest = (rest + piece).split(b"\n")
         for line in whole:
             yield line[:LINE_LIMIT]
         rest = rest[:LINE_LIMIT]

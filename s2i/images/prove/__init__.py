@@ -17,7 +17,7 @@ from s2i import shell
 from s2i.engines.docker.trial import Trial
 from s2i.engines.engine import Owner
 from s2i.errors import E_CANCELLED, S2IError
-from s2i.images.prove import judge, watch
+from s2i.images.prove import judge, record, watch
 from s2i.images.prove.judge import notices
 from s2i.images.prove.proof import Check, Found, Proof, Seen
 from s2i.planning.plan import BuildPlan
@@ -42,28 +42,36 @@ def prove(
 ) -> Proof:
     """Return what ``image`` (an id) does when it is run by ``config``; how long it may take to answer is ``limit``.
 
-    With ``ended`` the verdict on serving is returned at once, and how it stops is looked at in a thread, which calls
-    ``ended`` with the whole proof. Raises E_CANCELLED, E_DOCKER and its kin, E_CONTAINER.
+    With ``ended`` a good verdict on serving is returned at once, and how it stops is looked at in a thread, which calls
+    ``ended`` with the whole proof. What is proven is remembered. Raises E_CANCELLED, E_DOCKER and its kin, E_CONTAINER.
     """
+    plan = msgspec.structs.replace(plan, entry="", start=config.command) if config.command else plan
+    name = record.key(image, plan, config)
+    if (before := record.find(name)) is not None:
+        return msgspec.structs.replace(before, known=True)
     attempt, goes_on = Trial(image, config, owner, server), False
     try:
         if plan.kind == "job":
-            return _resolved(attempt, image, plan)
-        planned = msgspec.structs.replace(plan, entry="", start=config.command) if config.command else plan
-        seen = watch.web(attempt, planned, config.port, limit, cancelled)
-        proof = judge.judge(image, planned, seen)
-        if not seen.running:
+            return _kept(name, _resolved(attempt, image, plan))
+        seen = watch.web(attempt, plan, config.port, limit, cancelled)
+        proof = judge.judge(image, plan, seen)
+        if not seen.running or not proof.proven:
             return proof
         if ended is None:
-            return _stopped(attempt, proof)
+            return _kept(name, _stopped(attempt, proof))
         goes_on = True
-        threading.Thread(target=_finish, args=(attempt, proof, ended), name="proof end", daemon=True).start()
+        threading.Thread(target=_finish, args=(attempt, name, proof, ended), name="proof end", daemon=True).start()
         return proof
     except shell.Cancelled:
         raise E_CANCELLED(doing="it was being proven") from None
     finally:
         if not goes_on:
             attempt.close()
+
+
+def _kept(name: str, proof: Proof) -> Proof:
+    record.keep(name, proof)
+    return proof
 
 
 def _stopped(attempt: Trial, proof: Proof) -> Proof:
@@ -73,10 +81,10 @@ def _stopped(attempt: Trial, proof: Proof) -> Proof:
     return judge.with_end(proof, check, attempt.log(watch.LOG_LINES))
 
 
-def _finish(attempt: Trial, proof: Proof, ended: Callable[[Proof], None]) -> None:
+def _finish(attempt: Trial, name: str, proof: Proof, ended: Callable[[Proof], None]) -> None:
     # When the engine is gone, whoever needs it next says so.
     with attempt, contextlib.suppress(S2IError):
-        ended(_stopped(attempt, proof))
+        ended(_kept(name, _stopped(attempt, proof)))
 
 
 def _resolved(attempt: Trial, image: str, plan: BuildPlan) -> Proof:

@@ -73,15 +73,15 @@ def ask(port: int) -> str:
 
 def listening() -> set:  # type: ignore[type-arg]
     """Return the local addresses that are listened on, as /proc writes them."""
-    found = set()
+    lines = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table) as file:
-                rows = [line.split() for line in file.readlines()[1:]]
+                lines += file.readlines()[1:]
         except OSError:
             continue
-        found.update(row[1] for row in rows if len(row) > 3 and row[3] == "0A")
-    return found
+    rows = [line.split() for line in lines]
+    return {row[1] for row in rows if len(row) > 3 and row[3] == "0A"}
 
 
 # classify ---------------------------------------------------------------------------------------------------

@@ -83,6 +83,12 @@ def notices(proof: Proof) -> tuple[Notice, ...]:
     return tuple(found)
 
 
+def line(check: Check) -> str:
+    """Return a check as a line for people."""
+    took = f" ({check.seconds:.1f} s)" if check.seconds >= 0.05 else ""
+    return f"{'ok' if check.ok else 'NO':>6}  {check.name}: {check.seen}{took}"
+
+
 def is_served(seen: Seen) -> bool:
     """Say whether the answer comes from the application itself: a server answers 5xx for one that it cannot call."""
     return seen.answer.isdigit() and seen.answer < "500"
@@ -176,9 +182,7 @@ def _checks(plan: BuildPlan, seen: Seen, verdict: _Verdict) -> list[Check]:
     found, checks = seen.found, []
     if plan.kind in ("wsgi", "asgi"):
         if found and found.shape != "nothing":
-            checks.append(
-                Check("import", verdict.cause not in ("callable", "import", "hangs"), _turned_out(plan, found))
-            )
+            checks.append(Check("import", _is_imported(found, verdict), _turned_out(plan, found)))
         elif is_served(seen):
             checks.append(Check("import", True, f"{plan.entry} serves as {plan.kind.upper()}"))
     if not seen.running:
@@ -195,6 +199,10 @@ def _checks(plan: BuildPlan, seen: Seen, verdict: _Verdict) -> list[Check]:
 def _files(log: Sequence[str]) -> Check:
     unwritable = next((line.strip() for line in log if _UNWRITABLE.search(line)), "")
     return Check("files", not unwritable, unwritable[:300] or "nothing is written outside of /tmp")
+
+
+def _is_imported(found: Found, verdict: _Verdict) -> bool:
+    return verdict.cause != "callable" and found.shape not in ("error", "exits", "hangs")
 
 
 def _turned_out(plan: BuildPlan, found: Found) -> str:
@@ -246,10 +254,19 @@ def _said(seen: Seen) -> Sequence[str]:
 
 
 def _telling(seen: Seen, verdict: _Verdict) -> tuple[str, ...]:
-    """Return the lines that prove the verdict: the end of the log, where the log can."""
+    """Return the lines that prove the verdict, where the log can: the end of a traceback, else the last lines."""
     if verdict.cause in ("", "callable", "loopback", "elsewhere"):
         return ()
-    said = [line for line in seen.log if line.strip()]
+    said = [line.rstrip() for line in seen.log if line.strip()]
     if not said and seen.found and seen.found.shape == "hangs":
-        said = [line for line in seen.found.stack if line.strip()]
-    return tuple(said[-SHOWN_LINES:])
+        said = [line.rstrip() for line in seen.found.stack if line.strip()]
+    return tuple(_traceback(said) or said[-SHOWN_LINES:])
+
+
+def _traceback(lines: Sequence[str]) -> list[str]:
+    """Return the end of the last traceback that leads through the source: from its last line of it to what was raised."""
+    own = [number for number, line in enumerate(lines) if line.lstrip().startswith('File "/app/')]
+    for end in range(own[-1], len(lines)) if own else ():
+        if not lines[end].startswith(" "):
+            return list(lines[own[-1] : end + 1][-SHOWN_LINES:])
+    return []

@@ -65,7 +65,8 @@ class Check(msgspec.Struct, frozen=True):
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one image. ``why`` is one sentence when it is not proven; ``log`` holds the lines that prove it.
 
-    ``where`` is the ``file:line`` of the source that it comes from, when that is known.
+    ``where`` is the ``file:line`` of the source that it comes from, when that is known. ``known``: this very image was
+    proven before, run in the same way.
     """
 
     image: str
@@ -79,6 +80,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     seen: Seen | None = None
     log: tuple[str, ...] = ()
     seconds: float = 0.0
+    known: bool = False
 
     @property
     def proven(self) -> bool:
