@@ -11,7 +11,7 @@ from s2i.engines.docker import connection
 from s2i.engines.engine import Owner
 from s2i.errors import E_PROOF, S2IError
 from s2i.images.events import Image
-from s2i.images.prove import Proof, again, judge, notices, prove
+from s2i.images.prove import Proof, again, line, notices, prove
 from s2i.planning.plan import BuildPlan
 from s2i.resources.app import Config
 from s2i.sources import Notice
@@ -71,5 +71,5 @@ def _proof(image: Image, plan: BuildPlan, config: Config, progress: Progress) ->
     if made.known:
         progress.say("prove  this image is proven already")
     for check in () if made.known else made.checks:
-        progress.say(f"prove {judge.line(check)}", style="" if check.ok else "red")
+        progress.say(f"prove {line(check)}", style="" if check.ok else "red")
     return made

@@ -8,7 +8,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 
@@ -16,6 +15,7 @@ from s2i.control.execute import World
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import OPEN_DEPLOYMENT
+from s2i.control.task import Build, Built, Prove, Request, Task
 from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, E_ROLLOUT, S2IError
 from s2i.resources.app import Config, Deployment, DeploymentStatus, Event, Revision
 from s2i.resources.config import checked_config, checked_port, checked_seconds
@@ -31,62 +31,8 @@ KEEP = 200  # deployments that are remembered
 log = logging.getLogger("s2i")
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What to deploy, and how to run it. ``port`` None: as the plan says. ``timeout``: of the build, in seconds.
-
-    ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
-    ``prove``: no traffic before the image is proven.
-    """
-
-    source: Source
-    name: str
-    config: Config = Config()
-    port: int | None = None
-    strategy: str = "auto"
-    timeout: float = 1800.0
-    git_allow: str = ""
-    prove: bool = True
-
-
-class Built(msgspec.Struct, frozen=True):
-    """What the build made: an app's or a job's image by id, the port that its plan names, and the commit.
-
-    ``prove``, where the image of an app is not proven yet: called with the config that it runs by, and with who takes
-    what is known only later, it returns None when the image may serve, or what was built in its place and is proven.
-    It raises what stands in the way.
-    """
-
-    kind: Literal["app", "job"]
-    image: str
-    port: int | None = None
-    commit: str = ""
-    prove: Callable[[Config, Callable[[str], None]], Built | None] | None = None
-
-
 class _Stopped(Exception):
     """The server ends: who waits for a roll-out leaves it to the next one."""
-
-
-Emit = Callable[[dict[str, object]], None]
-
-
-class Task(msgspec.Struct, frozen=True):
-    """One build to do: ``labels`` go on the image; ``emit`` takes events; ``cancelled`` ends it early.
-
-    ``network``: the caller is not the person at the keyboard (see sources.Policy). ``place``: the source, for people.
-    """
-
-    project: str
-    request: Request
-    place: str
-    network: bool
-    labels: dict[str, str]
-    emit: Emit
-    cancelled: threading.Event
-
-
-Build = Callable[[Task], Built]
-Prove = Callable[[Config, Callable[[str], None]], Built | None]
 
 
 class Deployments:

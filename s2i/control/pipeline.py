@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from s2i import sources
-from s2i.control.deploy import Built, Task
+from s2i.control.task import Built, Task
 from s2i.errors import E_CANCELLED
 from s2i.images import again, planned
 from s2i.images import build as images

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from s2i.control.deploy import Built, Task
+from s2i.control.task import Built, Task
 from s2i.engines.engine import Owner
-from s2i.images.prove import Proof, again, judge, notices, prove
+from s2i.images.prove import Proof, again, line, notices, prove
 from s2i.planning.plan import BuildPlan
 from s2i.resources import labels
 from s2i.resources.app import Config
@@ -36,7 +36,7 @@ def proven(
 def _proof(task: Task, built: Built, plan: BuildPlan, config: Config, late: Late) -> Proof:
     def ended(proof: Proof) -> None:
         for notice in notices(proof):
-            late(notice.message)
+            late(f"{notice.message} ({notice.code})")
 
     made = prove(
         built.image,
@@ -47,8 +47,9 @@ def _proof(task: Task, built: Built, plan: BuildPlan, config: Config, late: Late
         ended=ended,
         cancelled=task.cancelled,
     )
-    for check in made.checks:
-        task.emit({"type": "stage", "name": "prove", "text": judge.line(check).strip()})
+    said = ["this image is proven already"] if made.known else [line(check).strip() for check in made.checks]
+    for text in said:
+        task.emit({"type": "stage", "name": "prove", "text": text})
     for notice in notices(made):
         task.emit({"type": "notice", **msgspec.to_builtins(notice)})
     return made

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from s2i.control.deploy import Built, Request, Task
 from s2i.control.journal import Journal
 from s2i.control.platform import Platform
+from s2i.control.task import Built, Request, Task
 from s2i.engines.engine import Owner
 from s2i.errors import E_CANCELLED, E_NOT_PYTHON, S2IError
 from s2i.resources.app import Config, Deployment, Revision

@@ -158,12 +158,15 @@ def privileges(pid: int) -> str:
     return f"user {user}, {'capabilities ' + able if able else 'no capabilities'}"
 
 
-def sweep(now: float) -> int:
-    """Remove the containers of trials that were killed; ``now`` in epoch seconds. Returns how many there were."""
+def sweep(before: float, server: str | None = None) -> int:
+    """Remove what trials that were killed have left: made ``before`` (epoch seconds), of one server or of everybody.
+
+    Returns how many containers there were.
+    """
     engine = connection.wire(ENGINE_SECONDS)
-    filters = json.dumps({"label": [f"{labels.ROLE}=proof"]})
-    rows = engine.get("/containers/json", {"all": "1", "filters": filters})
-    old = [str(row["Id"]) for row in rows if now - row["Created"] > STALE_SECONDS]
+    wanted = [f"{labels.ROLE}=proof", *(() if server is None else (f"{labels.SERVER}={server}",))]
+    rows = engine.get("/containers/json", {"all": "1", "filters": json.dumps({"label": wanted})})
+    old = [str(row["Id"]) for row in rows if row["Created"] < int(before)]  # the engine says whole seconds
     for container in old:
         _remove(engine.delete, container)
     return len(old)

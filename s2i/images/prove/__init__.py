@@ -7,6 +7,7 @@ its entry is, is seen when it is imported. A job's command is found, and nothing
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -14,16 +15,18 @@ from collections.abc import Callable
 import msgspec
 
 from s2i import shell
+from s2i.engines.docker import trial
 from s2i.engines.docker.trial import Trial
 from s2i.engines.engine import Owner
 from s2i.errors import E_CANCELLED, S2IError
-from s2i.images.prove import judge, record, watch
-from s2i.images.prove.judge import notices
+from s2i.images.prove import checks, judge, record, watch
+from s2i.images.prove.checks import line, notices
+from s2i.images.prove.inside import marked, program
 from s2i.images.prove.proof import Check, Found, Proof, Seen
 from s2i.planning.plan import BuildPlan
 from s2i.resources.app import Config
 
-__all__ = ["Check", "Found", "Proof", "Seen", "notices", "prove"]
+__all__ = ["Check", "Found", "Proof", "Seen", "line", "notices", "prove"]
 
 GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL, as the platform gives
 RESOLVE_SECONDS = 30.0
@@ -49,6 +52,7 @@ def prove(
     name = record.key(image, plan, config)
     if (before := record.find(name)) is not None:
         return msgspec.structs.replace(before, known=True)
+    _sweep()
     attempt, goes_on = Trial(image, config, owner, server), False
     try:
         if plan.kind == "job":
@@ -69,6 +73,17 @@ def prove(
             attempt.close()
 
 
+@functools.cache
+def _sweep() -> None:
+    """Remove what proofs that were killed have left, once a process, while something else is waited for."""
+
+    def work() -> None:
+        with contextlib.suppress(Exception):
+            trial.sweep(time.time() - trial.STALE_SECONDS)
+
+    threading.Thread(target=work, name="proof sweep", daemon=True).start()
+
+
 def _kept(name: str, proof: Proof) -> Proof:
     record.keep(name, proof)
     return proof
@@ -77,8 +92,8 @@ def _kept(name: str, proof: Proof) -> Proof:
 def _stopped(attempt: Trial, proof: Proof) -> Proof:
     """Return the proof with how the app ends, and what its whole log says of files."""
     seconds = attempt.stop(GRACE_SECONDS)
-    check = judge.stopped(round(seconds, 3), attempt.state().exit, GRACE_SECONDS)
-    return judge.with_end(proof, check, attempt.log(watch.LOG_LINES))
+    check = checks.stopped(round(seconds, 3), attempt.state().exit, GRACE_SECONDS)
+    return checks.with_end(proof, check, attempt.log(watch.LOG_LINES))
 
 
 def _finish(attempt: Trial, name: str, proof: Proof, ended: Callable[[Proof], None]) -> None:
@@ -94,6 +109,7 @@ def _resolved(attempt: Trial, image: str, plan: BuildPlan) -> Proof:
     if plan.base is None:
         unknown = Check("command", True, "is the Dockerfile's own: it is not looked into")
         return msgspec.structs.replace(made, checks=(unknown,))
-    said = [watch.marked(line) for line in attempt.run(watch.inside(plan, "resolve", *plan.start))]
+    argv = ("python", "-I", "-c", program("resolve"), *plan.start)
+    said = [marked(line) for line in attempt.run(argv)]
     seconds = round(time.monotonic() - began, 3)
     return judge.job(made, next((one for one in said if one), None), seconds)

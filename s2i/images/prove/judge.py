@@ -8,15 +8,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from s2i.images.prove import signs
+from s2i.images.prove import checks, signs
+from s2i.images.prove.checks import CALLED
 from s2i.images.prove.proof import Cause, Check, Found, Proof, Seen
 from s2i.planning.plan import BuildPlan
-from s2i.sources import Notice
 
 SHOWN_LINES = 12
-_UNWRITABLE = re.compile(r"Read-only file system|\bErrno 30\b|\bEROFS\b")
 _SIGNALS = {137: " (SIGKILL)", 139: " (SIGSEGV)", 143: " (SIGTERM)"}
-_CALLED = {"wsgi": "a WSGI application", "asgi": "an ASGI application"}
 
 
 class _Verdict(msgspec.Struct, frozen=True):
@@ -37,7 +35,7 @@ def judge(image: str, plan: BuildPlan, seen: Seen) -> Proof:
         why=verdict.why,
         advice=verdict.advice,
         where=verdict.where,
-        checks=tuple(_checks(plan, seen, verdict)),
+        checks=tuple(checks.of(plan, seen, verdict.cause)),
         seen=seen,
         log=_telling(seen, verdict),
         seconds=seen.seconds,
@@ -54,58 +52,18 @@ def job(proof: Proof, said: tuple[str, str] | None, seconds: float) -> Proof:
     return msgspec.structs.replace(proof, cause=cause, why=why, advice=advice, checks=(check,), seconds=seconds)
 
 
-def with_end(proof: Proof, check: Check, log: Sequence[str]) -> Proof:
-    """Return ``proof`` with the check of how the app ended, and what its whole log says of files."""
-    checks = tuple(_files(log) if one.name == "files" else one for one in proof.checks)
-    return msgspec.structs.replace(proof, checks=(*checks, check))
-
-
-def stopped(seconds: float, exit_code: int | None, grace: float) -> Check:
-    """Return the check of how an app ended when it was told to."""
-    if seconds >= grace and exit_code == 137:
-        return Check("stop", False, f"SIGTERM ignored: it had to be killed after {grace:g} s", seconds)
-    code = "" if exit_code is None else f", exit code {exit_code}"
-    return Check("stop", True, f"ends on SIGTERM{code}", seconds)
-
-
-def notices(proof: Proof) -> tuple[Notice, ...]:
-    """Return what a person should know of an image that may go on."""
-    found = []
-    if proof.cause == "outside":
-        found.append(Notice("W_UNPROVEN", f"{proof.why}; only its roll-out can tell whether it answers", proof.where))
-    for check in proof.checks:
-        if check.name == "files" and not check.ok:
-            text = f"it tried to write outside of /tmp, which an instance cannot: {check.seen}"
-            found.append(Notice("W_READ_ONLY", text))
-        elif check.name == "stop" and not check.ok:
-            text = "it ignores SIGTERM: each stop and update waits 10 s, then cuts off the requests under way"
-            found.append(Notice("W_SIGTERM", text))
-    return tuple(found)
-
-
-def line(check: Check) -> str:
-    """Return a check as a line for people."""
-    took = f" ({check.seconds:.1f} s)" if check.seconds >= 0.05 else ""
-    return f"{'ok' if check.ok else 'NO':>6}  {check.name}: {check.seen}{took}"
-
-
-def is_served(seen: Seen) -> bool:
-    """Say whether the answer comes from the application itself: a server answers 5xx for one that it cannot call."""
-    return seen.answer.isdigit() and seen.answer < "500"
-
-
 def contradiction(plan: BuildPlan, found: Found) -> str:
     """Return how the callable differs from what was planned, in words; "" when it does not, or nobody can tell."""
     plain, called = plan.entry.removesuffix("()"), plan.entry.endswith("()")
     module, _, name = plain.partition(":")
     match found.shape:
         case "wsgi" | "asgi" if called:
-            return f"{plain} is no factory: it is {_CALLED[found.shape]} itself"
+            return f"{plain} is no factory: it is {CALLED[found.shape]} itself"
         case "wsgi" | "asgi" | "factory" if found.kind and found.kind != plan.kind:
             makes = "makes" if found.shape == "factory" else "is"
-            return f"{plain} {makes} {_CALLED[found.kind]}, and was to be served as {plan.kind.upper()}"
+            return f"{plain} {makes} {CALLED[found.kind]}, and was to be served as {plan.kind.upper()}"
         case "factory" if found.kind and not called:
-            return f"{plain} is a factory, which has to be called: it makes {_CALLED[found.kind]}"
+            return f"{plain} is a factory, which has to be called: it makes {CALLED[found.kind]}"
         case "missing":
             return f"there is no {name} in the module {module}"
         case "value":
@@ -115,7 +73,7 @@ def contradiction(plan: BuildPlan, found: Found) -> str:
 
 def _verdict(plan: BuildPlan, seen: Seen) -> _Verdict:
     differs = contradiction(plan, seen.found) if seen.found else ""
-    if differs and seen.found and (not is_served(seen) or seen.found.shape in ("wsgi", "asgi")):
+    if differs and seen.found and (not seen.is_served or seen.found.shape in ("wsgi", "asgi")):
         return _Verdict("callable", differs, _names(plan, seen.found), _entry_place(plan))
     if seen.answer.isdigit():
         return _reachable(seen)
@@ -178,46 +136,6 @@ def _signed(plan: BuildPlan, seen: Seen, sign: signs.Read) -> _Verdict:
     return _Verdict("outside", f"it needs the network to start, which a proof does not have: {sign.line}", "", where)
 
 
-def _checks(plan: BuildPlan, seen: Seen, verdict: _Verdict) -> list[Check]:
-    found, checks = seen.found, []
-    if plan.kind in ("wsgi", "asgi"):
-        if found and found.shape != "nothing":
-            checks.append(Check("import", _is_imported(found, verdict), _turned_out(plan, found)))
-        elif is_served(seen):
-            checks.append(Check("import", True, f"{plan.entry} serves as {plan.kind.upper()}"))
-    if not seen.running:
-        return [*checks, Check("start", False, f"exit code {seen.exit}", seen.seconds)]
-    checks.append(Check("start", True, "it runs without a network, from a read-only file system"))
-    checks.append(Check("listen", verdict.cause not in ("loopback", "elsewhere", "silent"), _listens(seen)))
-    answered = seen.answer.isdigit()
-    checks.append(Check("answer", answered, f"HTTP {seen.answer}" if answered else "none", seen.seconds))
-    if seen.privileges:
-        checks.append(Check("user", seen.privileges == "user 1001, no capabilities", seen.privileges))
-    return [*checks, _files(seen.log)]
-
-
-def _files(log: Sequence[str]) -> Check:
-    unwritable = next((line.strip() for line in log if _UNWRITABLE.search(line)), "")
-    return Check("files", not unwritable, unwritable[:300] or "nothing is written outside of /tmp")
-
-
-def _is_imported(found: Found, verdict: _Verdict) -> bool:
-    return verdict.cause != "callable" and found.shape not in ("error", "exits", "hangs")
-
-
-def _turned_out(plan: BuildPlan, found: Found) -> str:
-    if found.shape in ("error", "exits", "hangs"):
-        return f"{plan.entry}: {found.error or 'it does not end'}"
-    what = _CALLED.get(found.shape) or {"factory": "a factory", "missing": "not there"}.get(found.shape, found.shape)
-    makes = f" of {_CALLED[found.kind]}" if found.shape == "factory" and found.kind else ""
-    return f"{plan.entry.removesuffix('()')} is {what}{makes}{f' ({found.type})' if found.type else ''}"
-
-
-def _listens(seen: Seen) -> str:
-    named = (f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address, port in seen.listening)
-    return ", ".join(named) or "nowhere"
-
-
 def _names(plan: BuildPlan, found: Found) -> str:
     module = plan.entry.partition(":")[0]
     names = [f"{module}:{name}{'()' if shape == 'factory' else ''}" for name, shape in found.names]
@@ -264,7 +182,7 @@ def _telling(seen: Seen, verdict: _Verdict) -> tuple[str, ...]:
 
 
 def _traceback(lines: Sequence[str]) -> list[str]:
-    """Return the end of the last traceback that leads through the source: from its last line of it to what was raised."""
+    """Return the end of the last traceback that leads through the source: its last line there, and what was raised."""
     own = [number for number, line in enumerate(lines) if line.lstrip().startswith('File "/app/')]
     for end in range(own[-1], len(lines)) if own else ():
         if not lines[end].startswith(" "):

@@ -52,6 +52,11 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     log: tuple[str, ...] = ()
     found: Found | None = None
 
+    @property
+    def is_served(self) -> bool:
+        """Whether the answer is the application's own: a server says 5xx for one that it cannot call."""
+        return self.answer.isdigit() and self.answer < "500"
+
 
 class Check(msgspec.Struct, frozen=True):
     """One thing that was looked at: how it went, what was seen, and in how many seconds (0: nobody waited)."""

@@ -7,7 +7,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -15,8 +14,7 @@ from s2i import shell
 from s2i.engines.docker import ports, trial
 from s2i.engines.docker.trial import Trial
 from s2i.errors import S2IError
-from s2i.images.prove import judge
-from s2i.images.prove.inside import MARK
+from s2i.images.prove.inside import marked, program
 from s2i.images.prove.proof import Found, Seen
 from s2i.planning.plan import BuildPlan
 
@@ -53,13 +51,11 @@ def web(attempt: Trial, plan: BuildPlan, port: int, limit: float, cancelled: thr
         answer=answer,
         listening=listening,
         privileges=trial.privileges(state.pid) if state.running else "",
-        log=()
-        if judge.is_served(Seen(port=port, limit=limit, running=True, answer=answer))
-        else attempt.log(LOG_LINES),
     )
-    if judge.is_served(seen) and not is_eager(plan):
+    if seen.is_served and not is_eager(plan):
         return seen
-    return msgspec.structs.replace(seen, found=importing.result(cancelled))
+    found = importing.result(cancelled)
+    return msgspec.structs.replace(seen, found=found, log=() if seen.is_served else attempt.log(LOG_LINES))
 
 
 def is_eager(plan: BuildPlan) -> bool:
@@ -68,18 +64,6 @@ def is_eager(plan: BuildPlan) -> bool:
     Where another server got an answer out of the application, that says what it is; else it is imported afterwards.
     """
     return plan.kind == "asgi" and any("hypercorn" in word for word in plan.start)
-
-
-def inside(plan: BuildPlan, *words: str) -> tuple[str, ...]:
-    """Return the command that runs inside.py in the plan's own image, with the Python of its environment."""
-    return ("python", "-I", "-c", _program(), *words)
-
-
-def marked(line: bytes) -> tuple[str, str] | None:
-    """Return the word and the value of one of inside.py's own lines, None for anything else."""
-    mark, _, rest = line.decode("utf-8", "replace").strip().partition(" ")
-    word, _, value = rest.partition(" ")
-    return (word, value) if mark == MARK and word else None
 
 
 def found_in(lines: Iterator[bytes]) -> Found:
@@ -123,7 +107,7 @@ class _Importing:
         return self._found
 
     def _work(self) -> None:
-        argv = inside(self._plan, "classify", self._plan.entry, f"{self._limit:g}")
+        argv = ("python", "-I", "-c", program("classify"), self._plan.entry, f"{self._limit:g}")
         try:
             self._found = found_in(self._attempt.run(argv))
         except S2IError:  # the start says what is wrong, or the engine is gone and the next call says that
@@ -132,7 +116,7 @@ class _Importing:
 
 def _looked(attempt: Trial, plan: BuildPlan, port: int, limit: float) -> Callable[[], Iterator[Heard]]:
     """Return what yields what is heard of the port: asked from beside the app, with its own Python or one of ours."""
-    words = ("-I", "-S", "-c", _program(), "probe", str(port), f"{limit:g}")
+    words = ("-I", "-S", "-c", program("probe"), str(port), f"{limit:g}")
     if plan.base is not None:
         argv = (plan.base.interpreter, *words)
         return lambda: _heard(attempt.beside(attempt.image, argv))
@@ -206,7 +190,3 @@ def _pump(looked: Callable[[], Iterator[Heard]], said: queue.SimpleQueue[Heard |
 def _check(cancelled: threading.Event | None) -> None:
     if cancelled is not None and cancelled.is_set():
         raise shell.Cancelled("the proof")
-
-
-def _program() -> str:
-    return Path(__file__).with_name("inside.py").read_text()
