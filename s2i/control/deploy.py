@@ -157,6 +157,7 @@ class Deployments:
             other = prove(_config(request, built), lambda text: self._told(one, text))
         except S2IError as error:
             self._store.mark_failed(one.project, one.name, one.revision, error.message)
+            self._told(one, f"revision {one.revision}: {error.message}", "failed")
             self._loop.kick()
             raise
         if other is None:
@@ -165,8 +166,8 @@ class Deployments:
         self._store.mark_failed(one.project, one.name, one.revision, "its proof showed how to plan it better")
         return self._accept(one, request, other)
 
-    def _told(self, one: Deployment, text: str) -> None:
-        self._store.record(Event(self._world.now(), one.project, one.name, "proof", text))
+    def _told(self, one: Deployment, text: str, what: str = "proof") -> None:
+        self._store.record(Event(self._world.now(), one.project, one.name, what, text))
 
     def _wait(self, one: Deployment) -> None:
         journal = Journal(one.id)

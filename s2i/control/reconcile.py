@@ -145,7 +145,7 @@ def _app(app: App, places: Mapping[int, _Place], seen: Seen, now: float) -> list
 
 
 def _roll_out(new: _Place, now: float) -> list[Action]:
-    """Bring a new revision's instance up, or say why it will not come."""
+    """Bring a new revision's instance up, or say why it will not come; of one that is held its proof has the word."""
     cause: Exited | NeverReady | NotStarted
     if new.note.error:
         cause = NotStarted(new.note.error)
@@ -155,6 +155,8 @@ def _roll_out(new: _Place, now: float) -> list[Action]:
         cause = NeverReady(READY_SECONDS)
     else:
         return _start(new)
+    if new.held:
+        return []
     return [MarkFailed(new.work.owner, new.instance.id if new.instance else "", new.work.config.port, cause)]
 
 

@@ -21,7 +21,7 @@ from s2i.engines.engine import Owner
 from s2i.errors import E_CANCELLED, S2IError
 from s2i.images.prove import checks, judge, record, watch
 from s2i.images.prove.checks import line, notices
-from s2i.images.prove.inside import marked, program
+from s2i.images.prove.inside import Program
 from s2i.images.prove.proof import Check, Found, Proof, Seen
 from s2i.planning.plan import BuildPlan
 from s2i.resources.app import Config
@@ -109,7 +109,7 @@ def _resolved(attempt: Trial, image: str, plan: BuildPlan) -> Proof:
     if plan.base is None:
         unknown = Check("command", True, "is the Dockerfile's own: it is not looked into")
         return msgspec.structs.replace(made, checks=(unknown,))
-    argv = ("python", "-I", "-c", program("resolve"), *plan.start)
-    said = [marked(line) for line in attempt.run(argv)]
+    program = Program("resolve", *plan.start)
+    said = [program.said(line) for line in attempt.run(("python", "-I", *program.words))]
     seconds = round(time.monotonic() - began, 3)
     return judge.job(made, next((one for one in said if one), None), seconds)

@@ -14,7 +14,7 @@ from s2i import shell
 from s2i.engines.docker import ports, trial
 from s2i.engines.docker.trial import Trial
 from s2i.errors import S2IError
-from s2i.images.prove.inside import marked, program
+from s2i.images.prove.inside import Program
 from s2i.images.prove.proof import Found, Seen
 from s2i.planning.plan import BuildPlan
 
@@ -66,11 +66,11 @@ def is_eager(plan: BuildPlan) -> bool:
     return plan.kind == "asgi" and any("hypercorn" in word for word in plan.start)
 
 
-def found_in(lines: Iterator[bytes]) -> Found:
+def found_in(program: Program, lines: Iterator[bytes]) -> Found:
     """Return what the lines of a classification say; "hangs" with the stack when its time was up."""
     begun, stack = False, list[str]()
     for line in lines:
-        said = marked(line)
+        said = program.said(line)
         if said and said[0] == "found":
             try:
                 return msgspec.json.decode(said[1], type=Found)
@@ -107,26 +107,27 @@ class _Importing:
         return self._found
 
     def _work(self) -> None:
-        argv = ("python", "-I", "-c", program("classify"), self._plan.entry, f"{self._limit:g}")
+        program = Program("classify", self._plan.entry, f"{self._limit:g}")
         try:
-            self._found = found_in(self._attempt.run(argv))
+            self._found = found_in(program, self._attempt.run(("python", "-I", *program.words)))
         except S2IError:  # the start says what is wrong, or the engine is gone and the next call says that
             self._found = None
 
 
 def _looked(attempt: Trial, plan: BuildPlan, port: int, limit: float) -> Callable[[], Iterator[Heard]]:
     """Return what yields what is heard of the port: asked from beside the app, with its own Python or one of ours."""
-    words = ("-I", "-S", "-c", program("probe"), str(port), f"{limit:g}")
+    program = Program("probe", str(port), f"{limit:g}")
     if plan.base is not None:
-        argv = (plan.base.interpreter, *words)
-        return lambda: _heard(attempt.beside(attempt.image, argv))
+        argv = (plan.base.interpreter, "-I", "-S", *program.words)
+        return lambda: _heard(program, attempt.beside(attempt.image, argv))
     base = next(iter(trial.base_images()), "")
-    return lambda: _heard(attempt.beside(base, ("python3", *words))) if base else _tables(attempt, port)
+    argv = ("python3", "-I", "-S", *program.words)
+    return lambda: _heard(program, attempt.beside(base, argv)) if base else _tables(attempt, port)
 
 
-def _heard(lines: Iterator[bytes]) -> Iterator[Heard]:
+def _heard(program: Program, lines: Iterator[bytes]) -> Iterator[Heard]:
     for line in lines:
-        match marked(line):
+        match program.said(line):
             case ("answers", value) if _ANSWERS.fullmatch(value):
                 yield value
             case ("listens", value):

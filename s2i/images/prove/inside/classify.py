@@ -1,4 +1,4 @@
-"""Import the entry and say what it is: ``classify MODULE:NAME SECONDS``. See inside/__init__.py."""
+"""Import the entry and say what it is: ``classify SIGN MODULE:NAME SECONDS``. See inside/__init__.py."""
 
 import faulthandler
 import importlib
@@ -7,6 +7,7 @@ import json
 import os
 import sys
 
+SIGN = sys.argv[1]
 NAMES_LIMIT = 10
 TEXT_LIMIT = 500
 USUAL = ("app", "application", "api", "server", "create_app", "make_app", "get_app", "get_application")
@@ -119,8 +120,10 @@ def failure(error: BaseException) -> dict:  # type: ignore[type-arg]
 
 def say(word: str, value: str) -> None:
     """Write one marked line at once."""
-    os.write(OUT, f"\ns2i-proof {word} {value}\n".encode("utf-8", "backslashreplace"))
+    os.write(OUT, f"\ns2i-proof {SIGN} {word} {value}\n".encode("utf-8", "backslashreplace"))
 
 
 if __name__ == "__main__":
-    classify(sys.argv[1], float(sys.argv[2]))
+    entry, limit = sys.argv[2:]
+    sys.argv[1:] = []  # whatever is imported may read its command line
+    classify(entry, float(limit))

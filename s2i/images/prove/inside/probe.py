@@ -1,10 +1,11 @@
-"""Ask the port until something answers HTTP: ``probe PORT SECONDS``. See inside/__init__.py."""
+"""Ask the port until something answers HTTP: ``probe SIGN PORT SECONDS``. See inside/__init__.py."""
 
 import os
 import socket
 import sys
 import time
 
+SIGN = sys.argv[1]
 ATTEMPT_SECONDS = 2.0  # for one answer, as the platform's own probe
 PAUSE_SECONDS = 0.01
 LOOK_SECONDS = 0.1  # between two looks at who listens
@@ -64,8 +65,8 @@ def listening() -> set:  # type: ignore[type-arg]
 
 def say(word: str, value: str) -> None:
     """Write one marked line at once."""
-    os.write(1, f"\ns2i-proof {word} {value}\n".encode("utf-8", "backslashreplace"))
+    os.write(1, f"\ns2i-proof {SIGN} {word} {value}\n".encode("utf-8", "backslashreplace"))
 
 
 if __name__ == "__main__":
-    probe(int(sys.argv[1]), float(sys.argv[2]))
+    probe(int(sys.argv[2]), float(sys.argv[3]))

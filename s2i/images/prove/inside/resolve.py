@@ -1,9 +1,11 @@
-"""Find the program of a job, and run nothing: ``resolve ARGV``. See inside/__init__.py."""
+"""Find the program of a job, and run nothing: ``resolve SIGN ARGV``. See inside/__init__.py."""
 
 import os
 import shutil
 import sys
 from importlib.machinery import PathFinder
+
+SIGN = sys.argv[1]
 
 
 def resolve(argv: list) -> None:  # type: ignore[type-arg]
@@ -83,8 +85,8 @@ def _module(name: str) -> str:
 
 def say(word: str, value: str) -> None:
     """Write one marked line at once."""
-    os.write(1, f"\ns2i-proof {word} {value}\n".encode("utf-8", "backslashreplace"))
+    os.write(1, f"\ns2i-proof {SIGN} {word} {value}\n".encode("utf-8", "backslashreplace"))
 
 
 if __name__ == "__main__":
-    resolve(sys.argv[1:])
+    resolve(sys.argv[2:])
