@@ -133,6 +133,13 @@ def wsgi(make: Callable[..., Made]) -> Made:
     return make(app_py=WSGI, requirements_txt="", s2i_toml='entry = "app:app"\n')
 
 
+def folder(path: Path, app: str) -> Path:
+    path.mkdir()
+    (path / "app.py").write_text(app)
+    (path / "requirements.txt").write_text("")
+    return path
+
+
 def results(proof: Proof) -> dict[str, bool]:
     return {check.name: check.ok for check in proof.checks}
 
@@ -267,9 +274,7 @@ def test_the_leftovers_of_a_killed_proof_are_swept(http: Made, engine: docker.Do
 def test_a_wrong_guess_is_planned_again_and_only_then_named(
     last: str, plan: tuple[str, str], tmp_path: Path, engine: docker.DockerClient, remove_images: list[str]
 ) -> None:
-    source = tmp_path / "guess"
-    source.mkdir()
-    (source / "app.py").write_text(f"{WSGI}\n{last}\n")
+    source = folder(tmp_path / "guess", f"{WSGI}\n{last}\n")
     home = Home(tmp_path / "home")
     tag = f"s2i-test/guess-{plan[0]}:1"
     made = home.data("build", str(source), "--prove", "-t", tag)
@@ -279,11 +284,8 @@ def test_a_wrong_guess_is_planned_again_and_only_then_named(
 
 
 def test_what_is_not_proven_gets_no_name(tmp_path: Path, engine: docker.DockerClient, remove_images: list[str]) -> None:
-    source = tmp_path / "broken"
-    source.mkdir()
-    (source / "app.py").write_text(
-        f'{WSGI}\nprint(os.environ["TOKEN"])\nraise RuntimeError("no " + os.environ["TOKEN"])\n'
-    )
+    text = f'{WSGI}\nprint(os.environ["TOKEN"])\nraise RuntimeError("no " + os.environ["TOKEN"])\n'
+    source = folder(tmp_path / "broken", text)
     home = Home(tmp_path / "home")
     failed = home.run("build", str(source), "--prove", "-t", "s2i-test/broken:1", "--env", "TOKEN=s3cr3tcanary")
     assert (failed.returncode, failed.stdout) == (5, "")

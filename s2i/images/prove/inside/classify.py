@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-SIGN = sys.argv[1]
+SIGN = (sys.argv[1:] or [""])[0]
 NAMES_LIMIT = 10
 TEXT_LIMIT = 500
 USUAL = ("app", "application", "api", "server", "create_app", "make_app", "get_app", "get_application")

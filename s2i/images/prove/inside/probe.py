@@ -5,7 +5,7 @@ import socket
 import sys
 import time
 
-SIGN = sys.argv[1]
+SIGN = (sys.argv[1:] or [""])[0]
 ATTEMPT_SECONDS = 2.0  # for one answer, as the platform's own probe
 PAUSE_SECONDS = 0.01
 LOOK_SECONDS = 0.1  # between two looks at who listens

@@ -5,7 +5,7 @@ import shutil
 import sys
 from importlib.machinery import PathFinder
 
-SIGN = sys.argv[1]
+SIGN = (sys.argv[1:] or [""])[0]
 
 
 def resolve(argv: list) -> None:  # type: ignore[type-arg]
