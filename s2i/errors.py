@@ -18,7 +18,7 @@ EXIT_CODES: dict[int, str] = {
     2: "usage, or a bad name or value",
     3: "the source was refused or cannot be read",
     4: "nothing was detected, or more than one thing",
-    5: "the build failed",
+    5: "the build failed, or its image is not proven",
     6: "the deployment or the Docker Engine failed",
     7: "busy: somebody else holds what is needed",
     75: "a passing fault: worth trying again",
