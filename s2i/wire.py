@@ -58,7 +58,7 @@ class Wire:
             connection.request("GET", _target(path, query or {}))
             response = connection.getresponse()
             if response.status >= 300:
-                raise Refused(response.status, _message(response.read()))
+                raise Refused(response.status, response.read())
             while piece := response.read1(65536):
                 yield piece
         finally:

@@ -23,6 +23,7 @@ from s2i.resources.app import Config
 if TYPE_CHECKING:
     from s2i.images.events import Image
     from s2i.images.prove import Proof
+    from s2i.images.request import BuildRequest
     from s2i.planning.plan import BuildPlan
 
 # Folders that are called the same in every project: the one above says more.
@@ -96,9 +97,9 @@ class _Proving(msgspec.Struct, frozen=True):
 
     def replan(self, tree: sources.Tree, plan: BuildPlan, proof: Proof) -> BuildPlan | None:
         """Return a plan by what the proof has shown; None for a saved one, which is built as it stands."""
-        from s2i.images.prove import again
+        from s2i.images.prove import outcome
 
-        return None if self.strategy is None else again.replanned(tree, plan, proof, self.strategy)
+        return None if self.strategy is None else outcome.replanned(tree, plan, proof, self.strategy)
 
 
 def _plans(plan_file: str | None, strategy: str) -> Callable[[sources.Tree], BuildPlan]:
@@ -143,23 +144,15 @@ def _built(
     from s2i.cli.progress import Progress
     from s2i.images import again
     from s2i.images.build import build as build_image
-    from s2i.images.request import BuildRequest
-    from s2i.resources import labels, names
     from s2i.sources.commit import with_commit
 
     notices: list[sources.Notice] = []
     with Progress() as progress, sources.fetch(source, policy=sources.Policy.of(os.environ)) as fetched:
         tree = with_commit(fetched)
-        name = names.suggest(title(source))
-        tags = tags or (f"s2i/{name}:latest",)
-        wanted = BuildRequest(
-            title=name,
-            strategy=strategy,
-            tags=() if proving else tags,  # only what is proven gets a name
-            labels=((labels.BUILD, name),),
-            timeout=seconds,
-            cache=cache,
-        )
+        wanted = _wanted(source, tags, seconds, strategy, cache=cache)
+        tags = wanted.tags
+        if proving:  # only what is proven gets a name
+            wanted = msgspec.structs.replace(wanted, tags=())
 
         def noticed(notice: sources.Notice) -> None:
             notices.append(notice)
@@ -187,6 +180,23 @@ def _built(
             progress=progress, noticed=noticed,
         )  # fmt: skip
     return done.image, (*done.plan.warnings, *notices), done.proof
+
+
+def _wanted(
+    source: sources.Source, tags: tuple[str, ...], seconds: float, strategy: str, *, cache: bool
+) -> BuildRequest:
+    from s2i.images.request import BuildRequest
+    from s2i.resources import labels, names
+
+    name = names.suggest(title(source))
+    return BuildRequest(
+        title=name,
+        strategy=strategy,
+        tags=tags or (f"s2i/{name}:latest",),
+        labels=((labels.BUILD, name),),
+        timeout=seconds,
+        cache=cache,
+    )
 
 
 def title(source: sources.Source) -> str:

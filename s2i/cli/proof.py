@@ -11,7 +11,7 @@ from s2i.engines.docker import connection
 from s2i.engines.engine import Owner
 from s2i.errors import E_PROOF, S2IError
 from s2i.images.events import Image
-from s2i.images.prove import Proof, again, line, notices, prove
+from s2i.images.prove import Proof, line, notices, outcome, prove
 from s2i.planning.plan import BuildPlan
 from s2i.resources.app import Config
 from s2i.sources import Notice
@@ -44,12 +44,12 @@ def proven(
     """
     proof = _proof(built, plan, config, progress)
     try:
-        better = again.settle(proof, config, lambda seen: replan(plan, seen))
+        better = outcome.settle(proof, config, lambda seen: replan(plan, seen))
         if better is not None:
             progress.say(f"prove  {proof.why}: planned again", style="yellow")
             built, plan = build(better), better
             proof = _proof(built, plan, config, progress)
-            again.settle(proof, config)
+            outcome.settle(proof, config)
     except S2IError as error:
         if error.kind is E_PROOF:
             progress.say(f"kept   {built.id}, without a name: no tag has moved")

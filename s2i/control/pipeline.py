@@ -41,7 +41,7 @@ def build(task: Task) -> Built:
 
 def _prove(task: Task, built: Built, plan: BuildPlan, config: Config, late: Callable[[str], None]) -> Built | None:
     from s2i.control import proving  # a server that builds nothing needs none of it
-    from s2i.images.prove.again import replanned
+    from s2i.images.prove.outcome import replanned
 
     def replan(proof: Proof) -> tuple[Built, BuildPlan] | None:
         with _fetched(task) as tree:

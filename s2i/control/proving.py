@@ -9,7 +9,7 @@ import msgspec
 
 from s2i.control.task import Built, Task
 from s2i.engines.engine import Owner
-from s2i.images.prove import Proof, again, line, notices, prove
+from s2i.images.prove import Proof, line, notices, outcome, prove
 from s2i.planning.plan import BuildPlan
 from s2i.resources import labels
 from s2i.resources.app import Config
@@ -25,11 +25,11 @@ def proven(
     ``replan`` plans and builds again: (Built, BuildPlan), or None where that cannot be. Raises E_PROOF, E_CANCELLED,
     E_DOCKER and its kin, and what building raises.
     """
-    better: tuple[Built, BuildPlan] | None = again.settle(_proof(task, built, plan, config, late), config, replan)
+    better: tuple[Built, BuildPlan] | None = outcome.settle(_proof(task, built, plan, config, late), config, replan)
     if better is None:
         return None
     made, plan = better
-    again.settle(_proof(task, made, plan, config, late), config)
+    outcome.settle(_proof(task, made, plan, config, late), config)
     return made
 
 

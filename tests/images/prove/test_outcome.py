@@ -8,7 +8,7 @@ import pytest
 
 from s2i.errors import S2IError
 from s2i.images import planned
-from s2i.images.prove import again, record
+from s2i.images.prove import outcome, record
 from s2i.images.prove.proof import Found, Proof, Seen
 from s2i.planning.compile import compile as compile_plan
 from s2i.planning.plan import Base, BuildPlan
@@ -32,7 +32,7 @@ def replanned(folder: Path, found: Found) -> BuildPlan | None:
     """Plan what is in ``folder``, and plan it again by what was found."""
     with fetch(Folder(str(folder)), policy=Policy.of({})) as tree:
         plan = planned.plan(tree)
-        return again.replanned(tree, plan, proof(plan, found))
+        return outcome.replanned(tree, plan, proof(plan, found))
 
 
 def proof(plan: BuildPlan, found: Found) -> Proof:
@@ -98,16 +98,16 @@ def test_what_a_person_set_or_nobody_can_tell_is_not_planned_again(source: Path,
 
 @pytest.mark.parametrize("cause", ["", "outside"])
 def test_what_is_proven_or_cannot_be_goes_on(cause: str) -> None:
-    assert again.settle(Proof(image="i", kind="wsgi", entry="a:b", cause=cause), Config()) is None  # type: ignore[arg-type]
+    assert outcome.settle(Proof(image="i", kind="wsgi", entry="a:b", cause=cause), Config()) is None  # type: ignore[arg-type]
 
 
 def test_a_contradiction_is_handed_to_who_plans_again_and_nothing_else_is() -> None:
     wrong = Proof(image="i", kind="wsgi", entry="a:b", cause="callable", why="it is a factory")
-    assert again.settle(wrong, Config(), lambda proof: proof.entry) == "a:b"
+    assert outcome.settle(wrong, Config(), lambda proof: proof.entry) == "a:b"
     with pytest.raises(S2IError):
-        again.settle(wrong, Config(), lambda proof: None)
+        outcome.settle(wrong, Config(), lambda proof: None)
     with pytest.raises(S2IError):
-        again.settle(Proof(image="i", kind="wsgi", entry="a:b", cause="exited"), Config(), lambda proof: proof)
+        outcome.settle(Proof(image="i", kind="wsgi", entry="a:b", cause="exited"), Config(), lambda proof: proof)
 
 
 def test_an_error_holds_no_value_of_the_environment() -> None:
@@ -115,7 +115,7 @@ def test_an_error_holds_no_value_of_the_environment() -> None:
         image="i", kind="wsgi", entry="a:b", cause="exited", why="no s3cr3tcanary", log=("a s3cr3tcanary b", "yes"),
         advice="not s3cr3tcanary", where="app.py:1",
     )  # fmt: skip
-    error = again.failure(failed, Config(env=(("TOKEN", "s3cr3tcanary"), ("DEBUG", "yes"))))
+    error = outcome.failure(failed, Config(env=(("TOKEN", "s3cr3tcanary"), ("DEBUG", "yes"))))
     assert (error.code, error.exit, error.where) == ("E_PROOF", 5, "app.py:1")
     assert error.message == "the image is built, but it is not proven: no ***\n  a *** b\n  yes"
     assert error.advice == "not ***"
