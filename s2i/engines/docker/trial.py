@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -53,6 +54,8 @@ class Trial:
         self._made: list[str] = []
         self._engine = connection.wire(ENGINE_SECONDS)
         self._declares: Declared | None = None
+        self._created, self._started = threading.Event(), threading.Event()
+        self._closed = False
 
     def __enter__(self) -> Trial:
         return self
@@ -64,17 +67,29 @@ class Trial:
 
     def close(self) -> None:
         """Remove every container of the trial, the newest first. What cannot be removed is left to ``sweep``."""
+        self._closed = True
         while self._made:
             _remove(self._engine.delete, self._made.pop())
 
     def start(self) -> None:
         """Start the image as an instance is started."""
-        self._begin(self._create("", self._work, "none"))
+        try:
+            self._create("", self._work, "none")
+            self._created.set()
+            self._begin(self._name)
+        finally:
+            self._created.set()
+            self._started.set()
 
     def beside(self, image: str, argv: Sequence[str]) -> Iterator[bytes]:
-        """Yield the lines of ``argv``, run by ``image`` in a container that shares the network of the started one."""
+        """Yield the lines of ``argv``, run by ``image`` in a container that shares the network of the started one.
+
+        It may be called before ``start``, from another thread: most of its work is done when that returns.
+        """
+        self._created.wait(ENGINE_SECONDS)
         config = Config(memory=LOOKER_MEMORY, port=self._work.config.port, command=tuple(argv))
         name = self._create("-beside", Workload(self._work.owner, image, config), f"container:{self._name}")
+        self._started.wait(ENGINE_SECONDS)
         self._begin(name)
         yield from self._lines(name)
 
@@ -115,6 +130,8 @@ class Trial:
         self._made.append(name)  # before it is there: a Ctrl-C in between would leave it behind else
         with self._meant():
             self._engine.post("/containers/create", {"name": name}, body)
+        if self._closed:  # another thread has put everything away meanwhile
+            _remove(self._engine.delete, name)
         return name
 
     def _begin(self, name: str) -> None:

@@ -56,7 +56,7 @@ def prove(
     attempt, goes_on = Trial(image, config, owner, server), False
     try:
         if plan.kind == "job":
-            return _kept(name, _resolved(attempt, image, plan))
+            return _kept(name, _resolved(attempt, image, plan, cancelled))
         seen = watch.web(attempt, plan, config.port, limit, cancelled)
         proof = judge.judge(image, plan, seen)
         if not seen.running or not proof.proven:
@@ -102,7 +102,7 @@ def _finish(attempt: Trial, name: str, proof: Proof, ended: Callable[[Proof], No
         ended(_kept(name, _stopped(attempt, proof)))
 
 
-def _resolved(attempt: Trial, image: str, plan: BuildPlan) -> Proof:
+def _resolved(attempt: Trial, image: str, plan: BuildPlan, cancelled: threading.Event | None) -> Proof:
     """Return the proof of a job: that its command is there."""
     began = time.monotonic()
     made = Proof(image=image, kind=plan.kind, entry=plan.entry)
@@ -110,6 +110,7 @@ def _resolved(attempt: Trial, image: str, plan: BuildPlan) -> Proof:
         unknown = Check("command", True, "is the Dockerfile's own: it is not looked into")
         return msgspec.structs.replace(made, checks=(unknown,))
     program = Program("resolve", *plan.start)
-    said = [program.said(line) for line in attempt.run(("python", "-I", *program.words))]
+    argv = ("python", "-I", *program.words)
+    said = [program.said(line) for line in watch.gathered(lambda: attempt.run(argv), RESOLVE_SECONDS, cancelled)]
     seconds = round(time.monotonic() - began, 3)
     return judge.job(made, next((one for one in said if one), None), seconds)

@@ -15,7 +15,7 @@ from s2i.planning import settings
 from s2i.planning.plan import BuildPlan, Rejected
 from s2i.planning.settings import Given, Settings
 from s2i.resources.app import Config
-from s2i.sources import Tree
+from s2i.sources import Notice, Tree
 
 ORIGIN = "proof"
 MASKED_LENGTH = 4  # characters; a shorter value hides more of a log than it gives away
@@ -69,7 +69,10 @@ def replanned(tree: Tree, plan: BuildPlan, proof: Proof, strategy: str = "auto")
         else one
         for one in made.decisions
     )
-    return msgspec.structs.replace(made, decisions=decisions)
+    kind = f'kind = "{made.kind}"'
+    lines = kind if made.entry == plan.entry else f'entry = "{made.entry}" and {kind}'
+    notice = Notice("W_REPLANNED", f"{why}; {lines} in s2i.toml spares the second build", proof.where)
+    return msgspec.structs.replace(made, decisions=decisions, warnings=(*made.warnings, notice))
 
 
 def learnt(plan: BuildPlan, found: Found) -> Given | None:

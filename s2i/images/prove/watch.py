@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import msgspec
 
@@ -20,6 +22,7 @@ from s2i.planning.plan import BuildPlan
 
 LIMIT_SECONDS = 60.0  # as a roll-out has
 SETTLE_SECONDS = 5.0  # an app that listens elsewhere by then will not come to $PORT any more
+SLOW_SECONDS = 5.0  # an app that takes longer to answer may hang: its entry is imported beside it
 STATE_SECONDS = 0.25  # between two looks at the container while nothing is said
 LOG_LINES = 200
 LISTENERS_LIMIT = 100
@@ -27,6 +30,7 @@ LATE, UNASKED = "late", "unasked"
 _LISTENS = re.compile(r"[0-9A-F]{8}(?:[0-9A-F]{24})?:[0-9A-F]{4}")
 _ANSWERS = re.compile(r"[1-5][0-9]{2}|nothing|late")
 
+T = TypeVar("T")
 Listening = tuple[tuple[str, int], ...]
 Heard = str | Listening  # how the port answered, or who listens
 
@@ -35,10 +39,10 @@ def web(attempt: Trial, plan: BuildPlan, port: int, limit: float, cancelled: thr
     """Start the image of a web app, and return what was seen. Raises E_DOCKER and its kin, shell.Cancelled."""
     began = time.monotonic()
     importing = _Importing(attempt, plan, limit)
+    said = _begun(_looked(attempt, plan, port, limit))
     attempt.start()
-    if is_eager(plan):
-        importing.begin()
-    answer, listening = _follow(_looked(attempt, plan, port, limit), attempt, port, began + limit, cancelled)
+    with importing.after(0.0 if is_eager(plan) else SLOW_SECONDS):
+        answer, listening = _follow(said, attempt, port, began + limit, cancelled)
     state = attempt.state()
     seconds = round(time.monotonic() - began, 3)
     seen = Seen(
@@ -88,14 +92,27 @@ class _Importing:
 
     def __init__(self, attempt: Trial, plan: BuildPlan, limit: float) -> None:
         self._attempt, self._plan, self._limit = attempt, plan, limit
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._found: Found | None = None
 
     def begin(self) -> None:
-        """Begin, when the plan has an entry that can be imported."""
-        if self._plan.kind in ("wsgi", "asgi") and ":" in self._plan.entry and self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="proof import", daemon=True)
-            self._thread.start()
+        """Begin, when the plan has an entry that can be imported, and it has not begun."""
+        with self._lock:
+            if self._plan.kind in ("wsgi", "asgi") and ":" in self._plan.entry and self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="proof import", daemon=True)
+                self._thread.start()
+
+    @contextlib.contextmanager
+    def after(self, seconds: float) -> Iterator[None]:
+        """Begin when the block takes longer than ``seconds``."""
+        timer = threading.Timer(seconds, self.begin)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def result(self, cancelled: threading.Event | None) -> Found | None:
         """Return what was found; None when there is nothing to import or it cannot be told."""
@@ -146,15 +163,13 @@ def _tables(attempt: Trial, port: int) -> Iterator[Heard]:
 
 
 def _follow(
-    looked: Callable[[], Iterator[Heard]],
+    said: queue.SimpleQueue[Heard | None],
     attempt: Trial,
     port: int,
     until: float,
     cancelled: threading.Event | None,
 ) -> tuple[str, Listening]:
     """Return the answer and who listened, once there is an answer, the container has ended, or nothing will come."""
-    said: queue.SimpleQueue[Heard | None] = queue.SimpleQueue()
-    threading.Thread(target=_pump, args=(looked, said), name="proof probe", daemon=True).start()
     answer, elsewhere = "", 0.0
     listening: Listening = ()
     while (now := time.monotonic()) < until:
@@ -178,14 +193,36 @@ def _follow(
     return answer, listening
 
 
-def _pump(looked: Callable[[], Iterator[Heard]], said: queue.SimpleQueue[Heard | None]) -> None:
-    try:
-        for heard in looked():
-            said.put(heard)
-    except Exception:  # noqa: BLE001, S110 - the container has ended, or the engine: both are asked for next
-        pass
-    finally:
-        said.put(None)
+def gathered(lines: Callable[[], Iterator[T]], limit: float, cancelled: threading.Event | None = None) -> list[T]:
+    """Return what comes within ``limit`` seconds. Raises shell.Cancelled."""
+    until, said, found = time.monotonic() + limit, _begun(lines), list[T]()
+    while (left := until - time.monotonic()) > 0:
+        _check(cancelled)
+        try:
+            one = said.get(timeout=min(STATE_SECONDS, left))
+        except queue.Empty:
+            continue
+        if one is None:
+            break
+        found.append(one)
+    return found
+
+
+def _begun(lines: Callable[[], Iterator[T]]) -> queue.SimpleQueue[T | None]:
+    """Return where the items come in that a thread of its own waits for; None at their end."""
+    said: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            for one in lines():
+                said.put(one)
+        except Exception:  # noqa: BLE001, S110 - the container has ended, or the engine: both are asked for next
+            pass
+        finally:
+            said.put(None)
+
+    threading.Thread(target=work, name="proof", daemon=True).start()
+    return said
 
 
 def _check(cancelled: threading.Event | None) -> None:

@@ -62,6 +62,8 @@ def test_what_the_import_showed_is_planned_with(source: Path, found: Found, kind
     assert (made.kind, made.entry) == (kind, entry)
     origins = {one.what: one.origin for one in made.decisions if one.what in ("entry", "kind")}
     assert origins == {"entry": "proof", "kind": "proof"}
+    (notice,) = [one for one in made.warnings if one.code == "W_REPLANNED"]
+    assert f'kind = "{kind}" in s2i.toml spares the second build' in notice.message
     changed = [one for one in made.decisions if any(lost.origin == "proof" for lost in one.rejected)]
     assert [one.what for one in changed] == [
         w for w, v in (("kind", kind), ("entry", entry)) if v not in ("wsgi", "app:app")
