@@ -44,12 +44,12 @@ def proven(
     """
     proof = _proof(built, plan, config, progress)
     try:
-        better = outcome.settle(proof, config, lambda seen: replan(plan, seen))
+        better = outcome.settle(proof, lambda seen: replan(plan, seen))
         if better is not None:
             progress.say(f"prove  {proof.why}: planned again", style="yellow")
             built, plan = build(better), better
             proof = _proof(built, plan, config, progress)
-            outcome.settle(proof, config)
+            outcome.settle(proof)
     except S2IError as error:
         if error.kind is E_PROOF:
             progress.say(f"kept   {built.id}, without a name: no tag has moved")

@@ -155,9 +155,10 @@ class Deployments:
         """Prove the image while its revision comes up, and let that get traffic; else the revision has failed."""
         try:
             other = prove(_config(request, built), lambda text: self._told(one, text))
-        except S2IError as error:
-            self._store.mark_failed(one.project, one.name, one.revision, error.message)
-            self._told(one, f"revision {one.revision}: {error.message}", "failed")
+        except Exception as error:
+            why = error.message if isinstance(error, S2IError) else type(error).__name__
+            self._store.mark_failed(one.project, one.name, one.revision, why)
+            self._told(one, f"revision {one.revision}: {why}", "failed")
             self._loop.kick()
             raise
         if other is None:

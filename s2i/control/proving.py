@@ -25,11 +25,11 @@ def proven(
     ``replan`` plans and builds again: (Built, BuildPlan), or None where that cannot be. Raises E_PROOF, E_CANCELLED,
     E_DOCKER and its kin, and what building raises.
     """
-    better: tuple[Built, BuildPlan] | None = outcome.settle(_proof(task, built, plan, config, late), config, replan)
+    better: tuple[Built, BuildPlan] | None = outcome.settle(_proof(task, built, plan, config, late), replan)
     if better is None:
         return None
     made, plan = better
-    outcome.settle(_proof(task, made, plan, config, late), config)
+    outcome.settle(_proof(task, made, plan, config, late))
     return made
 
 

@@ -18,7 +18,7 @@ from s2i.engines.engine import Owner
 from s2i.images import planned
 from s2i.images import prove as proving
 from s2i.images.build import build
-from s2i.images.prove import Proof, notices, prove
+from s2i.images.prove import Proof, notices, prove, watch
 from s2i.images.request import BuildRequest
 from s2i.planning.plan import BuildPlan
 from s2i.resources.app import Config
@@ -92,6 +92,12 @@ if mode == "factory":
 if mode == "renamed":
     globals()["application"] = globals().pop("app")
 """
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "SETTLE_SECONDS", 1.0)
+    monkeypatch.setattr(watch, "SLOW_SECONDS", 1.0)
 
 
 class Made:
@@ -183,11 +189,11 @@ def test_each_way_of_not_serving_has_its_own_finding(
     ("mode", "cause", "why"),
     [
         ("mute", "mute", "it listens on port 8080, but gives no HTTP answer there"),
-        ("sleeps", "silent", "it listened nowhere within 6 s, expected 0.0.0.0:$PORT (PORT=8080)"),
+        ("sleeps", "silent", "it listened nowhere within 10 s, expected 0.0.0.0:$PORT (PORT=8080)"),
     ],
 )
 def test_an_app_that_never_answers_has_a_time_limit(http: Made, mode: str, cause: str, why: str) -> None:
-    proof = http(mode, limit=6.0)
+    proof = http(mode, limit=10.0)
     assert (proof.cause, proof.why) == (cause, why)
 
 

@@ -26,7 +26,7 @@ from s2i.wire import Refused
 OUTPUT_LIMIT = 256 << 10  # bytes that are read of what a container prints
 LINE_LIMIT = 16 << 10
 ENGINE_SECONDS = 60.0
-STALE_SECONDS = 600.0  # no proof takes as long: what is older was left by one that was killed
+STALE_SECONDS = 180.0  # no proof takes as long: what is older was left by one that was killed
 LOOKER_MEMORY = 64 << 20
 
 

@@ -19,7 +19,7 @@ from s2i.engines.docker import trial
 from s2i.engines.docker.trial import Trial
 from s2i.engines.engine import Owner
 from s2i.errors import E_CANCELLED, S2IError
-from s2i.images.prove import checks, judge, record, watch
+from s2i.images.prove import blot, checks, judge, record, watch
 from s2i.images.prove.checks import line, notices
 from s2i.images.prove.inside import Program
 from s2i.images.prove.proof import Check, Found, Proof, Seen
@@ -57,14 +57,16 @@ def prove(
     try:
         if plan.kind == "job":
             return _kept(name, _resolved(attempt, image, plan, cancelled))
-        seen = watch.web(attempt, plan, config.port, limit, cancelled)
+        seen = blot.seen(watch.web(attempt, plan, config.port, limit, cancelled), blot.blot(config))
         proof = judge.judge(image, plan, seen)
         if not seen.running or not proof.proven:
             return proof
         if ended is None:
-            return _kept(name, _stopped(attempt, proof))
+            return _kept(name, _stopped(attempt, proof, config))
         goes_on = True
-        threading.Thread(target=_finish, args=(attempt, name, proof, ended), name="proof end", daemon=True).start()
+        threading.Thread(
+            target=_finish, args=(attempt, name, proof, config, ended), name="proof end", daemon=True
+        ).start()
         return proof
     except shell.Cancelled:
         raise E_CANCELLED(doing="it was being proven") from None
@@ -89,17 +91,17 @@ def _kept(name: str, proof: Proof) -> Proof:
     return proof
 
 
-def _stopped(attempt: Trial, proof: Proof) -> Proof:
+def _stopped(attempt: Trial, proof: Proof, config: Config) -> Proof:
     """Return the proof with how the app ends, and what its whole log says of files."""
     seconds = attempt.stop(GRACE_SECONDS)
     check = checks.stopped(round(seconds, 3), attempt.state().exit, GRACE_SECONDS)
-    return checks.with_end(proof, check, attempt.log(watch.LOG_LINES))
+    return checks.with_end(proof, check, blot.lines(attempt.log(watch.LOG_LINES), blot.blot(config)))
 
 
-def _finish(attempt: Trial, name: str, proof: Proof, ended: Callable[[Proof], None]) -> None:
+def _finish(attempt: Trial, name: str, proof: Proof, config: Config, ended: Callable[[Proof], None]) -> None:
     # When the engine is gone, whoever needs it next says so.
     with attempt, contextlib.suppress(S2IError):
-        ended(_kept(name, _stopped(attempt, proof)))
+        ended(_kept(name, _stopped(attempt, proof, config)))
 
 
 def _resolved(attempt: Trial, image: str, plan: BuildPlan, cancelled: threading.Event | None) -> Proof:

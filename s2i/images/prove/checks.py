@@ -18,7 +18,7 @@ _UNWRITABLE = re.compile(r"Read-only file system|\bErrno 30\b|\bEROFS\b")
 def of(plan: BuildPlan, seen: Seen, cause: Cause) -> list[Check]:
     """Return the checks of a web app's image; ``cause`` is what stands in its way."""
     found, checks = seen.found, []
-    if plan.kind in ("wsgi", "asgi"):
+    if plan.kind in ("wsgi", "asgi") and plan.entry:
         if found and found.shape != "nothing":
             checks.append(Check("import", _is_imported(found, cause), _turned_out(plan, found)))
         elif seen.is_served:

@@ -14,16 +14,14 @@ from s2i.images.prove.proof import Found, Proof
 from s2i.planning import settings
 from s2i.planning.plan import BuildPlan, Rejected
 from s2i.planning.settings import Given, Settings
-from s2i.resources.app import Config
 from s2i.sources import Notice, Tree
 
 ORIGIN = "proof"
-MASKED_LENGTH = 4  # characters; a shorter value hides more of a log than it gives away
 
 T = TypeVar("T")
 
 
-def settle(proof: Proof, config: Config, again: Callable[[Proof], T | None] | None = None) -> T | None:
+def settle(proof: Proof, again: Callable[[Proof], T | None] | None = None) -> T | None:
     """Return None when the image may go on, or what ``again`` makes of a proof that says how to plan it better.
 
     Raises E_PROOF.
@@ -32,21 +30,13 @@ def settle(proof: Proof, config: Config, again: Callable[[Proof], T | None] | No
         return None
     better = again(proof) if again and proof.cause == "callable" else None
     if better is None:
-        raise failure(proof, config)
+        raise failure(proof)
     return better
 
 
-def failure(proof: Proof, config: Config) -> S2IError:
-    """Return a proof that failed as an error. No value of the environment that was given is in it."""
-    secret = [value for _, value in config.env if len(value) >= MASKED_LENGTH]
-
-    def masked(text: str) -> str:
-        for value in secret:
-            text = text.replace(value, "***")
-        return text
-
-    log = tuple(map(masked, proof.log))
-    return E_PROOF(where=proof.where, advice=masked(proof.advice), why=masked(proof.why), log=log)
+def failure(proof: Proof) -> S2IError:
+    """Return a proof that failed as an error."""
+    return E_PROOF(where=proof.where, advice=proof.advice, why=proof.why, log=proof.log)
 
 
 def replanned(tree: Tree, plan: BuildPlan, proof: Proof, strategy: str = "auto") -> BuildPlan | None:

@@ -8,7 +8,7 @@ import pytest
 
 from s2i.errors import S2IError
 from s2i.images import planned
-from s2i.images.prove import outcome, record
+from s2i.images.prove import blot, outcome, record
 from s2i.images.prove.proof import Found, Proof, Seen
 from s2i.planning.compile import compile as compile_plan
 from s2i.planning.plan import Base, BuildPlan
@@ -100,27 +100,43 @@ def test_what_a_person_set_or_nobody_can_tell_is_not_planned_again(source: Path,
 
 @pytest.mark.parametrize("cause", ["", "outside"])
 def test_what_is_proven_or_cannot_be_goes_on(cause: str) -> None:
-    assert outcome.settle(Proof(image="i", kind="wsgi", entry="a:b", cause=cause), Config()) is None  # type: ignore[arg-type]
+    assert outcome.settle(Proof(image="i", kind="wsgi", entry="a:b", cause=cause)) is None  # type: ignore[arg-type]
 
 
 def test_a_contradiction_is_handed_to_who_plans_again_and_nothing_else_is() -> None:
     wrong = Proof(image="i", kind="wsgi", entry="a:b", cause="callable", why="it is a factory")
-    assert outcome.settle(wrong, Config(), lambda proof: proof.entry) == "a:b"
+    assert outcome.settle(wrong, lambda proof: proof.entry) == "a:b"
     with pytest.raises(S2IError):
-        outcome.settle(wrong, Config(), lambda proof: None)
+        outcome.settle(wrong, lambda proof: None)
     with pytest.raises(S2IError):
-        outcome.settle(Proof(image="i", kind="wsgi", entry="a:b", cause="exited"), Config(), lambda proof: proof)
+        outcome.settle(Proof(image="i", kind="wsgi", entry="a:b", cause="exited"), lambda proof: proof)
 
 
-def test_an_error_holds_no_value_of_the_environment() -> None:
+def test_no_value_of_the_environment_is_left_in_what_was_seen() -> None:
+    key = "-----BEGIN-----\ns3cr3tline1\n-----END-----"
+    config = Config(env=(("TOKEN", "s3cr3tcanary"), ("KEY", key), ("DEBUG", "yes")))
+    found = Found("error", error="KeyError", text="no s3cr3tcanary", stack=("at s3cr3tcanary",))
+    before = Seen(port=1, limit=1, running=False, log=("a s3cr3tcanary b", "s3cr3tline1", "yes"), found=found)
+    after = blot.seen(before, blot.blot(config))
+    assert after.log == ("a *** b", "***", "yes")
+    assert (after.found.text, after.found.stack) == ("no ***", ("at ***",))  # type: ignore[union-attr]
+    assert blot.blot(Config(env=(("KEY", key),)))(f"all of {key} at once") == "all of *** at once"
+
+
+def test_a_proof_that_failed_is_an_error_with_its_line() -> None:
     failed = Proof(
-        image="i", kind="wsgi", entry="a:b", cause="exited", why="no s3cr3tcanary", log=("a s3cr3tcanary b", "yes"),
-        advice="not s3cr3tcanary", where="app.py:1",
-    )  # fmt: skip
-    error = outcome.failure(failed, Config(env=(("TOKEN", "s3cr3tcanary"), ("DEBUG", "yes"))))
-    assert (error.code, error.exit, error.where) == ("E_PROOF", 5, "app.py:1")
-    assert error.message == "the image is built, but it is not proven: no ***\n  a *** b\n  yes"
-    assert error.advice == "not ***"
+        image="i",
+        kind="wsgi",
+        entry="a:b",
+        cause="exited",
+        why="it exited",
+        log=("a", "b"),
+        advice="x",
+        where="app.py:1",
+    )
+    error = outcome.failure(failed)
+    assert (error.code, error.exit, error.where, error.advice) == ("E_PROOF", 5, "app.py:1", "x")
+    assert error.message == "the image is built, but it is not proven: it exited\n  a\n  b"
 
 
 def test_a_proof_is_remembered_for_the_same_image_run_the_same_way(source: Path) -> None:
