@@ -18,7 +18,7 @@ EXIT_CODES: dict[int, str] = {
     2: "usage, or a bad name or value",
     3: "the source was refused or cannot be read",
     4: "nothing was detected, or more than one thing",
-    5: "the build failed",
+    5: "the build failed, or its image is not proven",
     6: "the deployment or the Docker Engine failed",
     7: "busy: somebody else holds what is needed",
     75: "a passing fault: worth trying again",
@@ -631,6 +631,12 @@ E_BUILD_KILLED = Kind(
     75,
     'the program that builds was ended by {signal} in "{step}"',
     "build again; when nobody ended it, this machine ran out of memory (`dmesg` says so)",
+)
+E_PROOF = Kind(
+    "E_PROOF",
+    5,
+    "the image is built, but it is not proven: {why}{log:400}",
+    "mend the source and build again; docs/proof.md says what a proof looks at",
 )
 E_BUILD_CANCELLED = Kind("E_BUILD_CANCELLED", 130, "the build was cancelled", "nothing was left behind; build again")
 E_BASE_MISSING = Kind(

@@ -57,6 +57,19 @@ class Wire:
         """Return the JSON that is answered to DELETE, None for an empty answer."""
         return self._call("DELETE", path, query)
 
+    def follow(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[bytes]:
+        """Yield what the engine answers to GET in the pieces in which it comes; no time limit but the caller's."""
+        connection = _connect(self._address, None)
+        try:
+            connection.request("GET", _target(path, query or {}))
+            response = connection.getresponse()
+            if response.status >= 300:
+                raise Refused(response.status, response.read())
+            while piece := response.read1(65536):
+                yield piece
+        finally:
+            connection.close()
+
     @contextlib.contextmanager
     def stream(
         self,

@@ -43,7 +43,7 @@ def test_a_command_that_is_shown_exists_with_its_options(line: str) -> None:
         found = command.get_command(context, words[0])
         assert found is not None, f"there is no `{words[0]}`"
         command, words = found, words[1:]
-    known = {name for option in command.get_params(context) for name in option.opts}
+    known = {name for option in command.get_params(context) for name in (*option.opts, *option.secondary_opts)}
     assert {word.split("=")[0] for word in words if word.startswith("-")} - known == set()
 
 

@@ -11,9 +11,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Stream
 
-from s2i.control.deploy import Request
 from s2i.control.journal import Journal
 from s2i.control.platform import Platform
+from s2i.control.task import Request
 from s2i.errors import E_FORBIDDEN, E_REQUEST
 from s2i.resources.app import Deployment
 from s2i.sources import Folder

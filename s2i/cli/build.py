@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import threading
@@ -17,9 +18,12 @@ from s2i import sources
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
 from s2i.errors import E_VALUE
+from s2i.resources.app import Config
 
 if TYPE_CHECKING:
     from s2i.images.events import Image
+    from s2i.images.prove import Proof
+    from s2i.images.request import BuildRequest
     from s2i.planning.plan import BuildPlan
 
 # Folders that are called the same in every project: the one above says more.
@@ -31,6 +35,10 @@ GENERIC = frozenset({"app", "apps", "src", "source", "code"})
 @click.option("--plan", "plan_file", metavar="FILE", help="Build by a plan that `s2i plan --save` wrote.")
 @click.option("--no-cache", is_flag=True, help="Run every step anew.")
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
+@click.option(
+    "--prove", is_flag=True, help="Run the image without a network and see that it serves; name it only then."
+)
+@click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="Set a variable in the proof; may be repeated.")
 @source_options
 @output_option
 def build(
@@ -42,6 +50,8 @@ def build(
     plan_file: str | None,
     no_cache: bool,
     timeout: str,
+    prove: bool,
+    env: tuple[str, ...],
     output: str | None,
 ) -> None:
     """Build an image from SRC and print its id. Progress goes to standard error.
@@ -54,22 +64,42 @@ def build(
     """
     from s2i.engines.docker import connection
     from s2i.images import admission
-    from s2i.resources.config import parse_seconds
+    from s2i.resources.config import parse_env, parse_seconds
 
     seconds = parse_seconds(timeout)
+    if env and not prove:
+        raise E_VALUE(
+            what="--env", value=env[0].partition("=")[0], why="only a proof has one: --prove", command="build"
+        )
+    proving = _Proving(Config(parse_env(env)), None if plan_file else strategy) if prove else None
     checked = tuple(admission.tag(tag) for tag in tags)
     source = sources.parse(src, commit=commit, context_dir=context_dir)
     plans = _plans(plan_file, strategy)
     connection.wire()  # says so at once when there is no engine, not after a clone
     with interruptible():
-        image, notices = _built(
-            source, plans, checked, seconds, strategy=f"plan {plan_file}" if plan_file else strategy, cache=not no_cache
-        )
+        image, notices, proof = _built(
+            source, plans, checked, seconds, strategy=f"plan {plan_file}" if plan_file else strategy,
+            cache=not no_cache, proving=proving,
+        )  # fmt: skip
     if output:
         data = msgspec.to_builtins(image)
-        emit({"image": data.pop("id"), **data, "warnings": notices}, output)
+        proven = {"proof": proof} if proof else {}
+        emit({"image": data.pop("id"), **data, "warnings": notices, **proven}, output)
     else:
         click.echo(image.id)
+
+
+class _Proving(msgspec.Struct, frozen=True):
+    """How an image is proven: with which configuration; ``strategy`` None for a plan that was saved."""
+
+    config: Config
+    strategy: str | None
+
+    def replan(self, tree: sources.Tree, plan: BuildPlan, proof: Proof) -> BuildPlan | None:
+        """Return a plan by what the proof has shown; None for a saved one, which is built as it stands."""
+        from s2i.images.prove import outcome
+
+        return None if self.strategy is None else outcome.replanned(tree, plan, proof, self.strategy)
 
 
 def _plans(plan_file: str | None, strategy: str) -> Callable[[sources.Tree], BuildPlan]:
@@ -108,42 +138,65 @@ def _built(
     *,
     strategy: str,
     cache: bool,
-) -> tuple[Image, tuple[sources.Notice, ...]]:
-    """Fetch, plan and build; return the image and everything that a person should know about it."""
+    proving: _Proving | None = None,
+) -> tuple[Image, tuple[sources.Notice, ...], Proof | None]:
+    """Fetch, plan, build, prove; return the image, everything that a person should know about it, and its proof."""
     from s2i.cli.progress import Progress
     from s2i.images import again
     from s2i.images.build import build as build_image
-    from s2i.images.request import BuildRequest
-    from s2i.resources import labels, names
     from s2i.sources.commit import with_commit
 
     notices: list[sources.Notice] = []
     with Progress() as progress, sources.fetch(source, policy=sources.Policy.of(os.environ)) as fetched:
         tree = with_commit(fetched)
-        name = names.suggest(title(source))
-        wanted = BuildRequest(
-            title=name,
-            strategy=strategy,
-            tags=tags or (f"s2i/{name}:latest",),
-            labels=((labels.BUILD, name),),
-            timeout=seconds,
-            cache=cache,
-        )
-        if made := again.recall(tree, wanted):
-            progress.plan(made.plan)
-            image = again.give(made, wanted)
-            progress.built(image, "nothing has changed since the last build")
-            return image, made.plan.warnings
-        plan = plans(tree)
-        progress.plan(plan)
+        wanted = _wanted(source, tags, seconds, strategy, cache=cache)
+        tags = wanted.tags
+        if proving:  # only what is proven gets a name
+            wanted = msgspec.structs.replace(wanted, tags=())
 
         def noticed(notice: sources.Notice) -> None:
             notices.append(notice)
             progress.notice(notice)
 
-        image = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)
-        progress.built(image)
-    return image, (*plan.warnings, *notices)
+        def built(plan: BuildPlan) -> Image:
+            progress.plan(plan)
+            made = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)
+            progress.built(made)
+            return made
+
+        if found := again.recall(tree, wanted):
+            plan, image = found.plan, again.give(found, wanted)
+            progress.plan(plan)
+            progress.built(image, "nothing has changed since the last build")
+        else:
+            plan = plans(tree)
+            image = built(plan)
+        if not proving:
+            return image, (*plan.warnings, *notices), None
+        from s2i.cli.proof import proven
+
+        done = proven(
+            image, plan, proving.config, tags=tags, build=built, replan=functools.partial(proving.replan, tree),
+            progress=progress, noticed=noticed,
+        )  # fmt: skip
+    return done.image, (*done.plan.warnings, *notices), done.proof
+
+
+def _wanted(
+    source: sources.Source, tags: tuple[str, ...], seconds: float, strategy: str, *, cache: bool
+) -> BuildRequest:
+    from s2i.images.request import BuildRequest
+    from s2i.resources import labels, names
+
+    name = names.suggest(title(source))
+    return BuildRequest(
+        title=name,
+        strategy=strategy,
+        tags=tags or (f"s2i/{name}:latest",),
+        labels=((labels.BUILD, name),),
+        timeout=seconds,
+        cache=cache,
+    )
 
 
 def title(source: sources.Source) -> str:

@@ -34,6 +34,7 @@ RECONNECTS = 3
 @click.option("--memory", metavar="SIZE", default="512M", show_default=True, help="The most that it may use.")
 @click.option("--cpu", metavar="CORES", default="1", show_default=True, help="The most that it may use.")
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
+@click.option("--prove/--no-prove", default=True, help="Give it no traffic before it is proven [default: prove].")
 @click.option("--wait/--no-wait", default=True, help="Wait until it serves, or has run [default: wait].")
 @source_options
 @output_option
@@ -49,6 +50,7 @@ def deploy(
     memory: str,
     cpu: str,
     timeout: str,
+    prove: bool,
     wait: bool,
     output: str | None,
 ) -> None:
@@ -71,6 +73,7 @@ def deploy(
         "port": None if port is None else config.parse_port(port),
         "strategy": strategy,
         "timeout": config.parse_seconds(timeout),
+        "prove": prove,
         "git_allow": os.environ.get(sources.ALLOW, ""),
     }
     _deploy(names.project_name(project), body, wait, output)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 from s2i.control.pipeline import build
-from s2i.control.platform import Platform, late, open_store
+from s2i.control.platform import SWEEP_SECONDS, Platform, late, open_store
+from s2i.engines.docker import trial
 from s2i.engines.docker.engine import DockerEngine
 from s2i.router.caddy import CaddyRouter
 from s2i.router.gate import Gate
@@ -16,4 +20,13 @@ def assemble() -> Platform:
     router = CaddyRouter()
     platform = Platform(store, late(lambda: DockerEngine(server)), router, build)
     platform.gate = Gate(router.places.gate, platform.loop.wake)
+    later = threading.Timer(SWEEP_SECONDS, lambda: _sweep(platform.started, server))
+    later.daemon = True
+    later.start()
     return platform
+
+
+def _sweep(before: float, server: str) -> None:
+    """Remove the proofs that a killed server left; without an engine the next one does."""
+    with contextlib.suppress(Exception):
+        trial.sweep(before, server)

@@ -8,7 +8,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 
@@ -16,8 +15,9 @@ from s2i.control.execute import World
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import OPEN_DEPLOYMENT
+from s2i.control.task import Build, Built, Prove, Request, Task
 from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, E_ROLLOUT, S2IError
-from s2i.resources.app import Config, Deployment, DeploymentStatus, Revision
+from s2i.resources.app import Config, Deployment, DeploymentStatus, Event, Revision
 from s2i.resources.config import checked_config, checked_port, checked_seconds
 from s2i.resources.job import Job
 from s2i.resources.names import app_name, project_name
@@ -31,53 +31,8 @@ KEEP = 200  # deployments that are remembered
 log = logging.getLogger("s2i")
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What to deploy, and how to run it. ``port`` None: as the plan says. ``timeout``: of the build, in seconds.
-
-    ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
-    """
-
-    source: Source
-    name: str
-    config: Config = Config()
-    port: int | None = None
-    strategy: str = "auto"
-    timeout: float = 1800.0
-    git_allow: str = ""
-
-
-class Built(msgspec.Struct, frozen=True):
-    """What the build made: an app's or a job's image by id, the port that its plan names, and the commit."""
-
-    kind: Literal["app", "job"]
-    image: str
-    port: int | None = None
-    commit: str = ""
-
-
 class _Stopped(Exception):
     """The server ends: who waits for a roll-out leaves it to the next one."""
-
-
-Emit = Callable[[dict[str, object]], None]
-
-
-class Task(msgspec.Struct, frozen=True):
-    """One build to do: ``labels`` go on the image; ``emit`` takes events; ``cancelled`` ends it early.
-
-    ``network``: the caller is not the person at the keyboard (see sources.Policy). ``place``: the source, for people.
-    """
-
-    project: str
-    request: Request
-    place: str
-    network: bool
-    labels: dict[str, str]
-    emit: Emit
-    cancelled: threading.Event
-
-
-Build = Callable[[Task], Built]
 
 
 class Deployments:
@@ -137,6 +92,9 @@ class Deployments:
         for one in self._store.deployments():
             if one.status == "building":
                 self._fail(one, E_INTERRUPTED(name=one.name))
+            elif one.status == "rolling-out" and self._is_held(one):
+                self._store.mark_failed(one.project, one.name, one.revision, "the server ended while it was proven")
+                self._fail(one, E_INTERRUPTED(name=one.name))
             elif one.status == "rolling-out":
                 self._spawn(functools.partial(self._guarded, one, functools.partial(self._wait, one)), one.id)
 
@@ -148,6 +106,12 @@ class Deployments:
         until = time.monotonic() + timeout
         for thread in list(self._threads.values()):
             thread.join(max(until - time.monotonic(), 0.0))
+
+    def _is_held(self, one: Deployment) -> bool:
+        if one.kind != "app":
+            return False
+        found = self._store.revision(one.project, one.name, one.revision)
+        return found.held and found.status == "starting"
 
     def _spawn(self, work: Callable[[], None], ident: str) -> None:
         def whole() -> None:
@@ -167,6 +131,9 @@ class Deployments:
             if cancelled.is_set():
                 raise E_CANCELLED(doing="it was being built")
             accepted = self._accept(new, request, built)
+            self._loop.kick()
+            if built.prove is not None:
+                accepted = self._proven(accepted, request, built, built.prove)
         finally:
             self._cancels.pop(new.id, None)
         self._loop.kick()
@@ -174,15 +141,34 @@ class Deployments:
 
     def _accept(self, new: Deployment, request: Request, built: Built) -> Deployment:
         """Write down what is to run: from here on a killed server goes on with it."""
-        port = request.port or built.port or request.config.port
-        config = msgspec.structs.replace(request.config, port=port)
+        config = _config(request, built)
         now = self._world.now()
         if built.kind == "job":
             self._store.accept_run(Job(new.project, new.name, built.image, config, new.source), new.id, now)
         else:
-            made = Revision(new.project, new.name, 0, built.image, config, new.source, built.commit, now)
+            held = built.prove is not None
+            made = Revision(new.project, new.name, 0, built.image, config, new.source, built.commit, now, held=held)
             self._store.accept_revision(made, new.id)
         return self._store.deployment(new.project, new.id)
+
+    def _proven(self, one: Deployment, request: Request, built: Built, prove: Prove) -> Deployment:
+        """Prove the image while its revision comes up, and let that get traffic; else the revision has failed."""
+        try:
+            other = prove(_config(request, built), lambda text: self._told(one, text))
+        except Exception as error:
+            why = error.message if isinstance(error, S2IError) else type(error).__name__
+            self._store.mark_failed(one.project, one.name, one.revision, why)
+            self._told(one, f"revision {one.revision}: {why}", "failed")
+            self._loop.kick()
+            raise
+        if other is None:
+            self._store.release_revision(one.project, one.name, one.revision)
+            return one
+        self._store.mark_failed(one.project, one.name, one.revision, "its proof showed how to plan it better")
+        return self._accept(one, request, other)
+
+    def _told(self, one: Deployment, text: str, what: str = "proof") -> None:
+        self._store.record(Event(self._world.now(), one.project, one.name, what, text))
 
     def _wait(self, one: Deployment) -> None:
         journal = Journal(one.id)
@@ -252,6 +238,10 @@ class Deployments:
     def _drop(self, one: Deployment) -> None:
         self._store.forget_deployment(one.id)
         Journal(one.id).remove()
+
+
+def _config(request: Request, built: Built) -> Config:
+    return msgspec.structs.replace(request.config, port=request.port or built.port or request.config.port)
 
 
 def _text(source: Source) -> str:

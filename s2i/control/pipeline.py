@@ -1,56 +1,107 @@
-"""From a source to an image: fetch, plan, build, told step by step."""
+"""From a source to an image: fetch, plan, build, prove, told step by step."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from s2i import sources
-from s2i.control.deploy import Built, Task
+from s2i.control.task import Built, Task
 from s2i.errors import E_CANCELLED
 from s2i.images import again, planned
 from s2i.images import build as images
+from s2i.images.events import Image
 from s2i.images.request import BuildRequest
 from s2i.planning.plan import BuildPlan
+from s2i.resources.app import Config
 from s2i.sources.commit import with_commit
+
+if TYPE_CHECKING:
+    from s2i.images.prove import Proof
 
 
 def build(task: Task) -> Built:
     """Build what ``task`` asks for. Raises whatever stands in a stage's way, E_CANCELLED when it is told to end."""
-    request = task.request
-    allow = ",".join((os.environ.get(sources.ALLOW, ""), request.git_allow))
-    policy = sources.Policy.of({sources.ALLOW: allow}, network=task.network)
     task.emit({"type": "stage", "name": "fetch", "text": task.place})
-    with sources.fetch(request.source, policy=policy, cancelled=task.cancelled) as found:
-        tree = with_commit(found)
-        wanted = BuildRequest(
-            title=request.name,
-            owner=request.name,
-            strategy=request.strategy,
-            labels=tuple(task.labels.items()),
-            namespace=task.project,
-            timeout=request.timeout,
-        )
-        if made := again.recall(tree, wanted):
-            _tell(task, made.plan)
-            task.emit({"type": "stage", "name": "built", "text": "nothing has changed since the last build"})
-            image = again.give(made, wanted)
-            return Built("job" if made.plan.kind == "job" else "app", image.id, made.plan.port, tree.origin.commit)
-        plan = planned.plan(tree, request.strategy)
-        _tell(task, plan)
-        if task.cancelled.is_set():
-            raise E_CANCELLED(doing="it was being planned")
-        image = images.build(
-            tree,
-            plan,
-            wanted,
-            on_event=lambda event: task.emit(msgspec.to_builtins(event)),
-            on_notice=lambda notice: task.emit({"type": "notice", **msgspec.to_builtins(notice)}),
-            cancelled=task.cancelled,
-        )
+    with _fetched(task) as tree:
+        built, plan = _again(task, tree) or _image(task, tree, planned.plan(tree, task.request.strategy))
+    if not task.request.prove:
+        return built
+    prove = functools.partial(_prove, task, built, plan)
+    if built.kind == "app":
+        return msgspec.structs.replace(built, prove=prove)
+    prove(task.request.config, lambda text: None)
+    return built
+
+
+def _prove(task: Task, built: Built, plan: BuildPlan, config: Config, late: Callable[[str], None]) -> Built | None:
+    from s2i.control import proving  # a server that builds nothing needs none of it
+    from s2i.images.prove.outcome import replanned
+
+    def replan(proof: Proof) -> tuple[Built, BuildPlan] | None:
+        with _fetched(task) as tree:
+            better = replanned(tree, plan, proof, task.request.strategy)
+            if better is None:
+                return None
+            task.emit({"type": "stage", "name": "prove", "text": f"{proof.why}: planned again"})
+            return _image(task, tree, better)
+
+    return proving.proven(task, built, plan, config, late, replan)
+
+
+@contextlib.contextmanager
+def _fetched(task: Task) -> Iterator[sources.Tree]:
+    allow = ",".join((os.environ.get(sources.ALLOW, ""), task.request.git_allow))
+    policy = sources.Policy.of({sources.ALLOW: allow}, network=task.network)
+    with sources.fetch(task.request.source, policy=policy, cancelled=task.cancelled) as found:
+        yield with_commit(found)
+
+
+def _wanted(task: Task) -> BuildRequest:
+    request = task.request
+    return BuildRequest(
+        title=request.name,
+        owner=request.name,
+        strategy=request.strategy,
+        labels=tuple(task.labels.items()),
+        namespace=task.project,
+        timeout=request.timeout,
+    )
+
+
+def _again(task: Task, tree: sources.Tree) -> tuple[Built, BuildPlan] | None:
+    """Return the image of the same source that is there already, None when there is none."""
+    made = again.recall(tree, _wanted(task))
+    if made is None:
+        return None
+    _tell(task, made.plan)
+    task.emit({"type": "stage", "name": "built", "text": "nothing has changed since the last build"})
+    return _built(made.plan, again.give(made, _wanted(task)), tree), made.plan
+
+
+def _image(task: Task, tree: sources.Tree, plan: BuildPlan) -> tuple[Built, BuildPlan]:
+    _tell(task, plan)
+    if task.cancelled.is_set():
+        raise E_CANCELLED(doing="it was being planned")
+    image = images.build(
+        tree,
+        plan,
+        _wanted(task),
+        on_event=lambda event: task.emit(msgspec.to_builtins(event)),
+        on_notice=lambda notice: task.emit({"type": "notice", **msgspec.to_builtins(notice)}),
+        cancelled=task.cancelled,
+    )
     size = f"{image.size / 1e6:.0f} MB in {image.seconds:.1f} s"
     task.emit({"type": "stage", "name": "built", "text": size})
+    return _built(plan, image, tree), plan
+
+
+def _built(plan: BuildPlan, image: Image, tree: sources.Tree) -> Built:
     return Built("job" if plan.kind == "job" else "app", image.id, plan.port, tree.origin.commit)
 
 

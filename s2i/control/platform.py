@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from s2i import dirs
-from s2i.control.deploy import Build, Deployments
+from s2i.control.deploy import Deployments
 from s2i.control.execute import World, run_log, sweep_images
 from s2i.control.loop import Loop
 from s2i.control.store import Store
+from s2i.control.task import Build
 from s2i.engines.engine import Engine
 from s2i.errors import E_BUSY
 from s2i.resources import labels

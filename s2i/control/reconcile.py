@@ -45,14 +45,18 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class _Place(msgspec.Struct, frozen=True):
-    """A revision's slot as it is: ``address`` of a running sandbox, the instance, what is remembered."""
+    """A revision's slot as it is: ``address`` of a running sandbox, the instance, what is remembered.
+
+    ``held``: it may get no traffic yet.
+    """
 
     work: Workload
     address: str
     sandbox: Observed | None
     instance: Observed | None
     note: Note
-    ready: bool
+    answers: bool
+    held: bool = False
 
     @property
     def alive(self) -> bool:
@@ -116,9 +120,9 @@ def _places(
         work = instance_of(revision)
         sandbox, instance = slots.get(slot(work.owner), (None, None))
         address = sandbox.address if sandbox else ""
-        ready = instance is not None and instance.id in seen.ready
+        answers = instance is not None and instance.id in seen.ready
         note = notes.get(slot(work.owner), Note())
-        found[revision.number] = _Place(work, address, sandbox, instance, note, ready)
+        found[revision.number] = _Place(work, address, sandbox, instance, note, answers, revision.held)
     return found
 
 
@@ -131,7 +135,7 @@ def _app(app: App, places: Mapping[int, _Place], seen: Seen, now: float) -> list
     actions: list[Action] = []
     if new:
         actions += _roll_out(new, now)
-        if new.alive and new.ready and not any(isinstance(one, MarkFailed) for one in actions):
+        if new.alive and new.answers and not new.held and not any(isinstance(one, MarkFailed) for one in actions):
             return [*actions, PointRoute(app.project, app.name, new.address)]
     if serving:
         actions += _keep(serving, shares, seen, now)
@@ -141,16 +145,18 @@ def _app(app: App, places: Mapping[int, _Place], seen: Seen, now: float) -> list
 
 
 def _roll_out(new: _Place, now: float) -> list[Action]:
-    """Bring a new revision's instance up, or say why it will not come."""
+    """Bring a new revision's instance up, or say why it will not come; of one that is held its proof has the word."""
     cause: Exited | NeverReady | NotStarted
     if new.note.error:
         cause = NotStarted(new.note.error)
     elif new.instance and new.instance.state == "exited":
         cause = Exited(new.instance.exit, new.instance.oom)
-    elif new.note.alive is not None and not new.ready and now - new.note.alive >= READY_SECONDS:
+    elif new.note.alive is not None and not new.answers and now - new.note.alive >= READY_SECONDS:
         cause = NeverReady(READY_SECONDS)
     else:
         return _start(new)
+    if new.held:
+        return []
     return [MarkFailed(new.work.owner, new.instance.id if new.instance else "", new.work.config.port, cause)]
 
 
@@ -158,7 +164,7 @@ def _keep(serving: _Place, shares: Mapping[str, int], seen: Seen, now: float) ->
     """Keep the serving revision's instance running (FAULTS F10), and the route on it."""
     owner = serving.work.owner
     if serving.alive:
-        if serving.ready and set(shares) != {serving.address}:
+        if serving.answers and set(shares) != {serving.address}:
             return [PointRoute(owner.project, owner.name, serving.address)]
         return []
     actions: list[Action] = []

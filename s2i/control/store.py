@@ -117,6 +117,13 @@ class Store:
             _put_revision(db, msgspec.structs.replace(self.revision(project, name, number), status="serving"))
             _put_app(db, msgspec.structs.replace(app, serving=number, reason=""))
 
+    def release_revision(self, project: str, name: str, number: int) -> None:
+        """Let revision ``number`` get traffic, when it has not failed meanwhile."""
+        with self._write() as db:
+            found = self.revision(project, name, number)
+            if found.status == "starting":
+                _put_revision(db, msgspec.structs.replace(found, held=False))
+
     def mark_failed(self, project: str, name: str, number: int, reason: str) -> None:
         """Record that revision ``number`` failed; the app goes on with what it served before, if anything."""
         with self._write() as db:

@@ -36,6 +36,7 @@ class Revision(msgspec.Struct, frozen=True):
     created: float = 0.0  # epoch seconds
     status: RevisionStatus = "starting"
     reason: str = ""  # why it failed
+    held: bool = False  # not proven yet: it is started, and gets no traffic
 
 
 class App(msgspec.Struct, frozen=True):

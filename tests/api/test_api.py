@@ -10,9 +10,9 @@ import pytest
 from litestar.testing import TestClient
 
 from s2i.api.app import BODY_LIMIT, make_app
-from s2i.control.deploy import Built, Task
 from s2i.control.execute import run_log
 from s2i.control.platform import Platform
+from s2i.control.task import Built, Task
 from s2i.errors import E_DOCKER
 from s2i.resources.app import Deployment
 from tests.control.simulation import Simulation

@@ -18,6 +18,8 @@ from s2i.sources import Folder, Git
     [
         (["-t", "NO GOOD"], "E_TAG"),
         (["-t", "a:b:c"], "E_TAG"),
+        (["--env", "A=1"], "E_VALUE"),
+        (["--prove", "--env", "A"], "E_ENV"),
         *((["--timeout", value], "E_LIMIT") for value in ("0", "-5", "86401", "9" * 20, "", "1.5", "nan", "٣")),
     ],
 )

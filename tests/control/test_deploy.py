@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from s2i.control.deploy import Built, Request, Task
 from s2i.control.journal import Journal
 from s2i.control.platform import Platform
+from s2i.control.task import Built, Request, Task
 from s2i.engines.engine import Owner
-from s2i.errors import E_CANCELLED, E_NOT_PYTHON, S2IError
+from s2i.errors import E_CANCELLED, E_NOT_PYTHON, E_PROOF, S2IError
 from s2i.resources.app import Config, Deployment, Revision
 from s2i.sources import Folder, Git
 from tests.control.simulation import Simulation
@@ -259,3 +259,100 @@ def test_a_bad_request_is_refused_before_anything_is_written_down(
     assert (caught.value.code, caught.value.exit) == (code, 2)
     assert "s3cr3tcanary" not in str(caught.value)
     assert world.store.deployments() == ()
+
+
+# Proof: the revision comes up meanwhile, and gets no traffic before ------------------------------------------------
+
+
+def serving(world: World) -> int:
+    return world.store.app("default", "shop").serving
+
+
+def test_a_revision_gets_no_traffic_before_its_image_is_proven(make: Make) -> None:
+    gate, seen = threading.Event(), list[Config]()
+
+    def prove(config: Config, late: Callable[[str], None]) -> None:
+        seen.append(config)
+        assert gate.wait(20)
+        late("it ignores SIGTERM")
+
+    world = make(lambda task: Built("app", "sha256:app", 9000, prove=prove))
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    until = time.monotonic() + 20
+    while not world.engine.observe() and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    assert {one.state for one in world.engine.observe()} == {"running"}
+    assert (serving(world), world.router.pointed("default", "shop")) == (0, {})
+    gate.set()
+    assert (world.ended(begun.id).status, serving(world), seen[0].port) == ("ready", 1, 9000)
+    assert [one.text for one in world.store.events("default", "shop") if one.what == "proof"] == ["it ignores SIGTERM"]
+
+
+def test_an_image_that_is_not_proven_fails_its_revision_and_the_old_one_serves_on(make: Make) -> None:
+    good = True
+
+    def prove(config: Config, late: Callable[[str], None]) -> None:
+        if not good:
+            raise E_PROOF(why="it listens nowhere", log=())
+
+    world = make(lambda task: Built("app", "sha256:app", prove=prove))
+    assert world.deploy_and_wait(Request(source=SOURCE, name="shop")).status == "ready"
+    good = False
+    ended = world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    assert ended.error is not None
+    assert (ended.status, ended.error["code"], ended.error["exit"]) == ("failed", "E_PROOF", 5)
+    assert (serving(world), world.store.revision("default", "shop", 2).status) == (1, "failed")
+    assert "it listens nowhere" in world.store.events("default", "shop")[-1].text
+
+
+def test_the_proof_has_the_word_when_the_revision_has_ended_as_well(make: Make) -> None:
+    def prove(config: Config, late: Callable[[str], None]) -> None:
+        owner = Owner("default", "app", "shop", 1, instance="r1-0")
+        until = time.monotonic() + 20
+        while not world.engine.observe() and time.monotonic() < until:
+            time.sleep(0.01)
+        world.engine.exit(owner, 3)
+        time.sleep(0.3)
+        raise E_PROOF(why="there is no module yaml", log=())
+
+    world = make(lambda task: Built("app", "sha256:app", prove=prove))
+    ended = world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    assert ended.error is not None
+    assert ended.error["code"] == "E_PROOF"
+    assert world.store.revision("default", "shop", 1).reason.endswith("there is no module yaml")
+
+
+def test_what_is_built_by_what_the_proof_has_shown_takes_the_place(make: Make) -> None:
+    world = make(lambda task: Built("app", "sha256:app", 1, prove=lambda config, late: Built("app", "sha256:app", 2)))
+    ended = world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    assert (ended.status, ended.revision, serving(world)) == ("ready", 2, 2)
+    assert [one.status for one in world.store.revisions("default", "shop")] == ["failed", "serving"]
+
+
+def test_a_cancelled_proof_leaves_what_served(make: Make) -> None:
+    def build(task: Task) -> Built:
+        def prove(config: Config, late: Callable[[str], None]) -> None:
+            assert task.cancelled.wait(20)
+            raise E_CANCELLED(doing="it was being proven")
+
+        return Built("app", "sha256:app", prove=prove)
+
+    world = make(build)
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    until = time.monotonic() + 20
+    while not world.store.apps() and time.monotonic() < until:
+        time.sleep(0.01)
+    world.platform.deployments.cancel("default", begun.id)
+    assert (world.ended(begun.id).status, serving(world)) == ("cancelled", 0)
+
+
+def test_a_server_that_was_killed_in_a_proof_gives_no_traffic_to_what_is_not_proven(tmp_path: Path) -> None:
+    before = Simulation(tmp_path)
+    before.store.open_deployment(Deployment("k1", "default", "shop", "src", "building", 1.0))
+    before.store.accept_revision(Revision("default", "shop", 0, "sha256:app", Config(), held=True), "k1")
+    before.store.close()
+    after = World(tmp_path, app)
+    assert after.ended("k1").status == "interrupted"
+    assert (serving(after), after.store.revision("default", "shop", 1).status) == (0, "failed")
+    after.platform.stop()

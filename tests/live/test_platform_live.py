@@ -92,15 +92,19 @@ def test_a_new_version_replaces_the_old_without_a_failed_request(home: Home, sou
 def test_a_version_that_does_not_come_up_leaves_the_old_one_serving(home: Home, source: Path) -> None:
     url = home.ok("deploy", str(source), "--name", "steady")
     (source / "app.py").write_text((source / "app.py").read_text() + "\nraise RuntimeError('no database')\n")
-    failed = home.run("deploy", str(source), "--name", "steady")
+    unproven = home.run("deploy", str(source), "--name", "steady")
+    assert (unproven.returncode, unproven.stdout) == (5, "")
+    assert "error: app.py:10: the image is built, but it is not proven: importing app:app raises" in unproven.stderr
+    assert home.get(url) == (200, "Hello from Flask\n")
+    failed = home.run("deploy", str(source), "--name", "steady", "--no-prove")
     assert failed.returncode == 6
     assert failed.stdout == ""
-    assert "revision 2 of steady did not come up: it exited with code 3 before it answered" in failed.stderr
+    assert "revision 3 of steady did not come up: it exited with code 3 before it answered" in failed.stderr
     assert "RuntimeError: no database" in failed.stderr
     assert home.get(url) == (200, "Hello from Flask\n")
     shown = home.data("app", "get", "steady")
     assert isinstance(shown, dict)
-    assert [one["status"] for one in shown["revisions"]] == ["serving", "failed"]
+    assert [one["status"] for one in shown["revisions"]] == ["serving", "failed", "failed"]
 
 
 def test_a_killed_server_is_followed_by_one_that_takes_everything_up(

@@ -192,6 +192,8 @@ def _given(look: _Looker) -> Choice:
             kind=kind, framework="script", entry=entry, start=listeners.run(entry), decision=decision, port=port
         )
     named = applications.named(look.candidates, entry) or _taken_on_trust(look, entry, where)
+    if look.given.seen or entry.endswith("()"):
+        named = msgspec.structs.replace(named, factory=entry.endswith("()"))
     if look.given.settings.kind in ("wsgi", "asgi"):
         named = msgspec.structs.replace(named, kind=look.given.settings.kind)
     return _app(applications.chosen(named, Evidence(entry, where), look.candidates, f"{look.given.path} names another"))

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from s2i.engines.engine import Owner, Workload
 from s2i.resources import labels
 
-Role = Literal["sandbox", "instance", "task"]
+Role = Literal["sandbox", "instance", "task", "proof"]
 
 USER = "1001:0"  # numeric: an image cannot map it to root by its /etc/passwd
 PIDS = 256
@@ -36,8 +36,9 @@ def container_settings(
 ) -> dict[str, Any]:
     """Return the body of the engine's "create container" for one container of ``work``.
 
-    ``network``: the project's network, or ``container:ID`` of the sandbox whose network it joins. ``declared`` by
-    the image: its volumes become sized tmpfs, so that no anonymous one fills the disk; its labels never pass for ours.
+    ``network``: the project's network, ``container:ID`` of the sandbox whose network it joins, or "none": a "proof"
+    is what an instance is, without a network. ``declared`` by the image: its volumes become sized tmpfs, so that no
+    anonymous one fills the disk; its labels never pass for ours.
     """
     sandbox = role == "sandbox"
     body: dict[str, Any] = {
@@ -54,10 +55,9 @@ def container_settings(
     elif work.config.command:
         body |= {"Entrypoint": [], "Cmd": list(work.config.command)}
     if not network.startswith("container:"):
-        body |= {
-            "Hostname": _hostname(work.owner),
-            "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": _aliases(work.owner)}}},
-        }
+        body["Hostname"] = _hostname(work.owner)
+    if not network.startswith("container:") and network != "none":
+        body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": _aliases(work.owner)}}}
     return body
 
 

@@ -26,14 +26,14 @@ def parse(table: str) -> tuple[tuple[str, int], ...]:
     found: set[tuple[str, int]] = set()
     for line in table.splitlines()[1:]:
         words = line.split()
-        host, _, port = words[1].partition(":")
-        if words[3] == LISTEN and host != DNS:
-            found.add((_address(host), int(port, 16)))
+        if words[3] == LISTEN and not words[1].startswith(f"{DNS}:"):
+            found.add(address(words[1]))
     return tuple(sorted(found))
 
 
-def _address(words: str) -> str:
-    """Return the address that the kernel writes as hexadecimal words in the machine's own byte order."""
+def address(text: str) -> tuple[str, int]:
+    """Return the address and port that the kernel writes as hexadecimal words in the machine's own byte order."""
+    words, _, port = text.partition(":")
     raw = b"".join(int(words[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(words), 8))
     found = ipaddress.ip_address(raw)
-    return str(getattr(found, "ipv4_mapped", None) or found)
+    return str(getattr(found, "ipv4_mapped", None) or found), int(port, 16)

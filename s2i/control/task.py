@@ -1,0 +1,66 @@
+"""What one deployment is to build, and what comes of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from s2i.resources.app import Config
+from s2i.sources import Source
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to deploy, and how to run it. ``port`` None: as the plan says. ``timeout``: of the build, in seconds.
+
+    ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
+    ``prove``: no traffic before the image is proven.
+    """
+
+    source: Source
+    name: str
+    config: Config = Config()
+    port: int | None = None
+    strategy: str = "auto"
+    timeout: float = 1800.0
+    git_allow: str = ""
+    prove: bool = True
+
+
+class Built(msgspec.Struct, frozen=True):
+    """What the build made: an app's or a job's image by id, the port that its plan names, and the commit.
+
+    ``prove``, where the image of an app is not proven yet: called with the config that it runs by, and with who takes
+    what is known only later, it returns None when the image may serve, or what was built in its place and is proven.
+    It raises what stands in the way.
+    """
+
+    kind: Literal["app", "job"]
+    image: str
+    port: int | None = None
+    commit: str = ""
+    prove: Callable[[Config, Callable[[str], None]], Built | None] | None = None
+
+
+Emit = Callable[[dict[str, object]], None]
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One build to do: ``labels`` go on the image; ``emit`` takes events; ``cancelled`` ends it early.
+
+    ``network``: the caller is not the person at the keyboard (see sources.Policy). ``place``: the source, for people.
+    """
+
+    project: str
+    request: Request
+    place: str
+    network: bool
+    labels: dict[str, str]
+    emit: Emit
+    cancelled: threading.Event
+
+
+Build = Callable[[Task], Built]
+Prove = Callable[[Config, Callable[[str], None]], Built | None]
