@@ -16,6 +16,7 @@ import msgspec
 from s2i import sources
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
+from s2i.cli.private import Private, asked, private_options
 from s2i.errors import E_VALUE
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ GENERIC = frozenset({"app", "apps", "src", "source", "code"})
 @click.option("--plan", "plan_file", metavar="FILE", help="Build by a plan that `s2i plan --save` wrote.")
 @click.option("--no-cache", is_flag=True, help="Run every step anew.")
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
+@click.option(
+    "--build-arg", multiple=True, metavar="NAME[=VALUE]", help="Set an ARG of SRC's own Dockerfile; may be repeated."
+)
+@click.option("--locked", is_flag=True, help="Install only what a lock or hashes pin; refuse anything else.")
+@private_options
 @source_options
 @output_option
 def build(
@@ -42,6 +48,11 @@ def build(
     plan_file: str | None,
     no_cache: bool,
     timeout: str,
+    build_arg: tuple[str, ...],
+    locked: bool,
+    secret: tuple[str, ...],
+    index_url: str,
+    netrc: str,
     output: str | None,
 ) -> None:
     """Build an image from SRC and print its id. Progress goes to standard error.
@@ -51,6 +62,7 @@ def build(
     \b
     Example:  s2i build ./src -t shop:1.2
               s2i build ./src --plan s2i.plan.json
+              s2i build ./src --index-url https://pypi.example.com/simple
     """
     from s2i.engines.docker import connection
     from s2i.images import admission
@@ -59,11 +71,13 @@ def build(
     seconds = parse_seconds(timeout)
     checked = tuple(admission.tag(tag) for tag in tags)
     source = sources.parse(src, commit=commit, context_dir=context_dir)
-    plans = _plans(plan_file, strategy)
+    plans = _plans(plan_file, strategy, locked=locked)
+    private, arguments = asked(secret, index_url, netrc), _arguments(build_arg)
+    way = f"plan {plan_file}" if plan_file else f"{strategy} locked" if locked else strategy
     connection.wire()  # says so at once when there is no engine, not after a clone
     with interruptible():
         image, notices = _built(
-            source, plans, checked, seconds, strategy=f"plan {plan_file}" if plan_file else strategy, cache=not no_cache
+            source, plans, checked, seconds, private, arguments, strategy=way, cache=not no_cache
         )
     if output:
         data = msgspec.to_builtins(image)
@@ -72,10 +86,21 @@ def build(
         click.echo(image.id)
 
 
-def _plans(plan_file: str | None, strategy: str) -> Callable[[sources.Tree], BuildPlan]:
+def _arguments(given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    if not given:
+        return ()
+    from s2i.images.private.arguments import parse
+
+    return tuple(dict(parse(text, os.environ) for text in given).items())
+
+
+def _plans(plan_file: str | None, strategy: str, *, locked: bool = False) -> Callable[[sources.Tree], BuildPlan]:
     """Return what plans a tree: detection, or a saved plan, which is read now. Raises E_PLAN, E_VALUE."""
     if plan_file is None:
-        return lambda tree: _compiled(tree, strategy)
+        return lambda tree: _compiled(tree, strategy, locked=locked)
+    if locked:
+        why = "whether a plan that is saved installs from a lock was decided when it was made"
+        raise E_VALUE(what="--locked", value="--plan", why=why, command="build")
     if strategy != "auto":
         raise E_VALUE(what="--strategy", value=strategy, why="--plan has the plan already", command="build")
     from s2i.cli import planfile
@@ -94,10 +119,10 @@ def _plans(plan_file: str | None, strategy: str) -> Callable[[sources.Tree], Bui
     return suiting
 
 
-def _compiled(tree: sources.Tree, strategy: str) -> BuildPlan:
+def _compiled(tree: sources.Tree, strategy: str, *, locked: bool = False) -> BuildPlan:
     from s2i.images import planned
 
-    return planned.plan(tree, strategy)
+    return planned.plan(tree, strategy, locked=locked)
 
 
 def _built(
@@ -105,6 +130,8 @@ def _built(
     plans: Callable[[sources.Tree], BuildPlan],
     tags: tuple[str, ...],
     seconds: float,
+    private: Private,
+    arguments: tuple[tuple[str, str], ...],
     *,
     strategy: str,
     cache: bool,
@@ -113,7 +140,7 @@ def _built(
     from s2i.cli.progress import Progress
     from s2i.images import again
     from s2i.images.build import build as build_image
-    from s2i.images.request import BuildRequest
+    from s2i.images.request import CLI, BuildRequest
     from s2i.resources import labels, names
     from s2i.sources.commit import with_commit
 
@@ -126,21 +153,27 @@ def _built(
             strategy=strategy,
             tags=tags or (f"s2i/{name}:latest",),
             labels=((labels.BUILD, name),),
+            secrets=private.secrets,
+            index=private.index,
+            arguments=arguments,
+            namespace=CLI,
             timeout=seconds,
             cache=cache,
         )
-        if made := again.recall(tree, wanted):
-            progress.plan(made.plan)
-            image = again.give(made, wanted)
-            progress.built(image, "nothing has changed since the last build")
-            return image, made.plan.warnings
-        plan = plans(tree)
-        progress.plan(plan)
 
         def noticed(notice: sources.Notice) -> None:
             notices.append(notice)
             progress.notice(notice)
 
+        for notice in private.notices:
+            noticed(notice)
+        if made := again.recall(tree, wanted):
+            progress.plan(made.plan)
+            image = again.give(made, wanted)
+            progress.built(image, "nothing has changed since the last build")
+            return image, (*made.plan.warnings, *notices)
+        plan = plans(tree)
+        progress.plan(plan)
         image = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)
         progress.built(image)
     return image, (*plan.warnings, *notices)

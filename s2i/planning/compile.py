@@ -18,14 +18,16 @@ MOST_PLACES = 40  # folders that are looked into below a root with nothing to ru
 ENOUGH = 6  # of them that could be served are listed, and the rest is not looked at
 
 
-def compile(tree: Tree, offered: tuple[Base, ...], strategy: str = "auto") -> BuildPlan:  # noqa: A001
-    """Return the plan of a source; ``strategy`` is "auto" or the name of a buildpack.
+def compile(  # noqa: A001
+    tree: Tree, offered: tuple[Base, ...], strategy: str = "auto", *, locked: bool = False
+) -> BuildPlan:
+    """Return the plan of a source; ``strategy`` is "auto" or the name of a buildpack; ``locked``: see Given.
 
     When the root has nothing to run, the folders below it that look like sources of their own are tried: one that fits
     is used and said, several are listed. Raises the refusal of the first buildpack when none fits (exit 4), or what is
     wrong with a file (exit 3).
     """
-    given = settings.read(tree)
+    given = msgspec.structs.replace(settings.read(tree), locked=locked)
     if given.settings.subdir:
         return _named(tree, given, offered, strategy)
     try:

@@ -47,11 +47,12 @@ KEYS = tuple(field.encode_name for field in msgspec.structs.fields(Settings))  #
 
 
 class Given(msgspec.Struct, frozen=True):
-    """Settings and the file they stand in ("" when there is none)."""
+    """Settings and the file they stand in ("" when there is none). ``locked``: only a lock says what to install."""
 
     settings: Settings = Settings()
     path: str = ""
     places: dict[str, str] = {}
+    locked: bool = False
 
     def where(self, tree: Tree, key: str) -> str:
         """Return ``file:line`` of a key, by its name in the file; of one that is not set, where it would stand."""
@@ -63,7 +64,7 @@ class Given(msgspec.Struct, frozen=True):
         values = inner.values() | mine
         places = inner.places | {key: self.places[key] for key in mine if key in self.places}
         settings = msgspec.convert(values, Settings)
-        return Given(settings, self.path if mine else inner.path, places)
+        return Given(settings, self.path if mine else inner.path, places, self.locked)
 
     def values(self) -> dict[str, Any]:
         """Return what was said, by key, as plain values; a key that was not said is not there."""
