@@ -645,7 +645,7 @@ E_INDEX_AUTH = Kind(
     "E_INDEX_AUTH",
     5,
     'the build failed at "{step}": {why}{log:400}',
-    "write a line `machine {host} login USER password PASSWORD` into ~/.netrc and name the index by --index-url, or give"
+    "write `machine {host} login USER password PASSWORD` into ~/.netrc and name the index by --index-url, or give"
     " such a file by --netrc FILE",
 )
 E_BUILD_DOCKERFILE = Kind(

@@ -21,6 +21,7 @@ from s2i.resources.app import Config, Deployment, DeploymentStatus, Revision
 from s2i.resources.config import checked_config, checked_port, checked_seconds
 from s2i.resources.job import Job
 from s2i.resources.names import app_name, project_name
+from s2i.resources.secret import Secret
 from s2i.sources import Folder, Source
 from s2i.sources.source import checked
 
@@ -35,6 +36,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What to deploy, and how to run it. ``port`` None: as the plan says. ``timeout``: of the build, in seconds.
 
     ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
+    ``secrets`` are for the build alone: they are in the memory of the server while it lasts, and nowhere else.
+    ``index``, ``arguments``: see BuildRequest; ``locked``: see planning.settings.Given.
     """
 
     source: Source
@@ -44,6 +47,10 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     strategy: str = "auto"
     timeout: float = 1800.0
     git_allow: str = ""
+    secrets: tuple[Secret, ...] = ()
+    index: str = ""
+    arguments: tuple[tuple[str, str], ...] = ()
+    locked: bool = False
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -93,7 +100,7 @@ class Deployments:
     def begin(self, project: str, request: Request, *, network: bool = False) -> Deployment:
         """Start a deployment and return it. ``network``: see Task.
 
-        Raises E_NAME, E_ENV, E_LIMIT, E_PORT, E_URL, E_REF, E_SOURCE, E_BUSY, E_DOCKER.
+        Raises E_NAME, E_ENV, E_LIMIT, E_PORT, E_URL, E_REF, E_SOURCE, E_BUSY, E_DOCKER, E_SECRET, E_INDEX, E_BUILD_ARG.
         """
         project_name(project)
         app_name(request.name)
@@ -102,6 +109,11 @@ class Deployments:
         if request.port is not None:
             checked_port(request.port)
         request = msgspec.structs.replace(request, source=checked(request.source))
+        if request.secrets or request.index or request.arguments:
+            from s2i.images.private.received import received  # here: most deployments are given nothing
+
+            given, url = received(request.secrets, request.index, request.arguments)
+            request = msgspec.structs.replace(request, secrets=given, index=url)
         self._world.engine.info()
         ident = secrets.token_hex(6)
         new = Deployment(ident, project, request.name, _text(request.source), "building", self._world.now())

@@ -27,8 +27,11 @@ def build(task: Task) -> Built:
         wanted = BuildRequest(
             title=request.name,
             owner=request.name,
-            strategy=request.strategy,
+            strategy=f"{request.strategy} locked" if request.locked else request.strategy,
             labels=tuple(task.labels.items()),
+            secrets=request.secrets,
+            index=request.index,
+            arguments=request.arguments,
             namespace=task.project,
             timeout=request.timeout,
         )
@@ -37,7 +40,7 @@ def build(task: Task) -> Built:
             task.emit({"type": "stage", "name": "built", "text": "nothing has changed since the last build"})
             image = again.give(made, wanted)
             return Built("job" if made.plan.kind == "job" else "app", image.id, made.plan.port, tree.origin.commit)
-        plan = planned.plan(tree, request.strategy)
+        plan = planned.plan(tree, request.strategy, locked=request.locked)
         _tell(task, plan)
         if task.cancelled.is_set():
             raise E_CANCELLED(doing="it was being planned")
