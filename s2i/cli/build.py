@@ -76,9 +76,7 @@ def build(
     way = f"plan {plan_file}" if plan_file else f"{strategy} locked" if locked else strategy
     connection.wire()  # says so at once when there is no engine, not after a clone
     with interruptible():
-        image, notices = _built(
-            source, plans, checked, seconds, private, arguments, strategy=way, cache=not no_cache
-        )
+        image, notices = _built(source, plans, checked, seconds, private, arguments, strategy=way, cache=not no_cache)
     if output:
         data = msgspec.to_builtins(image)
         emit({"image": data.pop("id"), **data, "warnings": notices}, output)
