@@ -55,6 +55,8 @@ def asked(secret: tuple[str, ...], index_url: str, netrc: str) -> Private:
     from s2i.images.private import secrets
 
     given = [secrets.read(text, os.environ) for text in secret]
+    for name in {secrets.variable(text) for text in secret} & os.environ.keys():
+        del os.environ[name]  # no process that is started from here needs it
     if index.netrc and (netrc or all(each.id != index.netrc.id for each in given)):
         given.append(index.netrc)
     return Private(secrets.distinct(given), index.url, index.notices)

@@ -26,9 +26,8 @@ def read(text: str, environ: Mapping[str, str]) -> Secret:
 
     Raises E_SECRET, which repeats nothing of what may be a value.
     """
-    fields = dict(part.partition("=")[::2] for part in text.split(","))
+    fields = _fields(text)
     name = fields.pop("id", "")
-    fields.pop("type", None)
     if not ID.fullmatch(name) or len(fields) > 1 or not fields.keys() <= {"src", "source", "env"}:
         raise E_SECRET(id="", why="it is not written as id=NAME,src=FILE or id=NAME,env=VAR")
     if name == CA:
@@ -40,6 +39,12 @@ def read(text: str, environ: Mapping[str, str]) -> Secret:
             raise E_SECRET(id=name, why=f"the variable {place} is not set")
         return checked(Secret(name, environ[place].encode(errors="surrogateescape")))
     return checked(Secret(name, file(name, place)))
+
+
+def variable(text: str) -> str:
+    """Return the variable that ``text`` takes a secret from, "" for none."""
+    fields = _fields(text)
+    return fields["env"] if "env" in fields else fields.get("id", "") if len(fields) == 1 else ""
 
 
 def file(name: str, place: str) -> bytes:
@@ -91,6 +96,12 @@ def fingerprint(given: Sequence[Secret]) -> str:
     for secret in given:
         whole.update(f"{secret.id}\0{len(secret.value)}\0".encode() + secret.value)
     return whole.hexdigest()[:FINGERPRINT]
+
+
+def _fields(text: str) -> dict[str, str]:
+    fields = dict(part.partition("=")[::2] for part in text.split(","))
+    fields.pop("type", None)
+    return fields
 
 
 def _path(secret: Secret, folder: Path, stack: contextlib.ExitStack) -> str:
