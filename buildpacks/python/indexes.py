@@ -17,12 +17,14 @@ import msgspec
 
 from buildpacks.python import lock, requirements
 from buildpacks.python.manifest import Manifest
+from buildpacks.python.manifest.facts import read_pyproject
 from s2i.errors import E_EXTRA_INDEX
 from s2i.planning import toml
 from s2i.planning.plan import Decision
 from s2i.sources import Tree
 
 PYPI = "https://pypi.org/simple"
+LEFT_OUT = "left out"  # what a decision says of an index that the build is not told of
 _LOCKS = ("uv", "poetry", "pdm", "pylock", "pipenv")
 _OPTION = re.compile(rb"(?m)^[ \t]*-(?:i|f|-index-url|-extra-index-url|-find-links)\b")
 _PASSWORD = re.compile(r"//[^/]*@")
@@ -49,14 +51,15 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def decide(tree: Tree, manifest: Manifest) -> tuple[Decision, ...]:
     """Return a decision for each index that counts beside PyPI. Raises E_EXTRA_INDEX (exit 3)."""
     named = tuple(_named(tree, manifest))
+    lost = () if lock.holds(tree, manifest) else tuple(_left_out(tree, manifest))
     if not named:
-        return ()
+        return lost
     main = next((each for each in named if each.role == "index"), Named("index", PYPI, ""))
     others = [each for each in named if each.role == "extra index" and each.url.rstrip("/") != main.url.rstrip("/")]
     if others and not lock.holds(tree, manifest):
         _refuse(main, others)
     counted = [main, *others] if main.where and not _is_pypi(main.url) else others
-    return tuple(Decision(each.role, _shown(each.url), each.where) for each in counted)
+    return (*(Decision(each.role, _shown(each.url), each.where) for each in counted), *lost)
 
 
 def _refuse(main: Named, others: list[Named]) -> None:
@@ -117,6 +120,19 @@ def _of_table(tree: Tree, path: str, table: dict[str, Any]) -> Iterator[Named]:
     for url in extra if isinstance(extra, list) else (extra,):
         if isinstance(url, str):
             yield Named("extra index", url, toml.line_of(tree, path, "extra-index-url"))
+
+
+def _left_out(tree: Tree, manifest: Manifest) -> Iterator[Decision]:
+    """Yield a decision for each index that is not given to uv: PyPI would be asked for its packages."""
+    for notice in manifest.notices:
+        if notice.code == "W_INDEX":
+            yield Decision("index", LEFT_OUT, notice.where)
+    if manifest.manager == "pyproject" and b"tool.pdm.source" in tree.read("pyproject.toml"):
+        sources = read_pyproject(tree).tool("pdm").get("source")
+        for source in sources if isinstance(sources, list) else ():
+            url = source.get("url") if isinstance(source, dict) else None
+            if isinstance(url, str) and not _is_pypi(url):
+                yield Decision("index", LEFT_OUT, toml.line_of(tree, "pyproject.toml", "url"))
 
 
 def _is_pypi(url: str) -> bool:

@@ -16,7 +16,7 @@ import msgspec
 from s2i import sources
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
-from s2i.cli.private import Private, asked, private_options
+from s2i.cli.private import Private, arguments_of, asked, private_options
 from s2i.errors import E_VALUE
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def build(
     checked = tuple(admission.tag(tag) for tag in tags)
     source = sources.parse(src, commit=commit, context_dir=context_dir)
     plans = _plans(plan_file, strategy, locked=locked)
-    private, arguments = asked(secret, index_url, netrc), _arguments(build_arg)
+    private, arguments = asked(secret, index_url, netrc), arguments_of(build_arg)
     way = f"plan {plan_file}" if plan_file else f"{strategy} locked" if locked else strategy
     connection.wire()  # says so at once when there is no engine, not after a clone
     with interruptible():
@@ -82,14 +82,6 @@ def build(
         emit({"image": data.pop("id"), **data, "warnings": notices}, output)
     else:
         click.echo(image.id)
-
-
-def _arguments(given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    if not given:
-        return ()
-    from s2i.images.private.arguments import parse
-
-    return tuple(dict(parse(text, os.environ) for text in given).items())
 
 
 def _plans(plan_file: str | None, strategy: str, *, locked: bool = False) -> Callable[[sources.Tree], BuildPlan]:

@@ -13,7 +13,7 @@ from s2i import sources
 from s2i.cli.build import title
 from s2i.cli.output import emit, output_option, safe
 from s2i.cli.plan import source_options
-from s2i.cli.private import asked, private_options
+from s2i.cli.private import arguments_of, asked, private_options
 from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError, escape
 from s2i.resources import config, names
 from s2i.resources.app import Config
@@ -36,6 +36,9 @@ RECONNECTS = 3
 @click.option("--cpu", metavar="CORES", default="1", show_default=True, help="The most that it may use.")
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
 @click.option("--wait/--no-wait", default=True, help="Wait until it serves, or has run [default: wait].")
+@click.option(
+    "--build-arg", multiple=True, metavar="NAME[=VALUE]", help="Set an ARG of SRC's own Dockerfile; may be repeated."
+)
 @click.option("--locked", is_flag=True, help="Install only what a lock or hashes pin; refuse anything else.")
 @private_options
 @source_options
@@ -53,6 +56,7 @@ def deploy(
     cpu: str,
     timeout: str,
     wait: bool,
+    build_arg: tuple[str, ...],
     locked: bool,
     secret: tuple[str, ...],
     index_url: str,
@@ -84,6 +88,7 @@ def deploy(
         "git_allow": os.environ.get(sources.ALLOW, ""),
         "secrets": private.secrets,
         "index": private.index,
+        "arguments": arguments_of(build_arg),
         "locked": locked,
     }
     _deploy(names.project_name(project), body, wait, output)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from s2i.images.private.index import Index
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-NAMES = ("secret", "index_url", "netrc")
 
 
 class Private(msgspec.Struct, frozen=True):
@@ -60,6 +59,15 @@ def asked(secret: tuple[str, ...], index_url: str, netrc: str) -> Private:
     if index.netrc and (netrc or all(each.id != index.netrc.id for each in given)):
         given.append(index.netrc)
     return Private(secrets.distinct(given), index.url, index.notices)
+
+
+def arguments_of(given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the name and value of each --build-arg. Raises E_BUILD_ARG (exit 2)."""
+    if not given:
+        return ()
+    from s2i.images.private.arguments import parse
+
+    return tuple(dict(parse(text, os.environ) for text in given).items())
 
 
 def chosen(index_url: str, netrc: str) -> Index:

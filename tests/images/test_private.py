@@ -80,6 +80,14 @@ def test_beside_the_index_of_a_person_the_source_has_none() -> None:
     assert mounts.mounted(index("extra index", URL), URL, ()) != PLAN
 
 
+def test_what_the_source_means_to_have_from_elsewhere_is_not_taken_from_pypi() -> None:
+    plan = index("index", "left out")
+    with pytest.raises(S2IError) as caught:
+        mounts.mounted(plan, "", ())
+    assert (caught.value.code, caught.value.where) == ("E_EXTRA_INDEX", "requirements.txt:1")
+    assert mounts.mounted(plan, URL, ()).steps[2] != plan.steps[2]
+
+
 def test_a_dockerfile_of_the_sources_own_is_left_as_it_is() -> None:
     assert mounts.private(OWN, BuildRequest(title="x", index=URL, secrets=(Secret("a", b"b"),))) == OWN
 

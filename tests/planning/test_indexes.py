@@ -104,6 +104,17 @@ def test_one_index_and_what_cannot_be_confused_are_taken(plan_of, flask, files, 
     assert expected == named(plan_of({"app.py": flask, **files}))
 
 
+@pytest.mark.parametrize(
+    ("files", "where"),
+    [
+        ({"Pipfile": '[[source]]\nurl = "https://${TOKEN}@corp.example/simple"\n' + PIPFILE}, "Pipfile:2"),
+        ({"pyproject.toml": PYPROJECT + f'[[tool.pdm.source]]\nname = "c"\nurl = "{CORP}"\n'}, "pyproject.toml:7"),
+    ],
+)
+def test_an_index_that_uv_is_not_told_of_is_a_decision(plan_of, flask, files, where):
+    assert [("index", "left out", where)] == named(plan_of({"app.py": flask, **files}))
+
+
 def test_the_one_source_of_poetry_takes_the_place_of_pypi(plan_of, flask):
     plan = plan_of(
         {"app.py": flask, "pyproject.toml": POETRY + f'[[tool.poetry.source]]\nname = "c"\nurl = "{CORP}"\n'}

@@ -14,6 +14,7 @@ from s2i.planning.plan import BuildPlan, Decision, Mount, Run, Step, Words
 NETRC = "netrc"
 HOME_NETRC = "/root/.netrc"
 INDEX, EXTRA = "index", "extra index"  # the decisions of a plan that name what the source does
+LEFT_OUT = "left out"  # in place of its address: an index of the source that uv is not told of
 FOLDER = "/run/secrets"
 
 
@@ -37,6 +38,10 @@ def mounted(plan: BuildPlan, index: str, ids: Sequence[str]) -> BuildPlan:
     named = [decision for decision in plan.decisions if decision.what in (INDEX, EXTRA)]
     if index:
         _refuse_others(index, named)
+    elif lost := next((decision for decision in named if decision.value == LEFT_OUT), None):
+        why = "PyPI would be asked for what the source means to have from an index that s2i cannot give to uv"
+        advice = "name the index that has all of it by --index-url, or commit a lock with hashes"
+        raise E_EXTRA_INDEX(why=why, where=lost.origin, advice=advice)
     mounts = tuple(Mount("secret", HOME_NETRC if name == NETRC else f"{FOLDER}/{name}", id=name) for name in ids)
     if (index or named) and NETRC not in ids:
         mounts = (Mount("secret", HOME_NETRC, id=NETRC), *mounts)
