@@ -21,15 +21,15 @@ from typing import Any
 import msgspec
 
 from s2i.errors import E_INDEX
-from s2i.images.private import netrc
+from s2i.patterns import lazily
 from s2i.resources.secret import Secret
 from s2i.sources import Notice
 
 VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 # What can stand in a Dockerfile; a query or a fragment means nothing to an index.
-_ADDRESS = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._@%+=:,/-]*)?")
-_PYPI = re.compile(r"https://pypi\.org(?:/simple)?/?")
-_PIP_KEY = re.compile(rb"(?im)^\s*index[-_]url\s*[=:]")
+_ADDRESS = lazily(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._@%+=:,/-]*)?")
+_PYPI = lazily(r"https://pypi\.org(?:/simple)?/?")
+_PIP_KEYS = (b"index-url", b"index_url")
 
 
 class Index(msgspec.Struct, frozen=True):
@@ -47,6 +47,10 @@ def choose(given: str, netrc_file: str, environ: Mapping[str, str], root: Path =
     in ~/.netrc. ``root``: where /etc is. Raises E_INDEX, E_SECRET (exit 2).
     """
     address, origin = (given, "--index-url") if given else next(_named(environ, root), ("", ""))
+    if not (address or netrc_file):
+        return Index()
+    from s2i.images.private import netrc  # here: most builds install from PyPI, and have no time to lose
+
     if not address or _PYPI.fullmatch(address):
         return Index("", netrc.whole(netrc_file) if netrc_file else None)
     url, user, password = apart(address, origin)
@@ -131,7 +135,7 @@ def _of_uv(path: Path) -> str:
 
 def _of_pip(path: Path) -> str:
     data = _content(path)
-    if not _PIP_KEY.search(data):
+    if not any(line.strip().lower().startswith(_PIP_KEYS) for line in data.splitlines()):
         return ""
     import configparser
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
 import os
-import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -92,6 +89,9 @@ def fingerprint(given: Sequence[Secret]) -> str:
     """
     if not given:
         return ""
+    import hashlib
+    import hmac
+
     whole = hmac.new(_key(), digestmod=hashlib.sha256)
     for secret in given:
         whole.update(f"{secret.id}\0{len(secret.value)}\0".encode() + secret.value)
@@ -120,6 +120,8 @@ def _path(secret: Secret, folder: Path, stack: contextlib.ExitStack) -> str:
 
 def _key() -> bytes:
     """Return this machine's key, made at its first use."""
+    import secrets
+
     path = dirs.make_private(dirs.state()) / KEY
     with contextlib.suppress(FileExistsError):
         # Written under another name first: nobody reads a key that is half there.
