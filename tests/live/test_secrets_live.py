@@ -104,7 +104,7 @@ def with_login(index: Index, password: str) -> str:
 def environment(home: Home, canaries: Canaries, public: Index) -> dict[str, str]:
     """Return an environment with a secret, the other index in every way that names a second one, a proxy's password."""
     return {
-        **os.environ, "S2I_HOME": str(home.folder), "CANARY": canaries["token"], "UV_INDEX": public.url,
+        **home.environment, "CANARY": canaries["token"], "UV_INDEX": public.url,
         "UV_EXTRA_INDEX_URL": public.url, "PIP_EXTRA_INDEX_URL": public.url,
         "HTTPS_PROXY": f"http://{USER}:{canaries['proxy']}@proxy.invalid:3128",
         "NO_PROXY": "*",
@@ -174,7 +174,7 @@ def test_a_dockerfile_works_for_a_person_with_a_netrc(
 def test_missing_and_wrong_credentials_are_one_clear_error(
     password: str, home: Home, canaries: Canaries, private: Index, source: Path
 ) -> None:
-    env = {**os.environ, "S2I_HOME": str(home.folder), "HOME": str(source.parent)}
+    env = {**home.environment, "HOME": str(source.parent)}
     url = with_login(private, password) if password else private.url
     done = s2i(env, "build", str(source), "--index-url", url, "-o", "json")
     error = json.loads(done.stderr.splitlines()[-1])["error"]
@@ -187,8 +187,7 @@ def test_missing_and_wrong_credentials_are_one_clear_error(
 
 def test_a_second_index_of_the_source_is_refused(home: Home, private: Index, public: Index, source: Path) -> None:
     (source / "pyproject.toml").write_text(f'[[tool.uv.index]]\nurl = "{public.url}"\n')
-    env = {**os.environ, "S2I_HOME": str(home.folder)}
-    done = s2i(env, "build", str(source), "--index-url", private.url, "-o", "json")
+    done = s2i(home.environment, "build", str(source), "--index-url", private.url, "-o", "json")
     error = json.loads(done.stderr.splitlines()[-1])["error"]
     assert (done.returncode, error["code"], error["found"]) == (3, "E_EXTRA_INDEX", "pyproject.toml:2")
 
@@ -268,7 +267,6 @@ def test_a_deployment_has_its_secrets_in_memory_alone(
 
 
 def test_a_token_in_a_git_address_is_refused_without_being_shown(home: Home, canaries: Canaries) -> None:
-    env = {**os.environ, "S2I_HOME": str(home.folder)}
-    done = s2i(env, "build", f"https://{USER}:{canaries['token']}@host.invalid/owner/repo")
+    done = s2i(home.environment, "build", f"https://{USER}:{canaries['token']}@host.invalid/owner/repo")
     assert done.returncode != 0
     assert canaries.seen_in(done.stdout + done.stderr + everything_under(home.folder)) == []
