@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from buildpacks.python import entry, flask, indexes, lock, manifest, repairs, server, steps, system, version
+from buildpacks.python import entry, flask, indexes, lock, logins, manifest, repairs, server, steps, system, version
 from buildpacks.python.entry import applications, declared, library, listeners, scripts
 from buildpacks.python.manifest import Manifest, imports
 from s2i.errors import E_NOT_PYTHON, E_TEMPLATE
@@ -200,7 +200,15 @@ def _marks() -> frozenset[bytes]:
 
 def _notices(tree: Tree, read: Code, wanted: Manifest, fits: version.Version) -> tuple[Notice, ...]:
     broken = (Notice("W_PY_SYNTAX", f"was not read: {b.why}", f"{b.path}:{b.line}") for b in read.broken[:10])
-    return (*wanted.notices, *fits.notices, *read.notices, *broken, *scripts.shadows(tree, applications.SERVERS))
+    written = logins.notices(tree, wanted)
+    return (
+        *wanted.notices,
+        *written,
+        *fits.notices,
+        *read.notices,
+        *broken,
+        *scripts.shadows(tree, applications.SERVERS),
+    )
 
 
 def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:

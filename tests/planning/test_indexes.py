@@ -1,5 +1,8 @@
 """One package index: what a source may name beside PyPI, and what a lock has to say."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from s2i.errors import S2IError
@@ -123,6 +126,19 @@ def test_the_one_source_of_poetry_takes_the_place_of_pypi(plan_of, flask):
     assert ("--default-index", CORP, "flask") == install.argv[6:9]
 
 
+TABLE = Path(__file__).parents[2] / "buildpacks/python/indexes.toml"
+
+
+@pytest.mark.parametrize("row", tomllib.loads(TABLE.read_text())["index"], ids=lambda row: row["url"])
+def test_each_known_index_may_stand_beside_pypi_and_its_like_may_not(plan_of, flask, row):
+    assert (row["url"].startswith("https://"), bool(row["why"]), row["link"][:8]) == (True, True, "https://")
+    plan = plan_of({"app.py": flask, "requirements.txt": f"--extra-index-url {row['url']}\nflask\n"})
+    assert [] == [w for w in plan.warnings if w.code == "W_INDEX"]
+    with pytest.raises(S2IError) as refused:
+        plan_of({"app.py": flask, "requirements.txt": f"--extra-index-url {row['url']}.evil.example\nflask\n"})
+    assert "E_EXTRA_INDEX" == refused.value.code
+
+
 # --locked -------------------------------------------------------------------------------------------------------------
 
 UV = 'version = 1\nrequires-python = ">=3.9"\n[[package]]\nname = "a"\nsource = { virtual = "." }\n'
@@ -174,3 +190,14 @@ def test_a_locked_build_refuses_what_is_not_in_a_lock(tree_of, flask, files, why
         compile_plan(tree_of({"app.py": flask, **files}), OFFERED, locked=True)
     assert ("E_LOCK", 3) == (refused.value.code, refused.value.exit)
     assert (f"a lock is required (--locked): {why}", advice) == (refused.value.message, refused.value.advice)
+
+
+def test_a_password_in_the_address_of_a_package_is_named_and_not_shown(plan_of, flask):
+    lines = (
+        "flask", "a @ https://me:s3cretcanary@corp.example/a-1.0.tar.gz", "git+https://git@host.example/b",
+        "c @ https://corp.example/c-1.0.tar.gz", "d @ git+https://me:s3cretcanary@host.example/d",
+    )  # fmt: skip
+    plan = plan_of({"app.py": flask, "requirements.txt": "\n".join(lines) + "\n"})
+    found = [w for w in plan.warnings if w.code == "W_SECRET_URL"]
+    assert ["requirements.txt:2", "requirements.txt:5"] == [w.where for w in found]
+    assert "s3cretcanary" not in str(found)

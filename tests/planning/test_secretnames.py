@@ -2,6 +2,7 @@
 
 import pytest
 
+from s2i.planning import secretnames
 from s2i.planning.secretnames import looks_secret
 
 
@@ -25,3 +26,12 @@ def test_a_secret_is_known_by_its_name(name):
 )  # fmt: skip
 def test_a_false_friend_is_none(name):
     assert not looks_secret(name)
+
+
+@pytest.mark.parametrize("friend", secretnames._table().friend, ids=lambda friend: friend.name)
+def test_each_friend_of_the_table_has_an_effect_and_a_reason(friend, monkeypatch):
+    name = friend.name.replace("*", "SECRET")
+    assert (looks_secret(name), bool(friend.why)) == (False, True)
+    table = secretnames._table()
+    monkeypatch.setattr(secretnames, "_table", lambda: type(table)(table.words, table.endings, ()))
+    assert looks_secret(name)
