@@ -8,7 +8,6 @@ hold only what their publisher puts there.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from buildpacks.python import lock, requirements
 from buildpacks.python.manifest import Manifest
 from buildpacks.python.manifest.facts import read_pyproject
 from s2i.errors import E_EXTRA_INDEX
+from s2i.patterns import lazily
 from s2i.planning import toml
 from s2i.planning.plan import Decision
 from s2i.sources import Tree
@@ -26,8 +26,8 @@ from s2i.sources import Tree
 PYPI = "https://pypi.org/simple"
 LEFT_OUT = "left out"  # what a decision says of an index that the build is not told of
 _LOCKS = ("uv", "poetry", "pdm", "pylock", "pipenv")
-_OPTION = re.compile(rb"(?m)^[ \t]*-(?:i|f|-index-url|-extra-index-url|-find-links)\b")
-_PASSWORD = re.compile(r"//[^/]*@")
+_OPTION = lazily(rb"(?m)^[ \t]*-(?:i|f|-index-url|-extra-index-url|-find-links)\b")
+_PASSWORD = lazily(r"//[^/]*@")
 
 
 class Named(msgspec.Struct, frozen=True):

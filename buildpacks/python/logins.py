@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from buildpacks.python.manifest import Manifest
 from buildpacks.python.manifest.facts import LOCK_LIMIT
+from s2i.patterns import lazily
 from s2i.sources import Notice, Tree
 
 # A user without a password is often none: git@host. A variable is filled in elsewhere.
-_LOGIN = re.compile(rb"://[^\s/:@\"'$]{1,200}:[^\s/@\"'$]{1,200}@")
+_LOGIN = lazily(rb"://[^\s/:@\"'$]{1,200}:[^\s/@\"'$]{1,200}@")
 _MOST = 3
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+from s2i.patterns import lazily
+
+ID = lazily(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 LIMIT = 500 << 10  # bytes: what BuildKit takes
 
 
