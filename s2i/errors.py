@@ -121,6 +121,30 @@ E_PLACE = Kind(
     'cannot explain "{value}": {why}',
     "name a line as FILE:LINE, as in app.py:3 of the source or Dockerfile:12 of what `s2i dockerfile SRC` prints",
 )
+E_SECRET = Kind(
+    "E_SECRET",
+    2,
+    'the secret "{id}" cannot be given to the build: {why}',
+    "write it as --secret id=NAME,src=FILE or id=NAME,env=VAR: a step reads it from /run/secrets/NAME",
+)
+E_SECRET_BUILDER = Kind(
+    "E_SECRET_BUILDER",
+    6,
+    "the build is given secrets ({ids}), and no client here can hand them over: that takes BuildKit",
+    "`s2i doctor` says what to install",
+)
+E_BUILD_ARG = Kind(
+    "E_BUILD_ARG",
+    2,
+    'the build argument "{name}" cannot be given: {why}',
+    "write it as --build-arg NAME=VALUE",
+)
+E_INDEX = Kind(
+    "E_INDEX",
+    2,
+    'cannot install from the index "{url}" ({origin}): {why}',
+    "name it as https://host/simple; its user and password can stand in the address, or in ~/.netrc",
+)
 E_VALUE = Kind("E_VALUE", 2, '{what} cannot be "{value}": {why}', "see `s2i {command} --help`")
 
 # Sources: what SRC may be (exit 2), what it holds (exit 3), nothing in it (exit 4), passing faults (exit 75) ------
@@ -540,6 +564,15 @@ E_REQ_OPTION = Kind(
     "the option {option} is refused in a requirements file{why}",
     "remove it; indexes are given as https:// without credentials",
 )
+E_EXTRA_INDEX = Kind(
+    "E_EXTRA_INDEX",
+    3,
+    "a second package index is refused: {why}, and whoever can put a name on one of them could bring code into a"
+    " package of the other",
+    "install from one index that has all of it (`--index-url URL`), pin every requirement by hash, commit a lock"
+    " (`uv lock`), or bind packages to theirs: `explicit = true` in [[tool.uv.index]]",
+)
+E_LOCK = Kind("E_LOCK", 3, "a lock is required (--locked): {why}", "{fix}")
 E_REQ_LOCAL = Kind(
     "E_REQ_LOCAL",
     3,
@@ -607,6 +640,13 @@ E_BUILD_TLS = Kind(
     5,
     'the build failed at "{step}": {why}{log:400}',
     "name a file with your company's certificate authority in S2I_CA_BUNDLE: builds are given it",
+)
+E_INDEX_AUTH = Kind(
+    "E_INDEX_AUTH",
+    5,
+    'the build failed at "{step}": {why}{log:400}',
+    "write `machine {host} login USER password PASSWORD` into ~/.netrc and name the index by --index-url, or give"
+    " such a file by --netrc FILE",
 )
 E_BUILD_DOCKERFILE = Kind(
     "E_BUILD_DOCKERFILE",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from s2i.errors import E_DOCKERFILE_SYNTAX, E_NOT_PYTHON
 from s2i.planning.detection import Detection
-from s2i.planning.dockerfile import PATH, check, frontend, instructions
+from s2i.planning.dockerfile import PATH, Instruction, check, frontend, instructions
 from s2i.planning.plan import Base, BuildPlan, Decision
+from s2i.planning.secretnames import looks_secret
 from s2i.planning.settings import Given
-from s2i.planning.stages import bases, check_workdirs
+from s2i.planning.stages import assigned, bases, check_workdirs
 from s2i.sources import Notice, Tree
 
 PORT = 8080
 _OFFICIAL = re.compile(r"(docker\.io/)?docker/dockerfile(:[A-Za-z0-9._-]+)?(@sha256:[0-9a-f]{64})?")
+_NO_SECRETS = frozenset(('""', "''", "true", "false", "none", "null", "0", "1"))
 _NOTES = {
     "ONBUILD": "runs in builds that start from this image: it does nothing here",
     "VOLUME": "is not honoured: a container's file system is read-only, and /tmp is what it can write to",
@@ -82,6 +85,23 @@ def _policy(text: str) -> tuple[Notice, ...]:
         where = f"{PATH}:{step.line}"
         if step.word == "USER" and step.rest.split(":")[0] in ("root", "0"):
             found.append(Notice("W_DOCKERFILE_POLICY", "USER root is not honoured: instances run as 1001:0", where))
+        elif step.word in ("ENV", "ARG"):
+            found += (Notice("W_DOCKERFILE_SECRET", text, where) for text in _secrets(step))
         elif step.word in _NOTES:
             found.append(Notice("W_DOCKERFILE_POLICY", f"{step.word} {_NOTES[step.word]}", where))
     return tuple(found)
+
+
+def _secrets(step: Instruction) -> Iterator[str]:
+    """Yield what to say of each variable whose name looks like a secret's. Its value is not repeated."""
+    for name, value in assigned(step).items():
+        if not looks_secret(name):
+            continue
+        literal = bool(value) and "$" not in (value or "") and (value or "").lower() not in _NO_SECRETS
+        if literal:
+            text = f"{step.word} {name} writes its value into the image, for everybody who has it"
+        elif step.word == "ARG" and value is None:
+            text = f"ARG {name} leaves what it is given in the image's history"
+        else:
+            continue
+        yield f"{text}: mount it where it is needed (RUN --mount=type=secret,id={name.lower()}), or set it to run"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from buildpacks.python import entry, flask, manifest, repairs, server, steps, system, version
+from buildpacks.python import entry, flask, indexes, lock, logins, manifest, repairs, server, steps, system, version
 from buildpacks.python.entry import applications, declared, library, listeners, scripts
 from buildpacks.python.manifest import Manifest, imports
 from s2i.errors import E_NOT_PYTHON, E_TEMPLATE
@@ -56,6 +56,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         raise E_TEMPLATE(folder=template)
     wished = version.wishes(tree, given)
     wanted = manifest.read(tree, given)
+    named = indexes.decide(tree, wanted)
     claims = declared.read(tree, wanted)
     read = code.read(tree, (claims.folder,) if claims.folder else (), _marks)
     frameworks = _frameworks(wanted, read)
@@ -77,7 +78,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Found:
         site=_site(tree, read, given, choice, wanted) if choice.app and choice.framework == "django" else None,
         uses=system.used(read),
         code=read,
-        decisions=(_kind(tree, given, choice), decision),
+        decisions=(_kind(tree, given, choice), decision, *named),
         notices=(*_notices(tree, read, wanted, fits), *choice.notices),
     )
 
@@ -90,6 +91,8 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     repaired = repairs.choose(found.manifest)
     extra = [*found.manifest.added, *(n for n in choice.needs if n not in found.manifest.names)]
     extra += [*([served.needs] if served and served.needs else []), *(site.needs if site else ()), *repaired.extra]
+    if found.given.locked:
+        lock.require(tree, found.manifest, tuple(extra))
     made = steps.plan(base, found.manifest, tuple(extra), installs, needed)
     made = repairs.with_cpu_torch(made) if repaired.cpu_torch else made
     workdir = "" if found.root in ("", "src") else f"{steps.APP}/{found.root}"
@@ -197,7 +200,15 @@ def _marks() -> frozenset[bytes]:
 
 def _notices(tree: Tree, read: Code, wanted: Manifest, fits: version.Version) -> tuple[Notice, ...]:
     broken = (Notice("W_PY_SYNTAX", f"was not read: {b.why}", f"{b.path}:{b.line}") for b in read.broken[:10])
-    return (*wanted.notices, *fits.notices, *read.notices, *broken, *scripts.shadows(tree, applications.SERVERS))
+    written = logins.notices(tree, wanted)
+    return (
+        *wanted.notices,
+        *written,
+        *fits.notices,
+        *read.notices,
+        *broken,
+        *scripts.shadows(tree, applications.SERVERS),
+    )
 
 
 def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:

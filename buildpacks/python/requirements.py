@@ -66,6 +66,7 @@ class Requirements(msgspec.Struct, frozen=True):
     local: bool = False
     hashed: bool = False
     rewrite: tuple[str, ...] = ()
+    all_hashed: bool = False
 
     @property
     def pinned(self) -> bool:
@@ -77,7 +78,21 @@ def read(tree: Tree, path: str) -> Requirements:
     """Read a requirements file and its -r and -c closure. Raises E_REQ… and what Tree.read raises (exit 3)."""
     reader = _Reader(tree)
     reader.file(path, ())
-    return Requirements(tuple(reader.files), tuple(reader.found), reader.local, reader.hashed, tuple(reader.rewrite))
+    return Requirements(
+        tuple(reader.files),
+        tuple(reader.found),
+        reader.local,
+        reader.hashed,
+        tuple(reader.rewrite),
+        reader.hashed and not reader.bare,
+    )
+
+
+def options(tree: Tree, path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield each option of one requirements file: its name, its value, ``file:line``."""
+    for number, line in _logical_lines(tree.text(path)):
+        if line.startswith("-"):
+            yield (*_option(line), f"{path}:{number}")
 
 
 def parse(text: str, where: str) -> Requirement | None:
@@ -117,7 +132,7 @@ class _Reader:
         self.files: list[str] = []
         self.found: list[Requirement] = []
         self.rewrite: list[str] = []
-        self.local = self.hashed = False
+        self.local = self.hashed = self.bare = False
 
     def file(self, path: str, chain: tuple[str, ...], constraints: bool = False) -> None:
         if path in chain:
@@ -145,7 +160,9 @@ class _Reader:
             self._option(line, where, chain)
             return
         bare = _HASH.sub("", line).strip()
-        self.hashed = self.hashed or bare != line.strip()
+        is_hashed = bare != line.strip()
+        self.hashed = self.hashed or is_hashed
+        self.bare = self.bare or not is_hashed
         if len(bare) > LONGEST:
             raise E_REQ(value=_shown(bare), why=f": longer than {LONGEST:,} characters", where=where)
         if bare.startswith((".", "/")) or bare.startswith("file:"):
@@ -156,8 +173,7 @@ class _Reader:
             self.found.append(found)
 
     def _option(self, line: str, where: str, chain: tuple[str, ...]) -> None:
-        long = _LONG.fullmatch(line)
-        option, value = (long[1], long[2] or "") if long else (line[:2], line[2:].lstrip(" \t="))
+        option, value = _option(line)
         if option in ("-r", "--requirement", "-c", "--constraint"):
             self.file(_inside(self.tree, value, chain[-1], where), chain, option in ("-c", "--constraint"))
         elif option in ("-e", "--editable"):
@@ -191,6 +207,11 @@ class _Reader:
         if inner != "." and inner not in self.tree and not any(e.path.startswith(f"{inner}/") for e in self.tree.files):
             raise E_REQ(value=_shown(value), why=": no such file or folder in the source", where=where)
         self.local = True
+
+
+def _option(line: str) -> tuple[str, str]:
+    long = _LONG.fullmatch(line)
+    return (long[1], long[2] or "") if long else (line[:2], line[2:].lstrip(" \t="))
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:

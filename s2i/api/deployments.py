@@ -59,6 +59,8 @@ def _request(body: bytes, *, local: bool) -> Request:
         raise E_FORBIDDEN(what="a folder of the server", where_from="from the network")
     if request.git_allow and not local:
         raise E_FORBIDDEN(what="naming the hosts that are allowed", where_from="from the network")
+    if request.secrets and not local:
+        raise E_FORBIDDEN(what="sending a build's secrets", where_from="from the network")
     return request
 
 

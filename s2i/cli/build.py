@@ -17,6 +17,7 @@ import msgspec
 from s2i import sources
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
+from s2i.cli.private import Private, arguments_of, asked, private_options
 from s2i.errors import E_VALUE
 from s2i.resources.app import Config
 
@@ -39,6 +40,11 @@ GENERIC = frozenset({"app", "apps", "src", "source", "code"})
     "--prove", is_flag=True, help="Run the image without a network and see that it serves; name it only then."
 )
 @click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="Set a variable in the proof; may be repeated.")
+@click.option(
+    "--build-arg", multiple=True, metavar="NAME[=VALUE]", help="Set an ARG of SRC's own Dockerfile; may be repeated."
+)
+@click.option("--locked", is_flag=True, help="Install only what a lock or hashes pin; refuse anything else.")
+@private_options
 @source_options
 @output_option
 def build(
@@ -52,6 +58,11 @@ def build(
     timeout: str,
     prove: bool,
     env: tuple[str, ...],
+    build_arg: tuple[str, ...],
+    locked: bool,
+    secret: tuple[str, ...],
+    index_url: str,
+    netrc: str,
     output: str | None,
 ) -> None:
     """Build an image from SRC and print its id. Progress goes to standard error.
@@ -61,6 +72,7 @@ def build(
     \b
     Example:  s2i build ./src -t shop:1.2
               s2i build ./src --plan s2i.plan.json
+              s2i build ./src --index-url https://pypi.example.com/simple
     """
     from s2i.engines.docker import connection
     from s2i.images import admission
@@ -71,16 +83,17 @@ def build(
         raise E_VALUE(
             what="--env", value=env[0].partition("=")[0], why="only a proof has one: --prove", command="build"
         )
-    proving = _Proving(Config(parse_env(env)), None if plan_file else strategy) if prove else None
+    proving = _Proving(Config(parse_env(env)), None if plan_file else strategy, locked) if prove else None
     checked = tuple(admission.tag(tag) for tag in tags)
     source = sources.parse(src, commit=commit, context_dir=context_dir)
-    plans = _plans(plan_file, strategy)
+    plans = _plans(plan_file, strategy, locked=locked)
+    private, arguments = asked(secret, index_url, netrc), arguments_of(build_arg)
+    way = f"plan {plan_file}" if plan_file else f"{strategy} locked" if locked else strategy
     connection.wire()  # says so at once when there is no engine, not after a clone
     with interruptible():
         image, notices, proof = _built(
-            source, plans, checked, seconds, strategy=f"plan {plan_file}" if plan_file else strategy,
-            cache=not no_cache, proving=proving,
-        )  # fmt: skip
+            source, plans, checked, seconds, private, arguments, strategy=way, cache=not no_cache, proving=proving
+        )
     if output:
         data = msgspec.to_builtins(image)
         proven = {"proof": proof} if proof else {}
@@ -94,18 +107,24 @@ class _Proving(msgspec.Struct, frozen=True):
 
     config: Config
     strategy: str | None
+    locked: bool
 
     def replan(self, tree: sources.Tree, plan: BuildPlan, proof: Proof) -> BuildPlan | None:
         """Return a plan by what the proof has shown; None for a saved one, which is built as it stands."""
         from s2i.images.prove import outcome
 
-        return None if self.strategy is None else outcome.replanned(tree, plan, proof, self.strategy)
+        if self.strategy is None:
+            return None
+        return outcome.replanned(tree, plan, proof, self.strategy, locked=self.locked)
 
 
-def _plans(plan_file: str | None, strategy: str) -> Callable[[sources.Tree], BuildPlan]:
+def _plans(plan_file: str | None, strategy: str, *, locked: bool = False) -> Callable[[sources.Tree], BuildPlan]:
     """Return what plans a tree: detection, or a saved plan, which is read now. Raises E_PLAN, E_VALUE."""
     if plan_file is None:
-        return lambda tree: _compiled(tree, strategy)
+        return lambda tree: _compiled(tree, strategy, locked=locked)
+    if locked:
+        why = "whether a plan that is saved installs from a lock was decided when it was made"
+        raise E_VALUE(what="--locked", value="--plan", why=why, command="build")
     if strategy != "auto":
         raise E_VALUE(what="--strategy", value=strategy, why="--plan has the plan already", command="build")
     from s2i.cli import planfile
@@ -124,10 +143,10 @@ def _plans(plan_file: str | None, strategy: str) -> Callable[[sources.Tree], Bui
     return suiting
 
 
-def _compiled(tree: sources.Tree, strategy: str) -> BuildPlan:
+def _compiled(tree: sources.Tree, strategy: str, *, locked: bool = False) -> BuildPlan:
     from s2i.images import planned
 
-    return planned.plan(tree, strategy)
+    return planned.plan(tree, strategy, locked=locked)
 
 
 def _built(
@@ -135,6 +154,8 @@ def _built(
     plans: Callable[[sources.Tree], BuildPlan],
     tags: tuple[str, ...],
     seconds: float,
+    private: Private,
+    arguments: tuple[tuple[str, str], ...],
     *,
     strategy: str,
     cache: bool,
@@ -149,7 +170,7 @@ def _built(
     notices: list[sources.Notice] = []
     with Progress() as progress, sources.fetch(source, policy=sources.Policy.of(os.environ)) as fetched:
         tree = with_commit(fetched)
-        wanted = _wanted(source, tags, seconds, strategy, cache=cache)
+        wanted = _wanted(source, tags, seconds, private, arguments, strategy=strategy, cache=cache)
         tags = wanted.tags
         if proving:  # only what is proven gets a name
             wanted = msgspec.structs.replace(wanted, tags=())
@@ -157,6 +178,9 @@ def _built(
         def noticed(notice: sources.Notice) -> None:
             notices.append(notice)
             progress.notice(notice)
+
+        for notice in private.notices:
+            noticed(notice)
 
         def built(plan: BuildPlan) -> Image:
             progress.plan(plan)
@@ -183,9 +207,16 @@ def _built(
 
 
 def _wanted(
-    source: sources.Source, tags: tuple[str, ...], seconds: float, strategy: str, *, cache: bool
+    source: sources.Source,
+    tags: tuple[str, ...],
+    seconds: float,
+    private: Private,
+    arguments: tuple[tuple[str, str], ...],
+    *,
+    strategy: str,
+    cache: bool,
 ) -> BuildRequest:
-    from s2i.images.request import BuildRequest
+    from s2i.images.request import CLI, BuildRequest
     from s2i.resources import labels, names
 
     name = names.suggest(title(source))
@@ -194,6 +225,10 @@ def _wanted(
         strategy=strategy,
         tags=tags or (f"s2i/{name}:latest",),
         labels=((labels.BUILD, name),),
+        secrets=private.secrets,
+        index=private.index,
+        arguments=arguments,
+        namespace=CLI,
         timeout=seconds,
         cache=cache,
     )

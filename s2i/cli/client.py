@@ -125,8 +125,14 @@ def _start(client: Client) -> dict[str, Any] | None:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment for a server, whose working directory is another one."""
-    environment = dict(os.environ)
+    """Return the environment for a server, whose working directory is another one, and which is here to stay.
+
+    What looks secret stays with the person who has it: so does an index, whose address may hold a password.
+    """
+    from s2i.images.private.index import VARIABLES
+    from s2i.planning.secretnames import looks_secret
+
+    environment = {k: v for k, v in os.environ.items() if k not in VARIABLES and not looks_secret(k)}
     if paths := environment.get("PYTHONPATH"):
         environment["PYTHONPATH"] = os.pathsep.join(str(Path(path).absolute()) for path in paths.split(os.pathsep))
     return environment

@@ -13,7 +13,8 @@ from s2i import sources
 from s2i.cli.build import title
 from s2i.cli.output import emit, output_option, safe
 from s2i.cli.plan import source_options
-from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError
+from s2i.cli.private import arguments_of, asked, private_options
+from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError, escape
 from s2i.resources import config, names
 from s2i.resources.app import Config
 
@@ -36,6 +37,11 @@ RECONNECTS = 3
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
 @click.option("--prove/--no-prove", default=True, help="Give it no traffic before it is proven [default: prove].")
 @click.option("--wait/--no-wait", default=True, help="Wait until it serves, or has run [default: wait].")
+@click.option(
+    "--build-arg", multiple=True, metavar="NAME[=VALUE]", help="Set an ARG of SRC's own Dockerfile; may be repeated."
+)
+@click.option("--locked", is_flag=True, help="Install only what a lock or hashes pin; refuse anything else.")
+@private_options
 @source_options
 @output_option
 def deploy(
@@ -52,6 +58,11 @@ def deploy(
     timeout: str,
     prove: bool,
     wait: bool,
+    build_arg: tuple[str, ...],
+    locked: bool,
+    secret: tuple[str, ...],
+    index_url: str,
+    netrc: str,
     output: str | None,
 ) -> None:
     """Build SRC and run it: an app at a URL, or a job to its end. Starts the server when it does not run.
@@ -66,6 +77,9 @@ def deploy(
     source = sources.parse(src, commit=commit, context_dir=context_dir)
     if isinstance(source, sources.Folder):
         source = sources.Folder(os.path.abspath(source.path), source.subdir)  # noqa: PTH100 a link stays a link
+    private = asked(secret, index_url, netrc)
+    for notice in private.notices:
+        click.echo(f"note   {escape(notice.message, 500)} ({notice.code})", err=True)
     body = {
         "source": source,
         "name": names.app_name(names.suggest(title(source)) if name is None else name),
@@ -75,6 +89,10 @@ def deploy(
         "timeout": config.parse_seconds(timeout),
         "prove": prove,
         "git_allow": os.environ.get(sources.ALLOW, ""),
+        "secrets": private.secrets,
+        "index": private.index,
+        "arguments": arguments_of(build_arg),
+        "locked": locked,
     }
     _deploy(names.project_name(project), body, wait, output)
 

@@ -48,7 +48,7 @@ class Deployments:
     def begin(self, project: str, request: Request, *, network: bool = False) -> Deployment:
         """Start a deployment and return it. ``network``: see Task.
 
-        Raises E_NAME, E_ENV, E_LIMIT, E_PORT, E_URL, E_REF, E_SOURCE, E_BUSY, E_DOCKER.
+        Raises E_NAME, E_ENV, E_LIMIT, E_PORT, E_URL, E_REF, E_SOURCE, E_BUSY, E_DOCKER, E_SECRET, E_INDEX, E_BUILD_ARG.
         """
         project_name(project)
         app_name(request.name)
@@ -57,6 +57,11 @@ class Deployments:
         if request.port is not None:
             checked_port(request.port)
         request = msgspec.structs.replace(request, source=checked(request.source))
+        if request.secrets or request.index or request.arguments:
+            from s2i.images.private.received import received  # here: most deployments are given nothing
+
+            given, url = received(request.secrets, request.index, request.arguments)
+            request = msgspec.structs.replace(request, secrets=given, index=url)
         self._world.engine.info()
         ident = secrets.token_hex(6)
         new = Deployment(ident, project, request.name, _text(request.source), "building", self._world.now())

@@ -29,7 +29,7 @@ def build(task: Task) -> Built:
     """Build what ``task`` asks for. Raises whatever stands in a stage's way, E_CANCELLED when it is told to end."""
     task.emit({"type": "stage", "name": "fetch", "text": task.place})
     with _fetched(task) as tree:
-        built, plan = _again(task, tree) or _image(task, tree, planned.plan(tree, task.request.strategy))
+        built, plan = _again(task, tree) or _image(task, tree, _planned(task, tree))
     if not task.request.prove:
         return built
     prove = functools.partial(_prove, task, built, plan)
@@ -45,7 +45,7 @@ def _prove(task: Task, built: Built, plan: BuildPlan, config: Config, late: Call
 
     def replan(proof: Proof) -> tuple[Built, BuildPlan] | None:
         with _fetched(task) as tree:
-            better = replanned(tree, plan, proof, task.request.strategy)
+            better = replanned(tree, plan, proof, task.request.strategy, locked=task.request.locked)
             if better is None:
                 return None
             task.emit({"type": "stage", "name": "prove", "text": f"{proof.why}: planned again"})
@@ -62,13 +62,20 @@ def _fetched(task: Task) -> Iterator[sources.Tree]:
         yield with_commit(found)
 
 
+def _planned(task: Task, tree: sources.Tree) -> BuildPlan:
+    return planned.plan(tree, task.request.strategy, locked=task.request.locked)
+
+
 def _wanted(task: Task) -> BuildRequest:
     request = task.request
     return BuildRequest(
         title=request.name,
         owner=request.name,
-        strategy=request.strategy,
+        strategy=f"{request.strategy} locked" if request.locked else request.strategy,
         labels=tuple(task.labels.items()),
+        secrets=request.secrets,
+        index=request.index,
+        arguments=request.arguments,
         namespace=task.project,
         timeout=request.timeout,
     )

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from s2i.resources.app import Config
+from s2i.resources.secret import Secret
 from s2i.sources import Source
 
 
@@ -16,7 +17,9 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What to deploy, and how to run it. ``port`` None: as the plan says. ``timeout``: of the build, in seconds.
 
     ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
-    ``prove``: no traffic before the image is proven.
+    ``prove``: no traffic before the image is proven. ``secrets`` are for the build alone: they are in the memory of the
+    server while it lasts, and nowhere else. ``index``, ``arguments``: see BuildRequest; ``locked``: see
+    planning.settings.Given.
     """
 
     source: Source
@@ -27,6 +30,10 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     timeout: float = 1800.0
     git_allow: str = ""
     prove: bool = True
+    secrets: tuple[Secret, ...] = ()
+    index: str = ""
+    arguments: tuple[tuple[str, str], ...] = ()
+    locked: bool = False
 
 
 class Built(msgspec.Struct, frozen=True):

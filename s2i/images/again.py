@@ -44,7 +44,7 @@ class Made(msgspec.Struct, frozen=True):
 
 def recall(tree: Tree, request: BuildRequest) -> Made | None:
     """Return the build of the same source in the same way, when its image and its bases are the engine's still."""
-    if not request.cache or request.secrets:
+    if not request.cache:
         return None
     made = _read(_place(tree, request))
     if made is None or made.key != _key(tree, request):
@@ -69,7 +69,7 @@ def give(made: Made, request: BuildRequest) -> Image:
 
 def recipe(tree: Tree, plan: BuildPlan, request: BuildRequest) -> str:
     """Return the Dockerfile to build when every layer below the source was built before, else ""."""
-    if not request.cache or request.secrets or plan.dockerfile:
+    if not request.cache or plan.dockerfile:
         return ""
     made = _read(_place(tree, request))
     if made is None or not made.installs or made.installs != _installs(tree, plan):
@@ -80,12 +80,7 @@ def recipe(tree: Tree, plan: BuildPlan, request: BuildRequest) -> str:
 def remember(
     tree: Tree, plan: BuildPlan, request: BuildRequest, image: Image, found: Mapping[str, str], text: str
 ) -> None:
-    """Keep that ``image`` was made. ``found``: the image ID of each base; ``text``: see Made.recipe.
-
-    Of a build with secrets nothing is kept: what they were is not known the next time.
-    """
-    if request.secrets:
-        return
+    """Keep that ``image`` was made. ``found``: the image ID of each base; ``text``: see Made.recipe."""
     made = Made(_key(tree, request), _installs(tree, plan), text, plan, image, dict(found))
     place = _place(tree, request)
     dirs.make_private(place.parent)
@@ -107,6 +102,10 @@ def _place(tree: Tree, request: BuildRequest) -> Path:
 
 def _key(tree: Tree, request: BuildRequest) -> str:
     asked = {name: value for name, value in msgspec.structs.asdict(request).items() if name not in _APART}
+    if request.secrets:
+        from s2i.images.private.secrets import fingerprint
+
+        asked["secrets"] = fingerprint(request.secrets)
     return _sha(asked, tree.origin, tree.digest(), bases.offered(), _program())
 
 

@@ -73,6 +73,7 @@ def query(order: Order, epoch: int) -> dict[str, str | tuple[str, ...]]:
         "labels": json.dumps(dict(order.labels)),
         "buildargs": json.dumps(arguments),
         "t": order.tags,
+        "extrahosts": (f"{order.salt}:127.0.0.1",) if order.salt else (),
     }
 
 

@@ -8,7 +8,7 @@ import http.client
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ from s2i.images.context import SOURCE, moved, tell_apart
 from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
 from s2i.images.dockerfile import render
 from s2i.images.events import Image, StepEvent
+from s2i.images.private import kept, mounts
+from s2i.images.private.kept import Kept
 from s2i.images.progress import PlainReader, RawReader, Reader
 from s2i.images.request import BuildRequest
 from s2i.images.steps import StepNames
@@ -43,12 +45,14 @@ def build(
     """Build the image of ``plan`` from ``tree`` as ``request`` says. Nothing but the image is left behind.
 
     Raises E_BUILD and its kin, E_BASE, E_BASE_MISSING, E_BASE_ONBUILD, E_TAG, E_DOCKERFILE,
-    E_BUILD_CANCELLED, E_BUILD_TIMEOUT, E_DOCKER.
+    E_BUILD_CANCELLED, E_BUILD_TIMEOUT, E_DOCKER, E_EXTRA_INDEX, E_SECRET_BUILDER, E_BUILD_ARG.
     """
     began = time.monotonic()
+    plan = mounts.private(plan, request)
+    secret = kept.of(request, os.environ, on_notice)
     engine = connection.wire()
     whole, tree = tree, tree.subtree(plan.subdir) if plan.subdir else tree
-    run = _Run(engine, tree, plan, request, on_event, cancelled)
+    run = _Run(engine, tree, plan, request, secret, on_event, cancelled)
     recipe = again.recipe(whole, plan, request) if request.client is None and api.fits(tree) else ""
     with connection.lasting():
         made = run.by_api(recipe) if recipe else None
@@ -56,6 +60,7 @@ def build(
             client = request.client or clients.find(engine.server)
             if client.loss:
                 on_notice(Notice("W_NO_BUILDKIT", client.loss))
+                secret.refuse()
             made = run.by_client(client)
         image = _image(engine, made.identity, request.tags, made.reader, round(time.monotonic() - began, 3))
     again.remember(whole, plan, request, image, made.bases, made.recipe)
@@ -78,6 +83,7 @@ class _Run(NamedTuple):
     tree: Tree
     plan: BuildPlan
     request: BuildRequest
+    secret: Kept
     on_event: Callable[[StepEvent], None]
     cancelled: threading.Event | None
 
@@ -85,6 +91,7 @@ class _Run(NamedTuple):
         """Build through the engine's API; None when it cannot be done without a client."""
         found = admission.admit(self.engine, dockerfile, self.request.tags, self.on_event, self.cancelled)
         reader = api.ApiReader(StepNames(dockerfile))
+        reader.log.redact = self.secret.redactor
         order = self._order(Path())
         epoch = self.tree.origin.time or STAGED_TIME
         archive = api.context(self.tree, dockerfile)
@@ -103,12 +110,13 @@ class _Run(NamedTuple):
 
     def by_client(self, client: BuildClient) -> _Made:
         """Build with a client, which is a process of its own."""
-        with workspace("build") as folder:
-            order = self._order(folder)
+        with workspace("build") as folder, self.secret.handed(folder) as handed:
+            order = self._order(folder, handed)
             with _room(folder):
                 dockerfile = _stage(self.tree, self.plan, client, order)
             found = admission.admit(self.engine, dockerfile, order.tags, self.on_event, self.cancelled)
             reader = _reader(client, StepNames(dockerfile))
+            reader.log.redact = self.secret.redactor
             epoch = self.tree.origin.time or STAGED_TIME
             environment = command.environment(os.environ, client, connection.host(), epoch)
             with self._watched(reader) as read:
@@ -123,7 +131,7 @@ class _Run(NamedTuple):
             recipe = "" if client.kind == "classic" or self.plan.dockerfile else dockerfile
             return _Made(identity, recipe, found, reader)
 
-    def _order(self, folder: Path) -> command.Order:
+    def _order(self, folder: Path, handed: tuple[tuple[str, str], ...] = ()) -> command.Order:
         request = self.request
         owner = labels.JOB if self.plan.kind == "job" else labels.APP
         known = described(self.tree, request.title) | ({owner: request.owner} if request.owner else {})
@@ -133,10 +141,12 @@ class _Run(NamedTuple):
             iidfile=folder / "image",
             tags=request.tags,
             labels=tuple(sorted((known | dict(request.labels)).items())),
-            secrets=_secrets(request.secrets),
+            secrets=(*_trust(), *handed),
             cache=request.cache,
-            proxies=command.proxies(os.environ),
+            proxies=self.secret.proxies(self.tree, self.plan),
             namespace=request.namespace,
+            salt=self.secret.salt,
+            arguments=request.arguments,
         )
 
     def _judge(self, reader: Reader, well: bool, code: int = 0) -> None:
@@ -193,10 +203,9 @@ def _room(folder: Path) -> Iterator[None]:
         raise E_BUILD_DISK(step="copy the source", why=why, log=()) from None
 
 
-def _secrets(given: Sequence[tuple[str, Path]]) -> tuple[tuple[str, str], ...]:
+def _trust() -> tuple[tuple[str, str], ...]:
     bundle = command.ca_bundle(os.environ)
-    trust = (("ca", bundle),) if bundle else ()
-    return (*trust, *((name, str(path)) for name, path in sorted(given)))
+    return (("ca", bundle),) if bundle else ()
 
 
 def _stage(tree: Tree, plan: BuildPlan, client: BuildClient, order: command.Order) -> str:

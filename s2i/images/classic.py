@@ -122,7 +122,7 @@ def main(arguments: Sequence[str]) -> int:
             path=str(given.context), dockerfile=_within(given.context, given.file),
             rm=True, forcerm=True, pull=False, decode=True,
             nocache=given.no_cache, labels=dict(label.split("=", 1) for label in given.label),
-            buildargs={name: os.environ[name] for name in given.build_arg}, network_mode=given.network,
+            buildargs=dict(map(_argument, given.build_arg)), network_mode=given.network,
         ):  # fmt: skip
             print(json.dumps(row), flush=True)
             identity = row.get("aux", {}).get("ID", identity)
@@ -149,6 +149,12 @@ def _within(context: Path, file: Path) -> str:
         inside.write_bytes(file.read_bytes())
     same = not inside.is_symlink() and inside.is_file() and inside.read_bytes() == file.read_bytes()
     return "Dockerfile" if same else str(file)
+
+
+def _argument(text: str) -> tuple[str, str]:
+    """Return the name and the value of NAME=VALUE, or of NAME as the environment has it, as other clients do."""
+    name, equals, value = text.partition("=")
+    return name, value if equals else os.environ[name]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -30,7 +30,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """One build: the files it reads and writes, and what it puts on the image.
 
     ``iidfile``: where the client writes what it made, for result.identity.
-    ``secrets`` are (id, file); ``proxies`` names of variables; ``namespace`` keeps its download caches apart.
+    ``secrets`` are (id, file); ``proxies`` names of variables; ``namespace`` keeps its download caches apart, ``salt``
+    the results of its steps: those of another salt are not taken for them.
     """
 
     context: Path
@@ -42,6 +43,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     cache: bool = True
     proxies: tuple[str, ...] = ()
     namespace: str = ""
+    salt: str = ""
+    arguments: tuple[tuple[str, str], ...] = ()
 
 
 def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
@@ -69,10 +72,14 @@ def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
         words += [f"--secret=id={name},src={path}" for name, path in order.secrets]
         if order.namespace:
             words.append(f"--build-arg=BUILDKIT_CACHE_MOUNT_NS={order.namespace}")
+        if order.salt:
+            # The names that a step can resolve are part of its cache key and of nothing that it leaves behind.
+            words.append(f"--add-host={order.salt}:127.0.0.1")
     if client.kind == "docker":  # buildx reads the variable itself
         words.append("--build-arg=SOURCE_DATE_EPOCH")
     # By name alone: the values go by the environment, where no list of processes shows them.
     words += [f"--build-arg={name}" for name in order.proxies]
+    words += [f"--build-arg={name}={value}" for name, value in order.arguments]
     return (*head, *words, str(order.context))
 
 

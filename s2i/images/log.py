@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from s2i.images.events import StepEvent, StepResult
+
+if TYPE_CHECKING:
+    from s2i.images.private.redact import Redactor
 
 TAIL_LINES = 400
 LOG_LIMIT = 10_000_000  # characters of step output that are passed on (THREATS T38)
@@ -21,12 +25,14 @@ class BuildLog:
     def __init__(self) -> None:
         self.steps: list[StepResult] = []
         self.failed: StepEvent | None = None
+        self.redact: Redactor | None = None  # None: the build was given nothing secret
         self._tail: deque[tuple[str, str]] = deque(maxlen=TAIL_LINES)  # (step, line)
         self._size = 0
 
     def note(self, events: Iterable[StepEvent]) -> Iterator[StepEvent]:
         """Keep what matters of ``events`` and yield what is passed on: all but a flood of output."""
         for event in events:
+            event = self.redact(event) if self.redact else event
             match event.status:
                 case "log":
                     self._tail.append((event.step, event.line))
@@ -48,7 +54,8 @@ class BuildLog:
     def remark(self, line: str) -> None:
         """Keep a line that belongs to no step: the client's own words."""
         if line.strip():
-            self._tail.append(("", readable(line)))
+            said = readable(line)
+            self._tail.append(("", self.redact.line(said) if self.redact else said))
 
     def lines(self) -> tuple[str, ...]:
         """Return the last lines: the failed step's and the client's own, or all when no step failed."""

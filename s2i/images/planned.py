@@ -12,8 +12,8 @@ from s2i.sources import Tree
 NOWHERE = "no registry answers the engine, and to make one here takes root on Debian or Ubuntu"
 
 
-def plan(tree: Tree, strategy: str = "auto", learnt: Given | None = None) -> BuildPlan:
-    """Return the plan of ``tree`` for a build on this machine; ``learnt`` as for compile.
+def plan(tree: Tree, strategy: str = "auto", learnt: Given | None = None, *, locked: bool = False) -> BuildPlan:
+    """Return the plan of ``tree`` for a build on this machine; ``learnt`` as for compile; ``locked``: only from a lock.
 
     Asks the engine what it has, and for a registry only when the answer would change the plan: a base would be
     pulled, or the Python that is asked for is not offered. Raises what compile raises, E_BASE, E_DOCKER.
@@ -23,20 +23,20 @@ def plan(tree: Tree, strategy: str = "auto", learnt: Given | None = None) -> Bui
     offered = bases.refresh() or _asked_again()
     tried = offer.recall().registry
     try:
-        made = compile_plan(tree, offered, strategy, learnt)
+        made = compile_plan(tree, offered, strategy, learnt, locked=locked)
     except S2IError as refusal:
         if refusal.kind is not E_PYTHON_VERSION or tried is not False or not obtain.registry_answers():
             raise
-        return compile_plan(tree, bases.refresh(registry=True), strategy, learnt)
+        return compile_plan(tree, bases.refresh(registry=True), strategy, learnt, locked=locked)
     if tried is False and any(w.code == "W_PYTHON_ABSENT" for w in made.warnings) and obtain.registry_answers():
-        return compile_plan(tree, bases.refresh(registry=True), strategy, learnt)
+        return compile_plan(tree, bases.refresh(registry=True), strategy, learnt, locked=locked)
     if made.base is None or made.base.obtain != "pull":
         return made
     answers = obtain.registry_answers()
     offered = bases.refresh(registry=answers)
     if not offered:
         raise E_BASE(python=made.base.python, why=NOWHERE)
-    return made if answers else compile_plan(tree, offered, strategy, learnt)
+    return made if answers else compile_plan(tree, offered, strategy, learnt, locked=locked)
 
 
 def _asked_again() -> tuple[Base, ...]:

@@ -104,7 +104,7 @@ class RawReader:
         self._held = bytearray()
         self._vertices: dict[str, Vertex] = {}
         self._ended: set[str] = set()
-        self._rest: dict[str, str] = {}  # digest -> the beginning of a line
+        self._rest: dict[str, bytes] = {}  # digest -> the beginning of a line: a piece may end within a letter
 
     def feed(self, line: bytes) -> Iterator[StepEvent]:
         if not self._held and not line.startswith(b"{"):
@@ -146,7 +146,7 @@ class RawReader:
     def _end(self, vertex: Vertex, completed: datetime.datetime) -> Iterator[StepEvent]:
         name = self._names.name(vertex.name)
         seconds = _since(vertex, completed)
-        if rest := readable(self._rest.pop(vertex.digest, "")):
+        if rest := readable(self._rest.pop(vertex.digest, b"").decode(errors="replace")):
             yield StepEvent("log", vertex.digest, name, seconds, rest)
         if vertex.error and _ENDED_FOR_ANOTHER not in vertex.error:
             name = self._names.failed(vertex.name)
@@ -159,14 +159,15 @@ class RawReader:
         name = self._names.name(vertex.name) if vertex else ""
         if not vertex or not name:
             return
-        text = self._rest.pop(log.vertex, "") + log.data.decode(errors="replace")
-        *lines, rest = text.split("\n")
+        *lines, rest = (self._rest.pop(log.vertex, b"") + log.data).split(b"\n")
         if len(rest) > LINE_LIMIT:
             lines.append(rest)
         elif rest:
             self._rest[log.vertex] = rest
         for line in lines:
-            yield StepEvent("log", log.vertex, name, _since(vertex, log.timestamp), readable(line))
+            yield StepEvent(
+                "log", log.vertex, name, _since(vertex, log.timestamp), readable(line.decode(errors="replace"))
+            )
 
 
 def _since(vertex: Vertex, moment: datetime.datetime | None) -> float:

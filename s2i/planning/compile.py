@@ -19,9 +19,14 @@ ENOUGH = 6  # of them that could be served are listed, and the rest is not looke
 
 
 def compile(  # noqa: A001
-    tree: Tree, offered: tuple[Base, ...], strategy: str = "auto", learnt: Given | None = None
+    tree: Tree,
+    offered: tuple[Base, ...],
+    strategy: str = "auto",
+    learnt: Given | None = None,
+    *,
+    locked: bool = False,
 ) -> BuildPlan:
-    """Return the plan of a source; ``strategy`` is "auto" or the name of a buildpack.
+    """Return the plan of a source; ``strategy`` is "auto" or the name of a buildpack; ``locked``: see Given.
 
     ``learnt`` is what the proof of an image of this source has shown: it holds as if s2i.toml said it.
 
@@ -32,6 +37,7 @@ def compile(  # noqa: A001
     given = settings.read(tree)
     if learnt:
         given = learnt.over(given)
+    given = msgspec.structs.replace(given, locked=locked)
     if given.settings.subdir:
         return _named(tree, given, offered, strategy)
     try:

@@ -47,12 +47,16 @@ KEYS = tuple(field.encode_name for field in msgspec.structs.fields(Settings))  #
 
 
 class Given(msgspec.Struct, frozen=True):
-    """Settings and the file they stand in ("" when there is none). ``seen``: the entry was, and is as it is written."""
+    """Settings and the file they stand in ("" when there is none).
+
+    ``seen``: the entry was, and is as it is written. ``locked``: only a lock says what to install.
+    """
 
     settings: Settings = Settings()
     path: str = ""
     places: dict[str, str] = {}
     seen: bool = False
+    locked: bool = False
 
     def where(self, tree: Tree, key: str) -> str:
         """Return ``file:line`` of a key, by its name in the file; of one that is not set, where it would stand."""
@@ -64,7 +68,7 @@ class Given(msgspec.Struct, frozen=True):
         values = inner.values() | mine
         places = inner.places | {key: self.places[key] for key in mine if key in self.places}
         settings = msgspec.convert(values, Settings)
-        return Given(settings, self.path if mine else inner.path, places, self.seen)
+        return Given(settings, self.path if mine else inner.path, places, self.seen, self.locked)
 
     def over(self, said: Given) -> Given:
         """Return what holds when these are known beside what the source says: these before it, its folder too."""
@@ -72,7 +76,8 @@ class Given(msgspec.Struct, frozen=True):
         if not self.settings.subdir or made.settings.subdir:
             return made
         places = {**made.places, "subdir": self.places.get("subdir", self.path)}
-        return Given(msgspec.structs.replace(made.settings, subdir=self.settings.subdir), made.path, places, self.seen)
+        settings = msgspec.structs.replace(made.settings, subdir=self.settings.subdir)
+        return msgspec.structs.replace(made, settings=settings, places=places)
 
     def values(self) -> dict[str, Any]:
         """Return what was said, by key, as plain values; a key that was not said is not there."""

@@ -173,3 +173,8 @@ def _pairs(step: Instruction) -> dict[str, str | None] | None:
         return None
     pairs = [_PAIR.fullmatch(word) for word in re.findall(_WORD, step.rest)]
     return {found[1]: found[2] for found in pairs if found} if all(pairs) else None
+
+
+def assigned(step: Instruction) -> dict[str, str | None]:
+    """Return the names that an ENV or ARG sets and what is written for each, as far as it is a plain reading."""
+    return _pairs(step) or {}

@@ -10,29 +10,36 @@ import re
 NAMES = frozenset(
     (
         ".boto",
+        ".databrickscfg",
+        ".dockercfg",
         ".envrc",
         ".htpasswd",
         ".my.cnf",
+        ".mylogin.cnf",
         ".netrc",
         ".npmrc",
         ".pgpass",
         ".pypirc",
         ".s3cfg",
+        ".terraformrc",
+        ".vault-token",
         "_netrc",
+        "kaggle.json",
         "kubeconfig",
         "pip.conf",
         "pip.ini",
     )
 )
 STARTS = (".git-credentials", "id_dsa", "id_ecdsa", "id_ed25519", "id_rsa", "terraform.tfstate")
-ENDS = (".jks", ".p12", ".pfx", ".ppk")
+ENDS = (".jks", ".kdbx", ".keystore", ".p12", ".pfx", ".ppk")
 PUBLIC = (".pub", ".py")  # id_rsa.pub; a module that is called id_rsa_check.py
+STREAMLIT = ".streamlit/secrets.toml"  # of many projects; the file's name alone says too little
 FOLDERS = frozenset((".aws", ".azure", ".docker", ".gnupg", ".kube", ".ssh"))
 GCLOUD = "/.config/gcloud/"
 TEMPLATES = frozenset(("default", "defaults", "dist", "example", "sample", "template"))
 
 # Certificates have these names too, and a key often has a name without a suffix.
-KEYS = (".key", ".pem")
+KEYS = (".key", ".p8", ".pem")
 KEY_MARK = b"PRIVATE KEY-----"
 KEY_HEADER = rb"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY-----"
 KEY_SIZE = range(64, (64 << 10) + 1)
@@ -47,10 +54,12 @@ def folder(at: str, name: str) -> bool:
     return name in FOLDERS or (name == "gcloud" and f"/{at.lower()}{name}/".endswith(GCLOUD))
 
 
-def by_name(name: str) -> bool:
-    """Say whether a file called ``name`` is taken for a secret."""
+def by_name(name: str, path: str = "") -> bool:
+    """Say whether a file called ``name`` is taken for a secret, wherever it is or at ``path``."""
     name = name.lower()
-    if name in NAMES or name.endswith(ENDS):
+    if name in NAMES or name.endswith(ENDS) or f"/{path.lower()}".endswith(f"/{STREAMLIT}"):
+        return True
+    if name.startswith("client_secret") and name.endswith(".json"):  # of OAuth, as Google calls the file
         return True
     if name.startswith(".env.") or name.endswith(".env"):
         return not _is_template(name)

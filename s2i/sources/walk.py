@@ -156,7 +156,7 @@ class Walk:
             self.size += info.st_size
 
     def _is_secret(self, folder: int, entry: os.DirEntry[str], path: str) -> bool:
-        found = secrets.by_name(entry.name)
+        found = secrets.by_name(entry.name, path)
         if not found and (most := secrets.to_read(entry.name, entry.stat(follow_symlinks=False).st_size)):
             found = secrets.by_content(entry.name, beneath.head(folder, entry.name, most))
         return found and not self.rules.named(path)
@@ -165,7 +165,7 @@ class Walk:
         path = at + entry.name
         if entry.name in ignore.FOLDERS or entry.name in ignore.FILES:
             return
-        if secrets.folder(at, entry.name) or (secrets.by_name(entry.name) and not self.rules.named(path)):
+        if secrets.folder(at, entry.name) or (secrets.by_name(entry.name, path) and not self.rules.named(path)):
             self.secret.append(path)
             return
         if self.rules.skip(path):

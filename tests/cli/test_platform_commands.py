@@ -64,7 +64,7 @@ def test_a_bad_value_of_deploy_makes_nothing(run, words: tuple[str, ...], code: 
 def test_a_near_name_of_an_option_is_suggested(run) -> None:  # type: ignore[no-untyped-def]
     status, said = run("deploy", "--nmae", "x", ".")
     assert status == 2
-    assert "Did you mean '--name'?" in said
+    assert "'--name'" in said.partition("Did you mean")[2]
 
 
 def test_an_option_without_its_value_is_a_usage_error(run) -> None:  # type: ignore[no-untyped-def]

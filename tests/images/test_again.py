@@ -17,6 +17,7 @@ from s2i.images.bases.machine import Machine
 from s2i.images.events import Image, StepResult
 from s2i.images.request import BuildRequest
 from s2i.planning.plan import Base, BuildPlan, Copy, Mount, Run
+from s2i.resources.secret import Secret
 from s2i.sources import Tree
 from s2i.wire import Refused
 
@@ -124,7 +125,7 @@ def ask_for_no_cache(tree: Tree, engine: Engine) -> BuildRequest:
 
 
 def give_a_secret(tree: Tree, engine: Engine) -> BuildRequest:
-    return msgspec.structs.replace(REQUEST, secrets=(("token", Path("/token")),))
+    return msgspec.structs.replace(REQUEST, secrets=(Secret("token", b"s3cretcanary"),))
 
 
 def want_other_labels(tree: Tree, engine: Engine) -> BuildRequest:
@@ -191,6 +192,11 @@ def test_what_is_installed_from_all_of_the_source_is_never_sure_to_be_there(
     assert again.recipe(tree(), plan, REQUEST) == ""
 
 
-def test_nothing_is_kept_of_a_build_with_secrets(engine: Engine, tree: Callable[[], Tree]) -> None:
-    keep(tree(), request=msgspec.structs.replace(REQUEST, secrets=(("token", Path("/token")),)))
-    assert not (dirs.cache() / "made").exists()
+def test_a_build_with_the_same_secret_is_not_done_again_and_with_another_it_is(
+    engine: Engine, tree: Callable[[], Tree]
+) -> None:
+    given = [msgspec.structs.replace(REQUEST, secrets=(Secret("token", value),)) for value in (b"s3cretcanary", b"new")]
+    keep(tree(), request=given[0])
+    assert (again.recall(tree(), given[0]) is not None, again.recall(tree(), given[1])) == (True, None)
+    kept = b"".join(path.read_bytes() for path in dirs.cache().rglob("*") if path.is_file())
+    assert (b"s3cretcanary" in kept, b"czNjcmV0Y2FuYXJ5" in kept) == (False, False)

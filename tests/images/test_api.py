@@ -62,6 +62,7 @@ def test_the_engine_is_told_of_tags_labels_time_and_namespace(tmp_path: Path) ->
         tags=("a:1", "b:2"),
         labels=(("x", "1"),),
         namespace="p",
+        salt="p.s2i.invalid",
     )
     assert api.query(order, 7) == {
         "version": "2",
@@ -70,4 +71,5 @@ def test_the_engine_is_told_of_tags_labels_time_and_namespace(tmp_path: Path) ->
         "labels": '{"x": "1"}',
         "buildargs": '{"SOURCE_DATE_EPOCH": "7", "BUILDKIT_CACHE_MOUNT_NS": "p"}',
         "t": ("a:1", "b:2"),
+        "extrahosts": ("p.s2i.invalid:127.0.0.1",),
     }

@@ -22,6 +22,8 @@ ORDER = Order(
     secrets=(("ca", "/etc/ssl/ca.crt"),),
     proxies=("https_proxy",),
     namespace="p1",
+    salt="p1.s2i.invalid",
+    arguments=(("MODE", "fast"),),
 )
 FILES = ("--file=/w/Dockerfile", "--iidfile=/w/image", "--network=default", "--pull=false")
 BUILDX_FILES = ("--file=/w/Dockerfile", "--metadata-file=/w/image", "--network=default", "--pull=false")
@@ -35,10 +37,10 @@ NAMES = (
 
 def test_buildx_is_run_directly_on_the_engines_own_builder() -> None:
     assert argv(BUILDX, ORDER) == (
-        "/p/docker-buildx", "build", "--builder=default", "--progress=rawjson", "--provenance=false",
-        *BUILDX_FILES, *NAMES,
-        "--secret=id=ca,src=/etc/ssl/ca.crt", "--build-arg=BUILDKIT_CACHE_MOUNT_NS=p1", "--build-arg=https_proxy",
-        "/w/context",
+        "/p/docker-buildx", "build", "--builder=default", "--progress=rawjson", "--provenance=false", *BUILDX_FILES,
+        *NAMES,
+        "--secret=id=ca,src=/etc/ssl/ca.crt", "--build-arg=BUILDKIT_CACHE_MOUNT_NS=p1",
+        "--add-host=p1.s2i.invalid:127.0.0.1", "--build-arg=https_proxy", "--build-arg=MODE=fast", "/w/context",
     )  # fmt: skip
 
 
@@ -46,13 +48,15 @@ def test_an_old_docker_builds_itself() -> None:
     assert argv(DOCKER, ORDER) == (
         "/usr/bin/docker", "build", "--progress=plain", *FILES, *NAMES,
         "--secret=id=ca,src=/etc/ssl/ca.crt", "--build-arg=BUILDKIT_CACHE_MOUNT_NS=p1",
-        "--build-arg=SOURCE_DATE_EPOCH", "--build-arg=https_proxy", "/w/context",
+        "--add-host=p1.s2i.invalid:127.0.0.1", "--build-arg=SOURCE_DATE_EPOCH", "--build-arg=https_proxy", "--build-arg=MODE=fast",
+        "/w/context",
     )  # fmt: skip
 
 
 def test_the_classic_builder_gets_no_secrets() -> None:
     assert argv(CLASSIC, ORDER) == (
-        sys.executable, "-P", "-m", "s2i.images.classic", *FILES, *NAMES, "--build-arg=https_proxy", "/w/context",
+        sys.executable, "-P", "-m", "s2i.images.classic", *FILES, *NAMES, "--build-arg=https_proxy",
+        "--build-arg=MODE=fast", "/w/context",
     )  # fmt: skip
 
 

@@ -12,7 +12,27 @@ from s2i.errors import KINDS
 from s2i.images.diagnose import diagnose, faults, requirement
 
 INSTALL = "Install the dependencies"
+HINT = "hint: An index URL (https://pypi.example.com:8443/simple) could not be queried due to a lack of valid authentication"
+REFUSED = "the package index pypi.example.com refused what it was asked, or who asked ({}): its credentials are missing or wrong"
 CASES = [
+    (
+        "an index that wants a password",
+        ["error: No solution found when resolving dependencies",
+         "  cause: Because shop was not found in the package registry and you require shop, we can conclude that your",
+         f"{HINT} credentials (401 Unauthorized)"],
+        ("E_INDEX_AUTH", 5, REFUSED.format(401)),
+    ),
+    (
+        "a file that an index gives to others",
+        ["  cause: HTTP status client error (403 Forbidden) for url (https://pypi.example.com/files/shop-1.0.whl)"],
+        ("E_INDEX_AUTH", 5, REFUSED.format(403)),
+    ),
+    (
+        "pip's words for a wrong password",
+        ["WARNING: 401 Error, Credentials not correct for https://pypi.example.com/simple/uv/",
+         "ERROR: HTTP error 401 while getting https://pypi.example.com/simple/uv/"],
+        ("E_INDEX_AUTH", 5, REFUSED.format(401)),
+    ),
     (
         "a package that does not exist",
         ["error: No solution found when resolving dependencies",

@@ -23,6 +23,7 @@ from s2i.images import bases, clients
 from s2i.images.bases import offer
 from s2i.images.clients import BuildClient
 from s2i.images.events import Image
+from s2i.resources.secret import Secret
 from tests.live.conftest import Builds, remove
 from tests.live.test_build_live import INSTALL, PATIENCE, SOURCE, Sleep, answer, contents, eventually, hardened
 from tests.live.test_build_live import app as app
@@ -139,11 +140,9 @@ def test_what_is_private_stays_out_of_the_image(builder: Builder, builds: Builds
 @on(MOUNTING)
 def test_a_secret_of_a_build_is_in_no_layer_and_no_history(builder: Builder, builds: Builds, tmp_path: Path) -> None:
     canary = f"canary{random.getrandbits(64):016x}"
-    (tmp_path / "token").write_text(canary)
-    # A secret is no part of a step's cache key: without a word of its own the step of an earlier run would count.
-    read = f"RUN --mount=type=secret,id=token wc -c /run/secrets/token > /size; : {uuid.uuid4().hex}\n"
+    read = "RUN --mount=type=secret,id=token wc -c /run/secrets/token > /size\n"
     source = dockerfile(tmp_path / "source", read)
-    secrets = (("token", tmp_path / "token"),)
+    secrets = (Secret("token", canary.encode()),)
     image = builds(source, "dockerfile", client=builder.client, secrets=secrets)
     files = contents(builder.engine, image.id)
     assert files["size"].split()[0] == str(len(canary)).encode()

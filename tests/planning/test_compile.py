@@ -62,6 +62,22 @@ def test_what_a_dockerfile_asks_for_in_vain_is_listed(plan_of):
     assert [(f"Dockerfile:{line}", name) for line, name in enumerate(names, 2)] == found
 
 
+def test_a_literal_secret_of_a_dockerfile_is_named_with_its_line_and_not_shown(plan_of):
+    lines = (
+        "FROM x", "ENV API_TOKEN=s3cretcanary MODE=fast", "ARG DB_PASSWORD", "ARG VERSION=1", "ENV GPG_KEY 0123",
+        "ENV SECRET_KEY=$OTHER", 'ENV TOKEN=""', "ARG PIP_TOKEN=s3cretcanary", "ENV NPM_TOKEN s3cretcanary",
+    )  # fmt: skip
+    plan = plan_of({"Dockerfile": "\n".join(lines) + "\n"})
+    found = [(w.where, w.message.partition(":")[0]) for w in plan.warnings if w.code == "W_DOCKERFILE_SECRET"]
+    assert found == [
+        ("Dockerfile:2", "ENV API_TOKEN writes its value into the image, for everybody who has it"),
+        ("Dockerfile:3", "ARG DB_PASSWORD leaves what it is given in the image's history"),
+        ("Dockerfile:8", "ARG PIP_TOKEN writes its value into the image, for everybody who has it"),
+        ("Dockerfile:9", "ENV NPM_TOKEN writes its value into the image, for everybody who has it"),
+    ]
+    assert "s3cretcanary" not in str(plan.warnings)
+
+
 def test_a_working_directory_in_proc_is_refused(plan_of):
     with pytest.raises(S2IError) as refused:
         plan_of({"Dockerfile": "FROM x\nWORKDIR /proc/self/fd/8\n"})

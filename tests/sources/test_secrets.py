@@ -37,6 +37,11 @@ def listed(folder: Path, name: str, text: str) -> bool:
         ".boto",
         ".my.cnf",
         ".pgpass",
+        ".vault-token",
+        ".terraformrc",
+        "kaggle.json",
+        "client_secret_123.apps.googleusercontent.com.json",
+        "release.keystore",
         "kubeconfig",
         "terraform.tfstate",
         "terraform.tfstate.backup",
@@ -71,11 +76,26 @@ def test_a_file_with_the_name_of_a_secret_is_taken_for_one(name: str) -> None:
         "environment.py",
         "terraform.tf",
         "kubeconfig.py",
+        "client_secrets.py",
+        "secrets.toml",
         "npmrc",
     ],
 )
 def test_a_file_with_a_name_like_that_of_a_secret_is_not(name: str) -> None:
     assert not secrets.by_name(name)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (".streamlit/secrets.toml", True),
+        ("app/.streamlit/secrets.toml", True),
+        ("x.streamlit/secrets.toml", False),
+        (".streamlit/config.toml", False),
+    ],
+)
+def test_the_secrets_of_streamlit_are_known_by_their_place(path: str, expected: bool) -> None:
+    assert secrets.by_name(path.rpartition("/")[2], path) == expected
 
 
 @pytest.mark.parametrize("name", [".kube/config", ".Kube/config", "home/.config/gcloud/adc.db", ".config/gcloud/x"])

@@ -89,15 +89,22 @@ def _clause(part: str) -> str:
 
 
 def indexes(tree: Tree, path: str, sources: object) -> tuple[tuple[str, ...], tuple[Notice, ...]]:
-    """Return the words for uv that name the indexes beside PyPI, and a notice for each that cannot be given."""
+    """Return the words for uv that name the indexes but PyPI, and a notice for each that cannot be given.
+
+    The first source takes PyPI's place, for Poetry unless its priority says that it stands beside it.
+    https://python-poetry.org/docs/repositories/#package-sources
+    """
     words: list[str] = []
     notices: list[Notice] = []
+    is_first = True
     for source in sources if isinstance(sources, list) else ():
         url = source.get("url") if isinstance(source, dict) else None
+        beside = isinstance(source, dict) and source.get("priority", "primary") not in ("primary", "default")
+        is_main, is_first = is_first and not beside, is_first and beside
         if not isinstance(url, str) or _PYPI.fullmatch(url):
             continue
         if _INDEX.fullmatch(url):
-            words += ["--index", url]
+            words += ["--default-index" if is_main else "--index", url]
         else:
             text = "an index is left out: its address is no plain https:// one, without credentials and variables"
             notices.append(Notice("W_INDEX", text, toml.line_of(tree, path, "url")))

@@ -39,14 +39,16 @@ def failure(proof: Proof) -> S2IError:
     return E_PROOF(where=proof.where, advice=proof.advice, why=proof.why, log=proof.log)
 
 
-def replanned(tree: Tree, plan: BuildPlan, proof: Proof, strategy: str = "auto") -> BuildPlan | None:
+def replanned(
+    tree: Tree, plan: BuildPlan, proof: Proof, strategy: str = "auto", *, locked: bool = False
+) -> BuildPlan | None:
     """Return the plan with what the proof has shown; None where that cannot be, or a person has set it otherwise."""
     found = proof.seen.found if proof.seen else None
     given = learnt(plan, found) if found else None
     if given is None or found is None or _is_set(tree, plan, given.settings):
         return None
     try:
-        made = planned.plan(tree, strategy, given)
+        made = planned.plan(tree, strategy, given, locked=locked)
     except S2IError:
         return None
     if (made.entry, made.kind) == (plan.entry, plan.kind):

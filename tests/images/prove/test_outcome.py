@@ -22,8 +22,8 @@ WSGI = "def app(environ, start_response):\n    return []\n\n\nasync def served(s
 
 @pytest.fixture(autouse=True)
 def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    def plan(tree: Tree, strategy: str = "auto", learnt: Given | None = None) -> BuildPlan:
-        return compile_plan(tree, (BASE,), strategy, learnt)
+    def plan(tree: Tree, strategy: str = "auto", learnt: Given | None = None, *, locked: bool = False) -> BuildPlan:
+        return compile_plan(tree, (BASE,), strategy, learnt, locked=locked)
 
     monkeypatch.setattr(planned, "plan", plan)
 
