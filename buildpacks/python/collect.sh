@@ -15,8 +15,9 @@ for list in "$base"/status.d/*; do
 done;
 # These count as there: tools of packages' own installation scripts, which are not run, and drivers of
 # screens and sound cards (LLVM alone is 120 MB), which no container has. Who asks for one by name gets it.
-for name in adduser debconf dpkg init-system-helpers install-info sensible-utils ucf xdg-utils
-    libegl-mesa0 libgl1-mesa-dri libglx-mesa0 mesa-libgallium va-driver-all vdpau-driver-all; do
+tools="adduser debconf dpkg init-system-helpers install-info sensible-utils ucf xdg-utils";
+drivers="libegl-mesa0 libgl1-mesa-dri libglx-mesa0 mesa-libgallium va-driver-all vdpau-driver-all";
+for name in $tools $drivers; do
     case " $* " in *" $name "*) continue;; esac;
     if apt-cache show --no-all-versions "$name" >$base/shown 2>/dev/null; then
         { echo; echo "Status: hold ok installed"; cat $base/shown; } >>$base/all;
@@ -25,8 +26,8 @@ done;
 # What is installed needs nothing: whatever its dependencies say, the base is as it is.
 grep -E "^(Package|Status|Version|Architecture|Multi-Arch|Provides):|^$" $base/all >$base/known;
 
-apt-get satisfy -q -y --no-install-recommends --download-only -o Dir::State::status=$base/known
-    -o Dir::Cache::archives=$base/debs -o APT::Sandbox::User=root "$@";
+set -- -o Dir::State::status=$base/known -o Dir::Cache::archives=$base/debs -o APT::Sandbox::User=root "$@";
+apt-get satisfy -q -y --no-install-recommends --download-only "$@";
 
 # /lib is a link to /usr/lib in the base, and so on: what is copied over it must be sorted alike.
 for folder in bin sbin lib lib64; do
@@ -51,8 +52,9 @@ for folder in "$system"/usr/lib/*/blas "$system"/usr/lib/*/lapack "$system"/usr/
         echo "${folder#"$system"}" >>$system/etc/ld.so.conf.d/s2i.conf;
     fi;
 done;
-rm -rf $system/usr/share/man $system/usr/share/info $system/usr/share/locale $system/usr/share/lintian
-    $system/usr/share/bug $system/usr/share/gtk-doc $system/usr/share/doc-base;
+for folder in man info locale lintian bug gtk-doc doc-base; do
+    rm -rf "${system:?}/usr/share/$folder";
+done;
 if [ -d $system/usr/share/doc ]; then
     find $system/usr/share/doc ! -type d ! -name copyright -delete;
     find $system/usr/share/doc -depth -type d -empty -delete;

@@ -1,8 +1,8 @@
 """Lay out the command of a RUN as a person would: a variable a line, long commands wrapped, scripts as scripts.
 
 A word of a plan may be a script of several lines, when it follows ``-c``. A Dockerfile joins the lines of an
-instruction into one, so each line of such a script must end as if the next one stood behind it: with ``;``, ``&&``,
-``do``, or within brackets. A line that begins with # is a comment, of the script and of the Dockerfile alike.
+instruction into one, so each line of such a script must end as if the next one stood behind it: with ``;``, ``&&``
+or ``do``. A line that begins with # is a comment, of the script and of the Dockerfile alike.
 """
 
 from __future__ import annotations

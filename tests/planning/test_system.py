@@ -211,6 +211,7 @@ def test_a_script_can_stand_in_a_dockerfile_which_makes_one_line_of_it(name):
     assert code[0] == "set -eu;"
     assert not re.search(r"[^ -\[\]-~\n]|<<", text)
     assert [line for line in code if " #" in line] == []
+    assert [line for line in code if not line.endswith((";", "do", "then"))] == []
 
 
 def test_the_script_that_installs_is_three_lines_and_a_comment():

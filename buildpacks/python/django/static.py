@@ -23,8 +23,8 @@ _REMOTE = re.compile(r"storages\.backends\.\w.*|.*\b(?:s3|S3|GoogleCloud|Azure)\
 _IF_SET = """import django; django.setup();
 from django.conf import settings;
 from django.core.management import call_command;
-call_command("collectstatic", interactive=False) if settings.STATIC_ROOT
-else print("STATIC_ROOT is not set here: there is nothing to gather")"""
+(call_command("collectstatic", interactive=False) if settings.STATIC_ROOT
+else print("STATIC_ROOT is not set here: there is nothing to gather"))"""
 # No backslash may stand in a Dockerfile's words: the lines of the module are words of their own.
 _WRITE = (
     "import pathlib, sys, sysconfig;\n"
