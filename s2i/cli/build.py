@@ -19,7 +19,9 @@ from s2i.cli.plan import source_options
 from s2i.errors import E_VALUE
 
 if TYPE_CHECKING:
+    from s2i.cli.progress import Progress
     from s2i.images.events import Image
+    from s2i.images.request import BuildRequest
     from s2i.planning.plan import BuildPlan
 
 # Folders that are called the same in every project: the one above says more.
@@ -29,6 +31,8 @@ GENERIC = frozenset({"app", "apps", "src", "source", "code"})
 @click.command()
 @click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:VERSION]", help="Name the image; may be repeated.")
 @click.option("--plan", "plan_file", metavar="FILE", help="Build by a plan that `s2i plan --save` wrote.")
+@click.option("--push", is_flag=True, help="Push the image to the registry that each --tag names.")
+@click.option("--platform", default="", metavar="OS/ARCH", help="Build for another processor: linux/arm64.")
 @click.option("--no-cache", is_flag=True, help="Run every step anew.")
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
 @source_options
@@ -40,42 +44,62 @@ def build(
     strategy: str,
     tags: tuple[str, ...],
     plan_file: str | None,
+    push: bool,
+    platform: str,
     no_cache: bool,
     timeout: str,
     output: str | None,
 ) -> None:
-    """Build an image from SRC and print its id. Progress goes to standard error.
+    """Build an image from SRC and print its id; with --push, its name and digest in the registry.
+
+    Progress goes to standard error.
 
     SRC is a folder, https://host/owner/repo[@ref][#subdir] or git@host:owner/repo.
 
     \b
     Example:  s2i build ./src -t shop:1.2
               s2i build ./src --plan s2i.plan.json
+              s2i build ./src -t registry.example/shop:1.2 --push
     """
     from s2i.engines.docker import connection
-    from s2i.images import admission
+    from s2i.images import admission, platforms
     from s2i.resources.config import parse_seconds
 
     seconds = parse_seconds(timeout)
     checked = tuple(admission.tag(tag) for tag in tags)
+    if push:
+        _check_targets(checked)
+    wanted = platforms.parse(platform) if platform else ""
     source = sources.parse(src, commit=commit, context_dir=context_dir)
-    plans = _plans(plan_file, strategy)
+    plans = _plans(plan_file, strategy, wanted)
     connection.wire()  # says so at once when there is no engine, not after a clone
     with interruptible():
         image, notices = _built(
-            source, plans, checked, seconds, strategy=f"plan {plan_file}" if plan_file else strategy, cache=not no_cache
-        )
+            source, plans, checked, seconds, strategy=f"plan {plan_file}" if plan_file else strategy,
+            cache=not no_cache, platform=wanted, push=push,
+        )  # fmt: skip
     if output:
         data = msgspec.to_builtins(image)
         emit({"image": data.pop("id"), **data, "warnings": notices}, output)
     else:
-        click.echo(image.id)
+        click.echo("\n".join(image.pushed) or image.id)
 
 
-def _plans(plan_file: str | None, strategy: str) -> Callable[[sources.Tree], BuildPlan]:
+def _check_targets(tags: tuple[str, ...]) -> None:
+    """Refuse --push where there is no place to push to. Raises E_VALUE, E_TAG."""
+    from s2i.images.push import target
+
+    if not tags:
+        why = "no --tag says where to: -t registry.example/shop:1.2"
+        raise E_VALUE(what="--push", value="", why=why, command="build")
+    for tag in tags:
+        target(tag)
+
+
+def _plans(plan_file: str | None, strategy: str, platform: str) -> Callable[[sources.Tree], BuildPlan]:
     """Return what plans a tree: detection, or a saved plan, which is read now. Raises E_PLAN, E_VALUE."""
     if plan_file is None:
-        return lambda tree: _compiled(tree, strategy)
+        return lambda tree: _compiled(tree, strategy, platform)
     if strategy != "auto":
         raise E_VALUE(what="--strategy", value=strategy, why="--plan has the plan already", command="build")
     from s2i.cli import planfile
@@ -94,10 +118,10 @@ def _plans(plan_file: str | None, strategy: str) -> Callable[[sources.Tree], Bui
     return suiting
 
 
-def _compiled(tree: sources.Tree, strategy: str) -> BuildPlan:
+def _compiled(tree: sources.Tree, strategy: str, platform: str) -> BuildPlan:
     from s2i.images import planned
 
-    return planned.plan(tree, strategy)
+    return planned.plan(tree, strategy, platform)
 
 
 def _built(
@@ -108,6 +132,8 @@ def _built(
     *,
     strategy: str,
     cache: bool,
+    platform: str,
+    push: bool,
 ) -> tuple[Image, tuple[sources.Notice, ...]]:
     """Fetch, plan and build; return the image and everything that a person should know about it."""
     from s2i.cli.progress import Progress
@@ -128,12 +154,14 @@ def _built(
             labels=((labels.BUILD, name),),
             timeout=seconds,
             cache=cache,
+            platform=platform,
+            push=push,
         )
         if made := again.recall(tree, wanted):
             progress.plan(made.plan)
             image = again.give(made, wanted)
             progress.built(image, "nothing has changed since the last build")
-            return image, made.plan.warnings
+            return _pushed(image, wanted, progress), made.plan.warnings
         plan = plans(tree)
         progress.plan(plan)
 
@@ -143,7 +171,17 @@ def _built(
 
         image = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)
         progress.built(image)
+        image = _pushed(image, wanted, progress)
     return image, (*plan.warnings, *notices)
+
+
+def _pushed(image: Image, wanted: BuildRequest, progress: Progress) -> Image:
+    """Return the image as the registry has it, when it is wanted there."""
+    if not wanted.push:
+        return image
+    from s2i.images.push import push
+
+    return push(image, wanted.timeout, on_event=progress.step)
 
 
 def title(source: sources.Source) -> str:

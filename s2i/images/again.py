@@ -24,7 +24,7 @@ from s2i.planning.plan import BuildPlan, Copy, Run
 from s2i.sources import Tree
 
 KNOWLEDGE = (".py", ".toml", ".j2")
-_APART = ("tags", "timeout", "cache", "client")  # what of a request says nothing about the image
+_APART = ("tags", "timeout", "cache", "client", "push")  # what of a request says nothing about the image
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -69,7 +69,7 @@ def give(made: Made, request: BuildRequest) -> Image:
 
 def recipe(tree: Tree, plan: BuildPlan, request: BuildRequest) -> str:
     """Return the Dockerfile to build when every layer below the source was built before, else ""."""
-    if not request.cache or request.secrets or plan.dockerfile:
+    if not request.cache or request.secrets or request.platform or plan.dockerfile:
         return ""
     made = _read(_place(tree, request))
     if made is None or not made.installs or made.installs != _installs(tree, plan):

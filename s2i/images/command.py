@@ -31,6 +31,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     ``iidfile``: where the client writes what it made, for result.identity.
     ``secrets`` are (id, file); ``proxies`` names of variables; ``namespace`` keeps its download caches apart.
+    ``platform`` "" is the engine's own.
     """
 
     context: Path
@@ -42,6 +43,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     cache: bool = True
     proxies: tuple[str, ...] = ()
     namespace: str = ""
+    platform: str = ""
 
 
 def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
@@ -67,6 +69,8 @@ def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
     words += [f"--label={name}={value}" for name, value in order.labels]
     if client.kind != "classic":
         words += [f"--secret=id={name},src={path}" for name, path in order.secrets]
+        if order.platform:
+            words.append(f"--platform={order.platform}")
         if order.namespace:
             words.append(f"--build-arg=BUILDKIT_CACHE_MOUNT_NS={order.namespace}")
     if client.kind == "docker":  # buildx reads the variable itself

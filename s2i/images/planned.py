@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from s2i.engines.docker import connection
 from s2i.errors import E_BASE, E_PYTHON_VERSION, S2IError
-from s2i.images import bases
+from s2i.images import bases, platforms
 from s2i.planning.compile import compile as compile_plan
 from s2i.planning.plan import Base, BuildPlan
 from s2i.sources import Tree
@@ -11,14 +12,16 @@ from s2i.sources import Tree
 NOWHERE = "no registry answers the engine, and to make one here takes root on Debian or Ubuntu"
 
 
-def plan(tree: Tree, strategy: str = "auto") -> BuildPlan:
-    """Return the plan of ``tree`` for a build on this machine.
+def plan(tree: Tree, strategy: str = "auto", platform: str = "") -> BuildPlan:
+    """Return the plan of ``tree`` for a build on this machine; for another's ``platform``, on images of a registry.
 
     Asks the engine what it has, and for a registry only when the answer would change the plan: a base would be
     pulled, or the Python that is asked for is not offered. Raises what compile raises, E_BASE, E_DOCKER.
     """
     from s2i.images.bases import obtain, offer
 
+    if platform and platform != platforms.of_engine(connection.wire()):
+        return compile_plan(tree, offer.official(), strategy)  # those made here are for this machine's processor
     offered = bases.refresh() or _asked_again()
     tried = offer.recall().registry
     try:

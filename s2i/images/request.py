@@ -16,7 +16,8 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``owner``: the app or job that it is for. ``strategy``: how its plan was found. ``tags`` are as admission.tag
     returns them. ``secrets`` (id, file) can be mounted by a step and stay out of the image. Builds of one
-    ``namespace`` share their caches of downloads. ``client``: None takes the best there is.
+    ``namespace`` share their caches of downloads. ``client``: None takes the best there is. ``platform``: as
+    platforms.parse returns it, "" for the engine's own. ``push``: send the image to the registry of each tag.
     """
 
     title: str
@@ -29,3 +30,5 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = TIMEOUT_SECONDS
     cache: bool = True
     client: BuildClient | None = None
+    platform: str = ""
+    push: bool = False
