@@ -34,6 +34,7 @@ RECONNECTS = 3
 @click.option("--memory", metavar="SIZE", default="512M", show_default=True, help="The most that it may use.")
 @click.option("--cpu", metavar="CORES", default="1", show_default=True, help="The most that it may use.")
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
+@click.option("--platform", default="", metavar="OS/ARCH", help="Build for another processor: linux/arm64.")
 @click.option("--wait/--no-wait", default=True, help="Wait until it serves, or has run [default: wait].")
 @source_options
 @output_option
@@ -49,6 +50,7 @@ def deploy(
     memory: str,
     cpu: str,
     timeout: str,
+    platform: str,
     wait: bool,
     output: str | None,
 ) -> None:
@@ -73,6 +75,10 @@ def deploy(
         "timeout": config.parse_seconds(timeout),
         "git_allow": os.environ.get(sources.ALLOW, ""),
     }
+    if platform:
+        from s2i.images import platforms
+
+        body["platform"] = platforms.parse(platform)
     _deploy(names.project_name(project), body, wait, output)
 
 

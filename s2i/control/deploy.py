@@ -35,6 +35,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What to deploy, and how to run it. ``port`` None: as the plan says. ``timeout``: of the build, in seconds.
 
     ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
+    ``platform``: "linux/arm64"; "" is the engine's own.
     """
 
     source: Source
@@ -44,6 +45,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     strategy: str = "auto"
     timeout: float = 1800.0
     git_allow: str = ""
+    platform: str = ""
 
 
 class Built(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 from s2i import sources
 from s2i.control.deploy import Built, Task
 from s2i.errors import E_CANCELLED
-from s2i.images import again, planned
+from s2i.images import again, planned, platforms
 from s2i.images import build as images
 from s2i.images.request import BuildRequest
 from s2i.planning.plan import BuildPlan
@@ -30,6 +30,7 @@ def build(task: Task) -> Built:
             strategy=request.strategy,
             labels=tuple(task.labels.items()),
             namespace=task.project,
+            platform=platforms.parse(request.platform) if request.platform else "",
             timeout=request.timeout,
         )
         if made := again.recall(tree, wanted):
@@ -37,7 +38,7 @@ def build(task: Task) -> Built:
             task.emit({"type": "stage", "name": "built", "text": "nothing has changed since the last build"})
             image = again.give(made, wanted)
             return Built("job" if made.plan.kind == "job" else "app", image.id, made.plan.port, tree.origin.commit)
-        plan = planned.plan(tree, request.strategy)
+        plan = planned.plan(tree, request.strategy, wanted.platform)
         _tell(task, plan)
         if task.cancelled.is_set():
             raise E_CANCELLED(doing="it was being planned")

@@ -166,5 +166,7 @@ def _pulled(image: str, on_event: Callable[[StepEvent], None], platform: str) ->
     except (docker.errors.APIError, requests.exceptions.RequestException) as error:
         on_event(StepEvent("failed", name, name))
         text = str(getattr(error, "explanation", None) or error)
-        raise E_BASE_MISSING(why=f"{missing} and cannot be pulled", log=(text,)) from None
+        # The base images that s2i itself makes are for this machine's processor: they are no way out.
+        advice = E_BASE_PLATFORM.advice if platform else ""
+        raise E_BASE_MISSING(why=f"{missing} and cannot be pulled", log=(text,), advice=advice) from None
     on_event(StepEvent("done", name, name))
