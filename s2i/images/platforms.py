@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from s2i.engines.docker.wire import Wire
 from s2i.errors import E_BUILD_PLATFORM, E_PLATFORM
 from s2i.images.clients import BuildClient
+from s2i.wire import Wire
 
 # How processors are called elsewhere (uname -m, Debian), and here: GOARCH, as in every registry.
 _CALLED = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "armel": "arm", "i386": "386"}

@@ -18,12 +18,12 @@ import msgspec
 
 from s2i import shell
 from s2i.engines.docker import connection
-from s2i.engines.docker.wire import Refused, Wire
 from s2i.errors import E_CANCELLED, E_PUSH, E_PUSH_DENIED, E_PUSH_LATER, E_TAG, KINDS, S2IError
 from s2i.images import api
 from s2i.images.diagnose import Fault
 from s2i.images.events import Image, StepEvent
 from s2i.images.log import readable
+from s2i.wire import Refused, Wire
 
 HUB = "docker.io"
 HUB_KEY = "https://index.docker.io/v1/"  # what the Hub is called in a docker config

@@ -60,7 +60,7 @@ def rendered(folder: Path, offered: tuple[Base, ...]) -> str:
 
 
 @pytest.mark.parametrize("offered", [LOCAL, OFFICIAL], ids=["local", "official"])
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_hadolint_has_no_remark_on_a_fixtures_dockerfile(folder: Path, offered: tuple[Base, ...]) -> None:
     assert remarks(rendered(folder, offered)) == []
 
