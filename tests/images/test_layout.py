@@ -6,6 +6,8 @@ import ast
 import shlex
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from buildpacks.python import debian, steps
 from buildpacks.python.django import static
@@ -76,6 +78,22 @@ def test_a_script_of_the_shell_has_the_same_words_on_one_line(name: str):
     script = debian.script(name)
     code = "\n".join(line for line in script.split("\n") if not line.lstrip().startswith("#"))
     assert shlex.split(seen_by_the_shell(layout.run((), (), ("sh", "-c", script)))) == shlex.split(code)
+
+
+@given(
+    st.lists(
+        st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="\\"), max_size=20), min_size=1
+    )
+)
+def test_the_words_of_a_script_reach_it_unchanged(words: list[str]):
+    if any("<<" in word for word in words):
+        return
+    (run,) = [
+        s for s in dockerfile.instructions(render(plan("sh", "-c", "set -eu;\ntrue;", "sh", *words))) if s.word == "RUN"
+    ]
+    *given_words, last = shlex.split(run.rest)[: 2 + len(words)]
+    assert [*given_words, last.removesuffix(";")] == ["set", "--", *words[:-1], words[-1].removesuffix(";")]
+    assert shlex.split(run.rest)[2 + len(words) :] == ["set", "-eu;", "true;"]
 
 
 @pytest.mark.parametrize("script", ['["/bin/evil"]', "--mount=type=secret,id=x true", "# nothing", "$(id)", "<x cat"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import shutil
 import socket
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -53,7 +56,7 @@ def serving(folder: Path, *, password: bool = False, address: str = "127.0.0.1")
     text = CONFIG + (AUTH if password else "")
     (folder / "config.yml").write_text(text.format(folder=folder, port=port, address=address))
     (folder / "htpasswd").write_text(HTPASSWD)
-    pid = shell.spawn((_program(folder), "serve", str(folder / "config.yml")), log=folder / "log")
+    pid = shell.spawn((_program(), "serve", str(folder / "config.yml")), log=folder / "log")
     try:
         _wait(port, folder)
         yield Registry(f"localhost:{port}", port)
@@ -71,9 +74,15 @@ def _wait(port: int, folder: Path) -> None:
     raise AssertionError((folder / "log").read_text())
 
 
-def _program(folder: Path) -> str:
-    if found := shutil.which("docker-registry"):
-        return found
+@functools.cache
+def _program() -> str:
+    """Return this machine's docker-registry, else Debian's, unpacked once and removed in the end."""
+    return shutil.which("docker-registry") or _unpacked()
+
+
+def _unpacked() -> str:
+    folder = Path(tempfile.mkdtemp(prefix="s2i-registry-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for path in ("lists/partial", "archives/partial"):
         (folder / path).mkdir(parents=True)
     (folder / "sources.list").write_text(f"deb [signed-by={mirror.KEYRING}] {mirror.find().archive} bookworm main\n")
