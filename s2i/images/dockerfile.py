@@ -123,7 +123,7 @@ def _run(step: Run) -> str:
     env = [f"{_variable(name)}={shlex.quote(_checked(_VALUE, value))}" for name, value in step.env]
     for number, word in enumerate(step.argv):
         _check_at(step.argv, number)(word)
-    return layout.run([_mount(mount) for mount in step.mounts], env, step.argv)
+    return layout.run([_mount(mount) for mount in step.mounts], env, (step.argv,))
 
 
 def _mount(mount: Mount) -> str:

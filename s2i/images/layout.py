@@ -13,13 +13,24 @@ from collections.abc import Iterator, Sequence
 
 WIDTH = 112  # characters of a line; a longer word stands alone
 INDENT = "    "
-_BEGINS = re.compile(r"(?:[ ]*#[^\n]*\n)*[A-Za-z/]")
+_BEGINS = re.compile(r"(?:[ ]*#[^\n]*\n)*[A-Za-z/].*", re.DOTALL)
 _SHELL = ("sh", "-c")
 
 
-def run(options: Sequence[str], env: Sequence[str], argv: Sequence[str]) -> str:
-    """Return a RUN instruction. ``options`` (its mounts) and ``env`` (NAME=value, quoted) stand before the command."""
-    lines = [*options, *(_script(env, argv) if is_script(argv) else (*env, *_command(argv)))]
+def run(options: Sequence[str], env: Sequence[str], commands: Sequence[Sequence[str]]) -> str:
+    """Return a RUN instruction of ``commands``, each run when those before it went well.
+
+    ``options`` (its mounts) and ``env`` (NAME=value, quoted) stand before them.
+    """
+    if len(commands) == 1 and is_script(commands[0]):
+        lines = [*options, *_script(env, commands[0])]
+    elif len(commands) == 1:
+        lines = [*options, *env, *_command(commands[0])]
+    else:  # variables in front of a command hold for that one only
+        lines = [*options, *([f"export {' '.join(env)} &&"] if env else [])]
+        for number, command in enumerate(commands):
+            *others, last = _command(command)
+            lines += [*others, last if number == len(commands) - 1 else f"{last} &&"]
     while _is_comment(lines[0]):
         lines.pop(0)  # the step's own comment stands above
     return _joined(["RUN " + lines[0], *(line if _is_comment(line) else INDENT + line for line in lines[1:])])
@@ -43,7 +54,7 @@ def is_script(argv: Sequence[str]) -> bool:
     What does not begin like a command could be something else to RUN: an array, an option.
     """
     known = tuple(argv[:2]) == _SHELL and (len(argv) == 3 or argv[3] == "sh")
-    return known and _BEGINS.match(argv[2]) is not None
+    return known and _BEGINS.fullmatch(argv[2]) is not None
 
 
 def _script(env: Sequence[str], argv: Sequence[str]) -> Iterator[str]:
@@ -77,10 +88,15 @@ def _command(argv: Sequence[str]) -> Iterator[str]:
 
 def _wrapped(words: Sequence[str], end: str = "") -> Iterator[str]:
     line = ""
-    for word in map(shlex.quote, words):
+    for word in map(_quoted, words):
         if line and len(line) + len(word) > WIDTH:
             yield line
             line = INDENT + word
         else:
             line = f"{line} {word}" if line else word
     yield line + end
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for the shell; what `find` is written with needs no quotes there."""
+    return word if word in ("!", "{}") else shlex.quote(word)

@@ -35,7 +35,7 @@ def plan(*argv: str, env: tuple[tuple[str, str], ...] = ()) -> BuildPlan:
 def test_a_script_stands_as_it_is_with_its_words_and_variables_above():
     script = "# What it is for.\nset -eu;\nfor name in a b; do\n    echo $name;\n# Why this.\n    true;\ndone;"
     assert layout.run(
-        ("--mount=type=cache,target=/c",), ("A=1", "B='2 3'"), ("sh", "-c", script, "sh", "x | y", "z")
+        ("--mount=type=cache,target=/c",), ("A=1", "B='2 3'"), [("sh", "-c", script, "sh", "x | y", "z")]
     ) == (
         "RUN --mount=type=cache,target=/c \\\n"
         "    export A=1 B='2 3'; \\\n"
@@ -51,24 +51,40 @@ def test_a_script_stands_as_it_is_with_its_words_and_variables_above():
 
 
 def test_a_comment_is_never_the_first_line_of_a_run():
-    assert layout.run((), (), ("sh", "-c", "# About it.\nset -eu;\ntrue;")) == "RUN set -eu; \\\n    true;"
+    assert layout.run((), (), [("sh", "-c", "# About it.\nset -eu;\ntrue;")]) == "RUN set -eu; \\\n    true;"
 
 
 def test_a_long_command_is_wrapped_between_its_words():
     words = [f"--option-{number}={'x' * 20}" for number in range(8)]
-    text = layout.run((), (), ("tool", *words, "a b"))
+    text = layout.run((), (), [("tool", *words, "a b")])
     assert max(map(len, text.split("\n"))) <= layout.WIDTH + 10
     assert shlex.split(seen_by_the_shell(text)) == ["tool", *words, "a b"]
 
 
+def test_several_commands_are_one_layer_and_share_their_variables():
+    commands = [
+        ("uv", "venv"),
+        ("find", "/o", "!", "-name", "a*", "-exec", "cp", "{}", "+"),
+        ("sh", "-c", "true;\nid;"),
+    ]
+    assert layout.run(("--mount=x",), ("A=1", "B=2"), commands) == (
+        "RUN --mount=x \\\n"
+        "    export A=1 B=2 && \\\n"
+        "    uv venv && \\\n"
+        "    find /o ! -name 'a*' -exec cp {} + && \\\n"
+        "    sh -c 'true; \\\n"
+        "        id;'"
+    )
+
+
 def test_lines_of_code_that_are_words_stand_on_lines_of_their_own():
-    text = layout.run((), (), ("python", "-c", "import sys;\nprint(sys.argv)", "import a", "b"))
+    text = layout.run((), (), [("python", "-c", "import sys;\nprint(sys.argv)", "import a", "b")])
     assert text == "RUN python -c 'import sys; \\\n        print(sys.argv)' \\\n    'import a' \\\n    b"
 
 
 @pytest.mark.parametrize("script", [steps._REWRITE, steps._DROP, static._IF_SET, static._WRITE])
 def test_a_script_of_python_means_the_same_on_one_line(script: str):
-    program, option, seen, word = shlex.split(seen_by_the_shell(layout.run((), (), ("python", "-c", script, "word"))))
+    program, option, seen, word = shlex.split(seen_by_the_shell(layout.run((), (), [("python", "-c", script, "word")])))
     assert (program, option, word) == ("python", "-c", "word")
     assert ast.dump(ast.parse(script)) == ast.dump(ast.parse(seen))
 
@@ -77,7 +93,7 @@ def test_a_script_of_python_means_the_same_on_one_line(script: str):
 def test_a_script_of_the_shell_has_the_same_words_on_one_line(name: str):
     script = debian.script(name)
     code = "\n".join(line for line in script.split("\n") if not line.lstrip().startswith("#"))
-    assert shlex.split(seen_by_the_shell(layout.run((), (), ("sh", "-c", script)))) == shlex.split(code)
+    assert shlex.split(seen_by_the_shell(layout.run((), (), [("sh", "-c", script)]))) == shlex.split(code)
 
 
 @given(
@@ -98,7 +114,7 @@ def test_the_words_of_a_script_reach_it_unchanged(words: list[str]):
 
 @pytest.mark.parametrize("script", ['["/bin/evil"]', "--mount=type=secret,id=x true", "# nothing", "$(id)", "<x cat"])
 def test_what_run_would_take_for_something_else_stays_a_quoted_word(script: str):
-    assert layout.run((), (), ("sh", "-c", script)) == f"RUN sh -c {shlex.quote(script)}"
+    assert layout.run((), (), [("sh", "-c", script)]) == f"RUN sh -c {shlex.quote(script)}"
 
 
 @pytest.mark.parametrize(
