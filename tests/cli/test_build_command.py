@@ -18,6 +18,10 @@ from s2i.sources import Folder, Git
     [
         (["-t", "NO GOOD"], "E_TAG"),
         (["-t", "a:b:c"], "E_TAG"),
+        (["--push"], "E_VALUE"),
+        (["--push", "-t", "shop:1"], "E_TAG"),
+        (["--platform", "arm64"], "E_PLATFORM"),
+        (["--platform", "linux/amd64,linux/arm64"], "E_PLATFORM"),
         *((["--timeout", value], "E_LIMIT") for value in ("0", "-5", "86401", "9" * 20, "", "1.5", "nan", "٣")),
     ],
 )
