@@ -686,13 +686,67 @@ E_BASE_MISSING = Kind(
     "`s2i doctor --fix` makes the base images of s2i; for another one, see that the engine reaches its registry, or"
     " bring it with `docker load`",
 )
+E_BASE_PLATFORM = Kind(
+    "E_BASE_PLATFORM",
+    6,
+    "the base image {image} is for {has}, not for {platform}",
+    "s2i makes base images for its own machine's processor only: let the engine reach a registry (official images are"
+    " there for every processor), or build on a machine of that kind",
+)
+E_BUILD_PLATFORM = Kind(
+    "E_BUILD_PLATFORM",
+    5,
+    'the build failed at "{step}": {why}{log:400}',
+    "let the kernel run programs of other processors through QEMU: Debian's packages qemu-user-static and"
+    " binfmt-support, or `docker run --privileged --rm tonistiigi/binfmt --install all`; or build on such a machine",
+)
 E_BASE_ONBUILD = Kind(
     "E_BASE_ONBUILD",
     3,
     "the base image {image} brings instructions of its own into the build (ONBUILD): {triggers}",
     "start from an image without ONBUILD: what it would run is in no file of the source",
 )
+E_PLATFORM = Kind(
+    "E_PLATFORM",
+    2,
+    'cannot build for the platform "{value}": {why}',
+    "write it as os/processor: linux/amd64, linux/arm64, linux/arm/v7",
+)
 E_TAG = Kind("E_TAG", 2, 'the tag "{value}" cannot be used: {why}', "write it as name:version, in lower case: shop:1.2")
+
+# Pushing: exits 6 and 75 --------------------------------------------------------------------------------------
+
+E_PUSH = Kind(
+    "E_PUSH",
+    6,
+    "the image was built, and not pushed to {registry}: {why}{log:400}",
+    "`docker push` shows the same without s2i; the image is here under its tag",
+)
+E_PUSH_DENIED = Kind(
+    "E_PUSH_DENIED",
+    6,
+    "the image was built, and not pushed to {registry}: {why}{log:400}",
+    "log in with `docker login {registry}`: s2i uses what it keeps; or name a repository that is yours",
+)
+E_PUSH_HOST = Kind(
+    "E_PUSH_HOST",
+    6,
+    "the image was built, and not pushed to {registry}: {why}{log:400}",
+    "see how the registry is spelt in --tag, and that the engine's machine knows that name",
+)
+E_PUSH_TLS = Kind(
+    "E_PUSH_TLS",
+    6,
+    "the image was built, and not pushed to {registry}: {why}{log:400}",
+    "put the certificate authority into /etc/docker/certs.d/{registry}/ca.crt where the engine runs; a registry"
+    " without TLS must be listed under insecure-registries in its /etc/docker/daemon.json",
+)
+E_PUSH_LATER = Kind(
+    "E_PUSH_LATER",
+    75,
+    "the image was built, and not pushed to {registry}: {why}{log:400}",
+    "run it again: nothing is built twice, and layers that have arrived are not sent again",
+)
 
 # Ours ------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The steps that bring Debian packages into an image: the build stage has apt, the runtime base has not.
 
 So apt, in the build stage, works out and downloads what the runtime base lacks; the files are unpacked in a folder
-of their own and copied over the base. Its scripts stand beside this file, and become one line of a Dockerfile each.
+of their own and copied over the base. Its scripts stand beside this file, and in the Dockerfile as they are.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def runtime_steps(system: System) -> Iterator[Step]:
 
 
 def script(name: str) -> str:
-    """Return a script of ours as one line: without comments, each line as it ends (with ; or a word that goes on)."""
+    """Return a script of ours. Each line of it ends with ; or a word that goes on: a Dockerfile makes one of them."""
     lines = Path(__file__).with_name(f"{name}.sh").read_text().splitlines()
-    return " ".join(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
+    return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -18,19 +18,22 @@ VENV = install.VENV
 APP = "/app"  # in both stages: what is installed as editable points here
 _SIMPLE = lazily(r"[A-Za-z0-9._-]{1,40}")
 _COMPILE = 'import compileall; compileall.compile_dir("/app", quiet=2)'
-# Requirements as uv reads them: UTF-8, each on one line. (No backslash may stand in a Dockerfile's words.)
-_READ = (
-    "import pathlib, sys; utf16 = (bytes([255, 254]), bytes([254, 255])); "
-    'read = lambda data: data.decode("utf-16" if data.startswith(utf16) else "utf-8-sig"); '
-    'join = lambda text: text.replace(chr(13), "").replace(chr(92) + chr(10), ""); '
-)
+# Requirements as uv reads them: UTF-8, each on one line. (No backslash may stand in a Dockerfile's words, and its lines
+# become one: each ends with a semicolon.)
+_READ = """import pathlib, sys;
+utf16 = (bytes([255, 254]), bytes([254, 255]));
+read = lambda data: data.decode("utf-16" if data.startswith(utf16) else "utf-8-sig");
+join = lambda text: text.replace(chr(13), "").replace(chr(92) + chr(10), "");
+"""
 _REWRITE = _READ + "[path.write_text(join(read(path.read_bytes()))) for path in map(pathlib.Path, sys.argv[1:])]"
 # The same, without the distributions that the first word names, with a comma between.
 _DROP = (
-    "import re; " + _READ + 'out = sys.argv[1].split(","); '
-    'name = lambda line: re.sub("[-_.]+", "-", re.split("[^A-Za-z0-9._-]", line.strip())[0]).lower(); '
-    "keep = lambda text: chr(10).join(line for line in text.split(chr(10)) if name(line) not in out); "
-    "[path.write_text(keep(join(read(path.read_bytes())))) for path in map(pathlib.Path, sys.argv[2:])]"
+    "import re;\n"
+    + _READ
+    + """out = sys.argv[1].split(",");
+name = lambda line: re.sub("[-_.]+", "-", re.split("[^A-Za-z0-9._-]", line.strip())[0]).lower();
+keep = lambda text: chr(10).join(line for line in text.split(chr(10)) if name(line) not in out);
+[path.write_text(keep(join(read(path.read_bytes())))) for path in map(pathlib.Path, sys.argv[2:])]"""
 )
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": "explain",
     "init": "init",
     "dockerfile": "dockerfile",
+    "eject": "eject",
     "build": "build",
     "deploy": "deploy",
     "app": "app",

@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 import msgspec
@@ -17,14 +17,15 @@ import msgspec
 from s2i import sources
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
-from s2i.cli.private import Private, arguments_of, asked, private_options
+from s2i.cli.private import arguments_of, asked, private_options
 from s2i.errors import E_VALUE
 from s2i.resources.app import Config
 
 if TYPE_CHECKING:
+    from s2i.cli.progress import Progress
     from s2i.images.events import Image
     from s2i.images.prove import Proof
-    from s2i.images.request import BuildRequest
+    from s2i.images.request import BuildRequest, PlanRequest
     from s2i.planning.plan import BuildPlan
 
 # Folders that are called the same in every project: the one above says more.
@@ -34,6 +35,8 @@ GENERIC = frozenset({"app", "apps", "src", "source", "code"})
 @click.command()
 @click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:VERSION]", help="Name the image; may be repeated.")
 @click.option("--plan", "plan_file", metavar="FILE", help="Build by a plan that `s2i plan --save` wrote.")
+@click.option("--push", is_flag=True, help="Push the image to the registry that each --tag names.")
+@click.option("--platform", default="", metavar="OS/ARCH", help="Build for another processor: linux/arm64.")
 @click.option("--no-cache", is_flag=True, help="Run every step anew.")
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
 @click.option(
@@ -54,6 +57,8 @@ def build(
     strategy: str,
     tags: tuple[str, ...],
     plan_file: str | None,
+    push: bool,
+    platform: str,
     no_cache: bool,
     timeout: str,
     prove: bool,
@@ -65,7 +70,9 @@ def build(
     netrc: str,
     output: str | None,
 ) -> None:
-    """Build an image from SRC and print its id. Progress goes to standard error.
+    """Build an image from SRC and print its id; with --push, its name and digest in the registry.
+
+    Progress goes to standard error.
 
     SRC is a folder, https://host/owner/repo[@ref][#subdir] or git@host:owner/repo.
 
@@ -75,112 +82,119 @@ def build(
               s2i build ./src --index-url https://pypi.example.com/simple
     """
     from s2i.engines.docker import connection
-    from s2i.images import admission
+    from s2i.images import admission, platforms
+    from s2i.images.request import CLI, BuildRequest, PlanRequest
+    from s2i.resources import labels, names
     from s2i.resources.config import parse_env, parse_seconds
 
-    seconds = parse_seconds(timeout)
     if env and not prove:
-        raise E_VALUE(
-            what="--env", value=env[0].partition("=")[0], why="only a proof has one: --prove", command="build"
-        )
-    proving = _Proving(Config(parse_env(env)), None if plan_file else strategy, locked) if prove else None
+        why = "only a proof has one: --prove"
+        raise E_VALUE(what="--env", value=env[0].partition("=")[0], why=why, command="build")
+    seconds = parse_seconds(timeout)
     checked = tuple(admission.tag(tag) for tag in tags)
+    if push:
+        _check_targets(checked)
     source = sources.parse(src, commit=commit, context_dir=context_dir)
-    plans = _plans(plan_file, strategy, locked=locked)
-    private, arguments = asked(secret, index_url, netrc), arguments_of(build_arg)
-    way = f"plan {plan_file}" if plan_file else f"{strategy} locked" if locked else strategy
+    private, name = asked(secret, index_url, netrc), names.suggest(title(source))
+    wanted = BuildRequest(
+        title=name,
+        planning=PlanRequest(strategy, locked, platforms.parse(platform) if platform else "", plan_file or ""),
+        tags=checked or (f"s2i/{name}:latest",),
+        labels=((labels.BUILD, name),),
+        secrets=private.secrets,
+        index=private.index,
+        arguments=arguments_of(build_arg),
+        namespace=CLI,
+        timeout=seconds,
+        cache=not no_cache,
+        push=push,
+    )
+    order = _Order(source, wanted, _plans(wanted.planning), Config(parse_env(env)) if prove else None, private.notices)
     connection.wire()  # says so at once when there is no engine, not after a clone
     with interruptible():
-        image, notices, proof = _built(
-            source, plans, checked, seconds, private, arguments, strategy=way, cache=not no_cache, proving=proving
-        )
+        image, notices, proof = _built(order)
     if output:
         data = msgspec.to_builtins(image)
         proven = {"proof": proof} if proof else {}
         emit({"image": data.pop("id"), **data, "warnings": notices, **proven}, output)
     else:
-        click.echo(image.id)
+        click.echo("\n".join(image.pushed) or image.id)
 
 
-class _Proving(msgspec.Struct, frozen=True):
-    """How an image is proven: with which configuration; ``strategy`` None for a plan that was saved."""
+class _Order(NamedTuple):
+    """All that the options ask for. ``config``: how the image is run for its proof, None for none."""
 
-    config: Config
-    strategy: str | None
-    locked: bool
+    source: sources.Source
+    wanted: BuildRequest
+    plans: Callable[[sources.Tree], BuildPlan]
+    config: Config | None
+    notices: tuple[sources.Notice, ...]
 
     def replan(self, tree: sources.Tree, plan: BuildPlan, proof: Proof) -> BuildPlan | None:
         """Return a plan by what the proof has shown; None for a saved one, which is built as it stands."""
         from s2i.images.prove import outcome
 
-        if self.strategy is None:
-            return None
-        return outcome.replanned(tree, plan, proof, self.strategy, locked=self.locked)
+        return None if self.wanted.planning.saved else outcome.replanned(tree, plan, proof, self.wanted.planning)
 
 
-def _plans(plan_file: str | None, strategy: str, *, locked: bool = False) -> Callable[[sources.Tree], BuildPlan]:
+def _check_targets(tags: tuple[str, ...]) -> None:
+    """Refuse --push where there is no place to push to. Raises E_VALUE, E_TAG."""
+    from s2i.images.push import target
+
+    if not tags:
+        why = "no --tag says where to: -t registry.example/shop:1.2"
+        raise E_VALUE(what="--push", value="", why=why, command="build")
+    for tag in tags:
+        target(tag)
+
+
+def _plans(wanted: PlanRequest) -> Callable[[sources.Tree], BuildPlan]:
     """Return what plans a tree: detection, or a saved plan, which is read now. Raises E_PLAN, E_VALUE."""
-    if plan_file is None:
-        return lambda tree: _compiled(tree, strategy, locked=locked)
-    if locked:
+    if not wanted.saved:
+        return lambda tree: _compiled(tree, wanted)
+    if wanted.locked:
         why = "whether a plan that is saved installs from a lock was decided when it was made"
         raise E_VALUE(what="--locked", value="--plan", why=why, command="build")
-    if strategy != "auto":
-        raise E_VALUE(what="--strategy", value=strategy, why="--plan has the plan already", command="build")
+    if wanted.strategy != "auto":
+        raise E_VALUE(what="--strategy", value=wanted.strategy, why="--plan has the plan already", command="build")
     from s2i.cli import planfile
     from s2i.planning import saved
 
-    plan = planfile.load(plan_file)
+    plan = planfile.load(wanted.saved)
 
     def suiting(tree: sources.Tree) -> BuildPlan:
         from s2i.images import bases
 
-        saved.check(plan, tree, plan_file)
-        saved.check_base(plan, bases.refresh(), plan_file)
+        saved.check(plan, tree, wanted.saved)
+        saved.check_base(plan, bases.refresh(), wanted.saved)
         older = tuple(notice for notice in plan.warnings if notice not in tree.notices)
         return msgspec.structs.replace(plan, warnings=(*tree.notices, *older))
 
     return suiting
 
 
-def _compiled(tree: sources.Tree, strategy: str, *, locked: bool = False) -> BuildPlan:
+def _compiled(tree: sources.Tree, wanted: PlanRequest) -> BuildPlan:
     from s2i.images import planned
 
-    return planned.plan(tree, strategy, locked=locked)
+    return planned.plan(tree, wanted)
 
 
-def _built(
-    source: sources.Source,
-    plans: Callable[[sources.Tree], BuildPlan],
-    tags: tuple[str, ...],
-    seconds: float,
-    private: Private,
-    arguments: tuple[tuple[str, str], ...],
-    *,
-    strategy: str,
-    cache: bool,
-    proving: _Proving | None = None,
-) -> tuple[Image, tuple[sources.Notice, ...], Proof | None]:
-    """Fetch, plan, build, prove; return the image, everything that a person should know about it, and its proof."""
+def _built(order: _Order) -> tuple[Image, tuple[sources.Notice, ...], Proof | None]:
+    """Fetch, plan, build, prove, push; return the image, all that a person should know about it, and its proof."""
     from s2i.cli.progress import Progress
     from s2i.images import again
     from s2i.images.build import build as build_image
     from s2i.sources.commit import with_commit
 
     notices: list[sources.Notice] = []
-    with Progress() as progress, sources.fetch(source, policy=sources.Policy.of(os.environ)) as fetched:
+    # Only what is proven gets a name.
+    wanted = msgspec.structs.replace(order.wanted, tags=()) if order.config else order.wanted
+    with Progress() as progress, sources.fetch(order.source, policy=sources.Policy.of(os.environ)) as fetched:
         tree = with_commit(fetched)
-        wanted = _wanted(source, tags, seconds, private, arguments, strategy=strategy, cache=cache)
-        tags = wanted.tags
-        if proving:  # only what is proven gets a name
-            wanted = msgspec.structs.replace(wanted, tags=())
 
         def noticed(notice: sources.Notice) -> None:
             notices.append(notice)
             progress.notice(notice)
-
-        for notice in private.notices:
-            noticed(notice)
 
         def built(plan: BuildPlan) -> Image:
             progress.plan(plan)
@@ -188,50 +202,32 @@ def _built(
             progress.built(made)
             return made
 
+        for notice in order.notices:
+            noticed(notice)
         if found := again.recall(tree, wanted):
-            plan, image = found.plan, again.give(found, wanted)
+            plan, image, proof = found.plan, again.give(found, wanted), None
             progress.plan(plan)
             progress.built(image, "nothing has changed since the last build")
         else:
-            plan = plans(tree)
+            plan, proof = order.plans(tree), None
             image = built(plan)
-        if not proving:
-            return image, (*plan.warnings, *notices), None
-        from s2i.cli.proof import proven
+        if order.config:
+            from s2i.cli.proof import proven
 
-        done = proven(
-            image, plan, proving.config, tags=tags, build=built, replan=functools.partial(proving.replan, tree),
-            progress=progress, noticed=noticed,
-        )  # fmt: skip
-    return done.image, (*done.plan.warnings, *notices), done.proof
+            image, plan, proof = proven(
+                image, plan, order.config, tags=order.wanted.tags, build=built,
+                replan=functools.partial(order.replan, tree), progress=progress, noticed=noticed,
+            )  # fmt: skip
+        return _pushed(image, order.wanted, progress), (*plan.warnings, *notices), proof
 
 
-def _wanted(
-    source: sources.Source,
-    tags: tuple[str, ...],
-    seconds: float,
-    private: Private,
-    arguments: tuple[tuple[str, str], ...],
-    *,
-    strategy: str,
-    cache: bool,
-) -> BuildRequest:
-    from s2i.images.request import CLI, BuildRequest
-    from s2i.resources import labels, names
+def _pushed(image: Image, wanted: BuildRequest, progress: Progress) -> Image:
+    """Return the image as the registry has it, when it is wanted there."""
+    if not wanted.push:
+        return image
+    from s2i.images.push import push
 
-    name = names.suggest(title(source))
-    return BuildRequest(
-        title=name,
-        strategy=strategy,
-        tags=tags or (f"s2i/{name}:latest",),
-        labels=((labels.BUILD, name),),
-        secrets=private.secrets,
-        index=private.index,
-        arguments=arguments,
-        namespace=CLI,
-        timeout=seconds,
-        cache=cache,
-    )
+    return push(image, wanted.timeout, on_event=progress.step)
 
 
 def title(source: sources.Source) -> str:

@@ -36,6 +36,7 @@ RECONNECTS = 3
 @click.option("--cpu", metavar="CORES", default="1", show_default=True, help="The most that it may use.")
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
 @click.option("--prove/--no-prove", default=True, help="Give it no traffic before it is proven [default: prove].")
+@click.option("--platform", default="", metavar="OS/ARCH", help="Build for another processor: linux/arm64.")
 @click.option("--wait/--no-wait", default=True, help="Wait until it serves, or has run [default: wait].")
 @click.option(
     "--build-arg", multiple=True, metavar="NAME[=VALUE]", help="Set an ARG of SRC's own Dockerfile; may be repeated."
@@ -57,6 +58,7 @@ def deploy(
     cpu: str,
     timeout: str,
     prove: bool,
+    platform: str,
     wait: bool,
     build_arg: tuple[str, ...],
     locked: bool,
@@ -94,6 +96,10 @@ def deploy(
         "arguments": arguments_of(build_arg),
         "locked": locked,
     }
+    if platform:
+        from s2i.images import platforms
+
+        body["platform"] = platforms.parse(platform)
     _deploy(names.project_name(project), body, wait, output)
 
 

@@ -117,10 +117,15 @@ def _summary(plan: BuildPlan) -> Iterator[str]:
 
 
 def command_line(words: tuple[str, ...]) -> str:
-    """Write a command as one would type it: quotes only where a shell needs them."""
+    """Write a command as one would type it: quotes only where a shell needs them, a script on one line."""
     import shlex
 
-    return shlex.join(words)
+    return shlex.join(_one_line(word) if "\n" in word else word for word in words)
+
+
+def _one_line(script: str) -> str:
+    lines = (line.strip() for line in script.split("\n"))
+    return " ".join(line for line in lines if not line.startswith("#"))
 
 
 def is_plain(what: str, origin: str, rejected: tuple[Rejected, ...]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,7 +20,7 @@ from s2i.sources import Notice
 Build = Callable[[BuildPlan], Image]
 
 
-class Proven(msgspec.Struct, frozen=True):
+class Proven(NamedTuple):
     """An image that is proven, the plan that it was built by in the end, and the proof."""
 
     image: Image

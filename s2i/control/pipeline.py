@@ -13,10 +13,10 @@ import msgspec
 from s2i import sources
 from s2i.control.task import Built, Task
 from s2i.errors import E_CANCELLED
-from s2i.images import again, planned
+from s2i.images import again, planned, platforms
 from s2i.images import build as images
 from s2i.images.events import Image
-from s2i.images.request import BuildRequest
+from s2i.images.request import BuildRequest, PlanRequest
 from s2i.planning.plan import BuildPlan
 from s2i.resources.app import Config
 from s2i.sources.commit import with_commit
@@ -29,7 +29,7 @@ def build(task: Task) -> Built:
     """Build what ``task`` asks for. Raises whatever stands in a stage's way, E_CANCELLED when it is told to end."""
     task.emit({"type": "stage", "name": "fetch", "text": task.place})
     with _fetched(task) as tree:
-        built, plan = _again(task, tree) or _image(task, tree, _planned(task, tree))
+        built, plan = _again(task, tree) or _image(task, tree, planned.plan(tree, _planning(task)))
     if not task.request.prove:
         return built
     prove = functools.partial(_prove, task, built, plan)
@@ -45,7 +45,7 @@ def _prove(task: Task, built: Built, plan: BuildPlan, config: Config, late: Call
 
     def replan(proof: Proof) -> tuple[Built, BuildPlan] | None:
         with _fetched(task) as tree:
-            better = replanned(tree, plan, proof, task.request.strategy, locked=task.request.locked)
+            better = replanned(tree, plan, proof, _planning(task))
             if better is None:
                 return None
             task.emit({"type": "stage", "name": "prove", "text": f"{proof.why}: planned again"})
@@ -62,8 +62,9 @@ def _fetched(task: Task) -> Iterator[sources.Tree]:
         yield with_commit(found)
 
 
-def _planned(task: Task, tree: sources.Tree) -> BuildPlan:
-    return planned.plan(tree, task.request.strategy, locked=task.request.locked)
+def _planning(task: Task) -> PlanRequest:
+    request = task.request
+    return PlanRequest(request.strategy, request.locked, platforms.parse(request.platform) if request.platform else "")
 
 
 def _wanted(task: Task) -> BuildRequest:
@@ -71,7 +72,7 @@ def _wanted(task: Task) -> BuildRequest:
     return BuildRequest(
         title=request.name,
         owner=request.name,
-        strategy=f"{request.strategy} locked" if request.locked else request.strategy,
+        planning=_planning(task),
         labels=tuple(task.labels.items()),
         secrets=request.secrets,
         index=request.index,

@@ -18,8 +18,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
     ``prove``: no traffic before the image is proven. ``secrets`` are for the build alone: they are in the memory of the
-    server while it lasts, and nowhere else. ``index``, ``arguments``: see BuildRequest; ``locked``: see
-    planning.settings.Given.
+    server while it lasts, and nowhere else. ``index``, ``arguments``: see BuildRequest; ``locked``,
+    ``platform``: see PlanRequest.
     """
 
     source: Source
@@ -34,6 +34,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     index: str = ""
     arguments: tuple[tuple[str, str], ...] = ()
     locked: bool = False
+    platform: str = ""
 
 
 class Built(msgspec.Struct, frozen=True):

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from s2i import shell
-from s2i.errors import E_BASE_MISSING, E_BASE_ONBUILD, E_BUILD_CANCELLED, E_DOCKERFILE, E_TAG, S2IError
+from s2i.errors import E_BASE_MISSING, E_BASE_ONBUILD, E_BASE_PLATFORM, E_BUILD_CANCELLED, E_DOCKERFILE, E_TAG, S2IError
+from s2i.images import platforms
 from s2i.images.bases import table
 from s2i.images.events import StepEvent
 from s2i.planning.stages import bases, in_kernel
@@ -46,17 +47,18 @@ def admit(
     tags: Sequence[str],
     on_event: Callable[[StepEvent], None],
     cancelled: threading.Event | None = None,
+    platform: str = "",
 ) -> dict[str, str]:
     """Make sure that each base image is here, brings no ONBUILD and does not lose its name to the new image.
 
-    A base that is not here is pulled, or made when it is one of s2i's own. Returns the image ID of each.
-    Raises E_BASE, E_BASE_MISSING, E_BASE_ONBUILD, E_BUILD_CANCELLED, E_DOCKERFILE, E_TAG.
+    A base that is not here, or not for ``platform``, is pulled, or made when it is one of s2i's own. Returns the image
+    ID of each. Raises E_BASE, E_BASE_MISSING, E_BASE_PLATFORM, E_BASE_ONBUILD, E_BUILD_CANCELLED, E_DOCKERFILE, E_TAG.
     """
     found: dict[str, str] = {}
     for image in bases(dockerfile):
         if image_name(image) in map(image_name, tags):
             raise E_TAG(value=image, why="the build starts from the image of that name")
-        details = _details(engine, image, on_event, cancelled)
+        details = _details(engine, image, on_event, cancelled, platform)
         config = details.get("Config") or {}
         if triggers := tuple(config.get("OnBuild") or ()):
             raise E_BASE_ONBUILD(image=image, triggers=triggers)
@@ -83,6 +85,7 @@ def _details(
     image: str,
     on_event: Callable[[StepEvent], None],
     cancelled: threading.Event | None,
+    platform: str,
 ) -> Details:
     python = table.python_of(image)
     found = look(engine, image)
@@ -90,12 +93,19 @@ def _details(
     if python and (found is None or _labels(found).get(table.RECIPE_LABEL) not in table.INTERPRETERS):
         _made(python, on_event, cancelled)
         found = None
-    elif found is None:
-        _pulled(image, on_event)
+    elif found is None or not (python or _suits(found, platform)):
+        _pulled(image, on_event, platform)
+        found = None
     found = found or look(engine, image)
     if found is None:
         raise E_BASE_MISSING(why=f"the base image {image} was here a moment ago, and is no more", log=())
+    if not _suits(found, platform):
+        raise E_BASE_PLATFORM(image=image, has=platforms.of_image(found), platform=platform)
     return found
+
+
+def _suits(details: Details, platform: str) -> bool:
+    return platform in ("", platforms.of_image(details))
 
 
 def look(engine: Wire, image: str) -> Details | None:
@@ -135,8 +145,8 @@ def _made(python: str, on_event: Callable[[StepEvent], None], cancelled: threadi
     on_event(StepEvent("done", name, name, time.monotonic() - began))
 
 
-def _pulled(image: str, on_event: Callable[[StepEvent], None]) -> None:
-    missing = f"the base image {image} is not on this machine"
+def _pulled(image: str, on_event: Callable[[StepEvent], None], platform: str) -> None:
+    missing = f"the base image {image} is not on this machine{f' for {platform}' if platform else ''}"
     if image.startswith(OURS):
         raise E_BASE_MISSING(why=missing, log=())
     import docker.errors  # the SDK knows where registries' passwords are
@@ -152,9 +162,11 @@ def _pulled(image: str, on_event: Callable[[StepEvent], None]) -> None:
     name = f"pull {image}"
     on_event(StepEvent("started", name, name))
     try:
-        connection.client(timeout=PULL_SECONDS).images.pull(image_name(image))
+        connection.client(timeout=PULL_SECONDS).images.pull(image_name(image), platform=platform or None)
     except (docker.errors.APIError, requests.exceptions.RequestException) as error:
         on_event(StepEvent("failed", name, name))
         text = str(getattr(error, "explanation", None) or error)
-        raise E_BASE_MISSING(why=f"{missing} and cannot be pulled", log=(text,)) from None
+        # The base images that s2i itself makes are for this machine's processor: they are no way out.
+        advice = E_BASE_PLATFORM.advice if platform else ""
+        raise E_BASE_MISSING(why=f"{missing} and cannot be pulled", log=(text,), advice=advice) from None
     on_event(StepEvent("done", name, name))

@@ -24,7 +24,7 @@ from s2i.planning.plan import BuildPlan, Copy, Run
 from s2i.sources import Tree
 
 KNOWLEDGE = (".py", ".toml", ".j2")
-_APART = ("tags", "timeout", "cache", "client")  # what of a request says nothing about the image
+_APART = ("tags", "timeout", "cache", "client", "push")  # what of a request says nothing about the image
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -43,8 +43,11 @@ class Made(msgspec.Struct, frozen=True):
 
 
 def recall(tree: Tree, request: BuildRequest) -> Made | None:
-    """Return the build of the same source in the same way, when its image and its bases are the engine's still."""
-    if not request.cache:
+    """Return the build of the same source in the same way, when its image and its bases are the engine's still.
+
+    Never that of a saved plan: the file can have changed.
+    """
+    if not request.cache or request.planning.saved:
         return None
     made = _read(_place(tree, request))
     if made is None or made.key != _key(tree, request):
@@ -69,7 +72,7 @@ def give(made: Made, request: BuildRequest) -> Image:
 
 def recipe(tree: Tree, plan: BuildPlan, request: BuildRequest) -> str:
     """Return the Dockerfile to build when every layer below the source was built before, else ""."""
-    if not request.cache or plan.dockerfile:
+    if not request.cache or request.platform or plan.dockerfile:
         return ""
     made = _read(_place(tree, request))
     if made is None or not made.installs or made.installs != _installs(tree, plan):
@@ -96,7 +99,7 @@ def _read(place: Path) -> Made | None:
 
 def _place(tree: Tree, request: BuildRequest) -> Path:
     origin = tree.origin
-    name = _sha(origin.kind, origin.place, origin.subdir, request.strategy, request.namespace)
+    name = _sha(origin.kind, origin.place, origin.subdir, msgspec.structs.astuple(request.planning), request.namespace)
     return dirs.cache() / "made" / f"{name[:32]}.json"
 
 

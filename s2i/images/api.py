@@ -14,7 +14,7 @@ import queue
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -86,20 +86,35 @@ def follow(
     timeout: float,
     cancelled: threading.Event | None,
 ) -> None:
-    """Build, and hand each line of the engine's answer to ``on_line``; returns early when ``cancelled`` is set.
+    """Build, and hand each line of the engine's answer to ``on_line``; as stream does it."""
+    stream(engine, "/build", parameters, archive, _HEADERS, on_line, timeout=timeout, cancelled=cancelled)
+
+
+def stream(
+    engine: Wire,
+    path: str,
+    parameters: Mapping[str, str | tuple[str, ...]],
+    body: bytes,
+    headers: Mapping[str, str],
+    on_line: Callable[[bytes], None],
+    *,
+    timeout: float,
+    cancelled: threading.Event | None,
+) -> None:
+    """POST, and hand each line of the engine's answer to ``on_line``; returns early when ``cancelled`` is set.
 
     Raises shell.TimedOut, and Refused, OSError, http.client.HTTPException when the engine gives up.
     """
     deadline = time.monotonic() + timeout
     said: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
-    with engine.stream("POST", "/build", parameters, archive, _HEADERS) as answer:
+    with engine.stream("POST", path, parameters, body, headers) as answer:
         reader = threading.Thread(target=_read, args=(answer, said), daemon=True)
         reader.start()
         try:
             while not (cancelled is not None and cancelled.is_set()):
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise shell.TimedOut(f"the build ran longer than {timeout:g} s")
+                    raise shell.TimedOut(f"{path} ran longer than {timeout:g} s")
                 try:
                     line = said.get(timeout=min(TICK_SECONDS, left))
                 except queue.Empty:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from s2i import shell
 from s2i.engines.docker import connection
 from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT, S2IError
-from s2i.images import admission, again, api, classic, clients, command, ended, result
+from s2i.images import admission, again, api, classic, clients, command, ended, platforms, result
 from s2i.images.clients import BuildClient
 from s2i.images.context import SOURCE, moved, tell_apart
 from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
@@ -58,11 +58,12 @@ def build(
         made = run.by_api(recipe) if recipe else None
         if made is None:
             client = request.client or clients.find(engine.server)
+            platforms.check_client(client, request.platform)
             if client.loss:
                 on_notice(Notice("W_NO_BUILDKIT", client.loss))
                 secret.refuse()
             made = run.by_client(client)
-        image = _image(engine, made.identity, request.tags, made.reader, round(time.monotonic() - began, 3))
+        image = _image(engine, made.identity, request, made.reader, round(time.monotonic() - began, 3))
     again.remember(whole, plan, request, image, made.bases, made.recipe)
     return image
 
@@ -114,7 +115,9 @@ class _Run(NamedTuple):
             order = self._order(folder, handed)
             with _room(folder):
                 dockerfile = _stage(self.tree, self.plan, client, order)
-            found = admission.admit(self.engine, dockerfile, order.tags, self.on_event, self.cancelled)
+            found = admission.admit(
+                self.engine, dockerfile, order.tags, self.on_event, self.cancelled, self.request.platform
+            )
             reader = _reader(client, StepNames(dockerfile))
             reader.log.redact = self.secret.redactor
             epoch = self.tree.origin.time or STAGED_TIME
@@ -147,6 +150,7 @@ class _Run(NamedTuple):
             namespace=request.namespace,
             salt=self.secret.salt,
             arguments=request.arguments,
+            platform=request.platform,
         )
 
     def _judge(self, reader: Reader, well: bool, code: int = 0) -> None:
@@ -241,10 +245,11 @@ def _reader(client: BuildClient, names: StepNames) -> Reader:
     return RawReader(names) if client.progress == "rawjson" else PlainReader(names)
 
 
-def _image(engine: Wire, identity: str, tags: tuple[str, ...], reader: Reader, seconds: float) -> Image:
+def _image(engine: Wire, identity: str, request: BuildRequest, reader: Reader, seconds: float) -> Image:
     details = engine.get(f"/images/{identity}/json", result.SIZES)
     try:
         admission.settled(details.get("Config") or {}, "the image")
+        platforms.check(details, request.platform)
     except S2IError:
         engine.delete(f"/images/{identity}", {"force": "true"})
         raise
@@ -253,7 +258,7 @@ def _image(engine: Wire, identity: str, tags: tuple[str, ...], reader: Reader, s
         id=str(details["Id"]),
         digest=next(digests, identity),
         size=result.size(details),
-        tags=tags,
+        tags=request.tags,
         steps=tuple(reader.log.steps),
         seconds=seconds,
     )

@@ -31,7 +31,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     ``iidfile``: where the client writes what it made, for result.identity.
     ``secrets`` are (id, file); ``proxies`` names of variables; ``namespace`` keeps its download caches apart, ``salt``
-    the results of its steps: those of another salt are not taken for them.
+    the results of its steps: those of another salt are not taken for them. ``platform`` "" is the engine's own.
     """
 
     context: Path
@@ -45,6 +45,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     salt: str = ""
     arguments: tuple[tuple[str, str], ...] = ()
+    platform: str = ""
 
 
 def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
@@ -70,6 +71,8 @@ def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
     words += [f"--label={name}={value}" for name, value in order.labels]
     if client.kind != "classic":
         words += [f"--secret=id={name},src={path}" for name, path in order.secrets]
+        if order.platform:
+            words.append(f"--platform={order.platform}")
         if order.namespace:
             words.append(f"--build-arg=BUILDKIT_CACHE_MOUNT_NS={order.namespace}")
         if order.salt:

@@ -14,11 +14,14 @@ from typing import assert_never
 
 from s2i import assets
 from s2i.errors import E_WORD
+from s2i.images import hints, layout
 from s2i.planning.plan import BuildPlan, Copy, Mount, Run, Step
 
+LOCAL = "s2i.local/"
 _PLAIN = re.compile(r"[ -\[\]-~]*")  # printable ASCII without the backslash, which is Dockerfile's escape
 _PATH = re.compile(r"[A-Za-z0-9._/-]+")
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?")
+_LAST = re.compile(r"(?:.*\n)?[ ]*[^#\n ][^\n]*", re.DOTALL)
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _VALUE = re.compile(r"[A-Za-z0-9@%+=:,./_ -]*")
 
@@ -50,7 +53,8 @@ def render(plan: BuildPlan) -> str:
         "selectattr": environment.filters["selectattr"],
         "list": environment.filters["list"],
     }
-    return environment.get_template("Dockerfile.j2").render(plan=plan)
+    local = plan.base is not None and plan.base.runtime.startswith(LOCAL)
+    return environment.get_template("Dockerfile.j2").render(plan=plan, local=local, hints=hints.found(plan))
 
 
 def wrong(plan: BuildPlan) -> tuple[str, str] | None:
@@ -79,7 +83,8 @@ def _words(plan: BuildPlan) -> Iterator[tuple[str, Callable[[str], object], str]
         match step:
             case Run():
                 yield f"{at}.argv[0]", _program, step.argv[0] if step.argv else ""
-                yield from ((f"{at}.argv[{number}]", _word, word) for number, word in enumerate(step.argv))
+                for number, word in enumerate(step.argv):
+                    yield f"{at}.argv[{number}]", _check_at(step.argv, number), word
                 yield from _pairs(f"{at}.env", step.env)
                 for number, mount in enumerate(step.mounts):
                     for name in ("target", "id", "source"):
@@ -116,9 +121,9 @@ def _instruction(step: Step) -> str:
 def _run(step: Run) -> str:
     """Return RUN with its mounts and variables, one a line. The words are quoted for the shell."""
     env = [f"{_variable(name)}={shlex.quote(_checked(_VALUE, value))}" for name, value in step.env]
-    words = " ".join(shlex.quote(_word(word)) for word in step.argv)
-    first, *others = [*map(_mount, step.mounts), *env, words]
-    return " \\\n    ".join([f"RUN {first}", *others])
+    for number, word in enumerate(step.argv):
+        _check_at(step.argv, number)(word)
+    return layout.run([_mount(mount) for mount in step.mounts], env, (step.argv,))
 
 
 def _mount(mount: Mount) -> str:
@@ -150,6 +155,22 @@ def _word(word: str) -> str:
     if "<<" in word:  # newer frontends would take it for a heredoc
         raise ValueError(f"cannot stand in a Dockerfile: {word!r}")
     return _checked(_PLAIN, word)
+
+
+def _check_at(argv: tuple[str, ...], number: int) -> Callable[[str], object]:
+    """Return what checks word ``number`` of a command: a script behind -c may have several lines."""
+    return _script if number == 2 and argv[1] == "-c" else _word
+
+
+def _script(text: str) -> str:
+    if not _LAST.fullmatch(text):  # a comment as its last line would swallow the quote that ends it
+        raise ValueError(f"cannot be run: {text!r}")
+    lines = text.split("\n")
+    for line in lines:
+        _word(line)
+        if len(lines) > 1 and " #" in line.lstrip():  # once the lines are one, it would hide all that follows
+            raise ValueError(f"cannot stand in a script: {line!r}")
+    return text
 
 
 def _program(word: str) -> str:

@@ -29,7 +29,10 @@ class StepResult(msgspec.Struct, frozen=True):
 
 
 class Image(msgspec.Struct, frozen=True):
-    """What a build made. ``id`` and ``digest`` are ``sha256:...``; ``size`` in bytes."""
+    """What a build made. ``id`` and ``digest`` are ``sha256:...``; ``size`` in bytes.
+
+    ``pushed``: what a registry has of it, as ``registry/name@sha256:...``; then ``digest`` is the registry's.
+    """
 
     id: str
     digest: str
@@ -37,3 +40,4 @@ class Image(msgspec.Struct, frozen=True):
     tags: tuple[str, ...]
     steps: tuple[StepResult, ...]
     seconds: float
+    pushed: tuple[str, ...] = ()

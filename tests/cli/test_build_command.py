@@ -20,6 +20,10 @@ from s2i.sources import Folder, Git
         (["-t", "a:b:c"], "E_TAG"),
         (["--env", "A=1"], "E_VALUE"),
         (["--prove", "--env", "A"], "E_ENV"),
+        (["--push"], "E_VALUE"),
+        (["--push", "-t", "shop:1"], "E_TAG"),
+        (["--platform", "arm64"], "E_PLATFORM"),
+        (["--platform", "linux/amd64,linux/arm64"], "E_PLATFORM"),
         *((["--timeout", value], "E_LIMIT") for value in ("0", "-5", "86401", "9" * 20, "", "1.5", "nan", "٣")),
     ],
 )

@@ -58,29 +58,29 @@ What the build does
 
    1.  Make a virtual environment: all that the image takes from here
        $ uv venv --python /usr/local/bin/python3 /opt/venv
-       Dockerfile:8; again when the base image changes
+       Dockerfile:10; again when the base image changes
 
    2.  Copy requirements.txt first: a change of code reinstalls nothing
-       Dockerfile:11; again when requirements.txt changes
+       Dockerfile:13; again when requirements.txt changes
 
    3.  Install the dependencies
        $ uv pip install --python /opt/venv/bin/python --compile-bytecode -r
          requirements.txt 'gunicorn>=21,<28'
-       Dockerfile:14-18; again when requirements.txt changes
+       Dockerfile:16-20; again when requirements.txt changes
 
   The runtime stage starts from run. This is the image: its layers are counted
   from there, and layer 1 is its working folder.
 
    4.  Copy the environment, without the tools that made it
-       Dockerfile:30; again when requirements.txt changes; layer 2
+       Dockerfile:32; again when requirements.txt changes; layer 2
 
    5.  Copy the source, last: it changes most often
-       Dockerfile:33; again when any file of the source changes; layer 3
+       Dockerfile:35; again when any file of the source changes; layer 3
 
    6.  Compile the source here, once: a running container cannot
        $ python -c 'import compileall; compileall.compile_dir("/app",
          quiet=2)'
-       Dockerfile:36; again when any file of the source changes; layer 4
+       Dockerfile:38; again when any file of the source changes; layer 4
 
 How it runs
 
@@ -94,7 +94,7 @@ How it runs
            SIGTERM to end, and 10 seconds before it is killed
 """
 LINE = """\
-Dockerfile:18  line 5 of 5 of step 3, RUN, in the build stage
+Dockerfile:20  line 5 of 5 of step 3, RUN, in the build stage
            │ uv pip install --python /opt/venv/bin/python --compile-bytecode -r
            │ requirements.txt 'gunicorn>=21,<28'
 
@@ -135,7 +135,7 @@ def test_an_explanation_reads_as_text() -> None:
 
 
 def test_the_explanation_of_a_line_reads_as_text() -> None:
-    assert LINE == output(FLASK_HELLO, "Dockerfile:18")
+    assert LINE == output(FLASK_HELLO, "Dockerfile:20")
 
 
 @pytest.mark.parametrize("name", PLANNED)
@@ -149,7 +149,7 @@ def test_it_is_data_on_request() -> None:
     entry = next(argument for argument in told["decided"] if argument["what"] == "entry")
     assert {"where": "app.py:3", "text": "app = Flask(__name__)"} == entry["because"]
     assert ["summary", "kind", "read", "decided", "bases", "build", "run", "know"] == list(told)
-    line = json.loads(output(FLASK_HELLO, "Dockerfile:39", "-o", "json"))
+    line = json.loads(output(FLASK_HELLO, "Dockerfile:41", "-o", "json"))
     assert ("USER 1001:0", None) == (line["text"], line["step"])
 
 

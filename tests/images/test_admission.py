@@ -29,7 +29,7 @@ class Images:
             raise Refused(404, b"no such image")
         return {"Id": f"sha256:{name}", "Config": {"OnBuild": self.here[name], "Labels": None}}
 
-    def pull(self, name: str) -> None:
+    def pull(self, name: str, platform: str | None = None) -> None:
         if name not in self.there:
             raise APIError("404", explanation="manifest unknown")
         self.here[name.removesuffix(":latest")] = self.there[name]

@@ -203,7 +203,7 @@ def test_json_holds_the_steps_and_what_they_took(builds: Builds, engine: docker.
     data = json.loads(done.stdout)
     builds._made.append(data["image"])
     found = engine.images.get(builds.tag)
-    assert sorted(data) == ["digest", "image", "seconds", "size", "steps", "tags", "warnings"]
+    assert sorted(data) == ["digest", "image", "pushed", "seconds", "size", "steps", "tags", "warnings"]
     assert (data["image"], data["size"]) == (found.id, found.attrs["Size"])
     assert data["tags"] == [builds.tag, f"{builds.tag}-2"]
     assert {"name", "cached", "seconds"} == set(data["steps"][0])

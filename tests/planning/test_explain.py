@@ -48,7 +48,7 @@ def test_each_line_of_a_golden_dockerfile_says_what_it_does_and_what_breaks_with
             part = told.parts[0]
             if not (part.says and part.without and told.role) or part.says.startswith("The instruction"):
                 dumb.append(line)
-            if number > 2 and not told.layer:
+            if number > lines.index("") + 1 and not told.layer:
                 dumb.append(line)
     assert [] == dumb
 
@@ -99,35 +99,35 @@ def test_a_key_that_the_tables_do_not_know_is_refused(tmp_path: Path, monkeypatc
 
 
 def test_a_mount_is_explained_by_itself_and_with_the_step_that_it_is_part_of(line_of) -> None:
-    told = line_of("flask-hello", "Dockerfile:14")
+    told = line_of("flask-hello", "Dockerfile:17")
     assert ("line 1 of 5 of step 3, RUN, in the build stage", 3) == (told.role, told.step)
-    assert "lines 14 to 18: Install the dependencies" == told.belongs
+    assert "lines 17 to 21: Install the dependencies" == told.belongs
     assert told.parts[0].without == "Each change of a dependency would download all of them again."
     assert () == told.decided
 
 
 def test_an_instruction_names_its_layer_and_what_changes_it(line_of) -> None:
-    told = line_of("flask-hello", "Dockerfile:33")
+    told = line_of("flask-hello", "Dockerfile:36")
     assert ("layer 3 of the image, counted from its base", "when any file of the source changes") == (
         told.layer,
         told.again,
     )
-    assert "no layer: it changes the image's metadata only" == line_of("flask-hello", "Dockerfile:39").layer
+    assert "no layer: it changes the image's metadata only" == line_of("flask-hello", "Dockerfile:42").layer
     assert (
         "a layer of the build stage, kept in the build cache and not shipped"
-        == line_of("flask-hello", "Dockerfile:8").layer
+        == line_of("flask-hello", "Dockerfile:11").layer
     )
 
 
 def test_the_start_command_leads_to_the_decisions_behind_it(line_of) -> None:
-    told = line_of("flask-hello", "Dockerfile:45")
+    told = line_of("flask-hello", "Dockerfile:48")
     assert ["entry", "server"] == [argument.what for argument in told.decided]
     assert ("app.py:3", "app = Flask(__name__)") == (told.decided[0].because.where, told.decided[0].because.text)
 
 
 def test_an_empty_line_and_a_comment_stand_for_what_is_below(line_of) -> None:
-    assert line_of("flask-hello", "Dockerfile:45").parts == line_of("flask-hello", "Dockerfile:43").parts
-    assert "a comment, above the CMD in line 45" == line_of("flask-hello", "Dockerfile:44").role
+    assert line_of("flask-hello", "Dockerfile:48").parts == line_of("flask-hello", "Dockerfile:46").parts
+    assert "a comment, above the CMD in line 48" == line_of("flask-hello", "Dockerfile:47").role
 
 
 def test_a_line_of_the_source_says_what_was_decided_from_it(line_of) -> None:
@@ -151,7 +151,7 @@ def test_a_line_that_nothing_was_decided_from_says_what_its_file_is(line_of) -> 
 @pytest.mark.parametrize(
     ("place", "why"),
     [
-        ("Dockerfile:46", 'cannot explain "Dockerfile:46": the Dockerfile has 45 lines'),
+        ("Dockerfile:49", 'cannot explain "Dockerfile:49": the Dockerfile has 48 lines'),
         ("Dockerfile:0", 'cannot explain "Dockerfile:0": it names no line'),
         ("app.py", 'cannot explain "app.py": it names no line'),
         ("app.py:9999999999", 'cannot explain "app.py:9999999999": it names no line'),

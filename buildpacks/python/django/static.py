@@ -20,15 +20,14 @@ MODULE = "s2i_static"
 _STATICFILES = "django.contrib.staticfiles"
 _REMOTE = re.compile(r"storages\.backends\.\w.*|.*\b(?:s3|S3|GoogleCloud|Azure)\w*Storage")
 # For settings that set STATIC_ROOT in a branch only: whether that is taken is known when they are imported.
-_IF_SET = (
-    "import django; django.setup(); from django.conf import settings; "
-    "from django.core.management import call_command; "
-    'call_command("collectstatic", interactive=False) if settings.STATIC_ROOT '
-    'else print("STATIC_ROOT is not set here: there is nothing to gather")'
-)
+_IF_SET = """import django; django.setup();
+from django.conf import settings;
+from django.core.management import call_command;
+(call_command("collectstatic", interactive=False) if settings.STATIC_ROOT
+else print("STATIC_ROOT is not set here: there is nothing to gather"))"""
 # No backslash may stand in a Dockerfile's words: the lines of the module are words of their own.
 _WRITE = (
-    "import pathlib, sys, sysconfig; "
+    "import pathlib, sys, sysconfig;\n"
     f'pathlib.Path(sysconfig.get_path("purelib"), "{MODULE}.py").write_text(chr(10).join(sys.argv[1:]))'
 )
 

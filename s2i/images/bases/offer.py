@@ -50,6 +50,11 @@ def present(engine: Wire) -> tuple[Base, ...]:
     return _present(_names(engine))
 
 
+def official() -> tuple[Base, ...]:
+    """Return the bases that anybody can pull, for every processor, oldest Python first."""
+    return tuple(table.official(row, "pull") for row in table.rows())
+
+
 def recall() -> Known:
     """Return what was last remembered; nothing when the file is absent or damaged."""
     try:

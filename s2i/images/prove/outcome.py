@@ -11,6 +11,7 @@ from s2i.errors import E_PROOF, S2IError
 from s2i.images import planned
 from s2i.images.prove import judge
 from s2i.images.prove.proof import Found, Proof
+from s2i.images.request import DETECTED, PlanRequest
 from s2i.planning import settings
 from s2i.planning.plan import BuildPlan, Rejected
 from s2i.planning.settings import Given, Settings
@@ -39,16 +40,14 @@ def failure(proof: Proof) -> S2IError:
     return E_PROOF(where=proof.where, advice=proof.advice, why=proof.why, log=proof.log)
 
 
-def replanned(
-    tree: Tree, plan: BuildPlan, proof: Proof, strategy: str = "auto", *, locked: bool = False
-) -> BuildPlan | None:
+def replanned(tree: Tree, plan: BuildPlan, proof: Proof, wanted: PlanRequest = DETECTED) -> BuildPlan | None:
     """Return the plan with what the proof has shown; None where that cannot be, or a person has set it otherwise."""
     found = proof.seen.found if proof.seen else None
     given = learnt(plan, found) if found else None
     if given is None or found is None or _is_set(tree, plan, given.settings):
         return None
     try:
-        made = planned.plan(tree, strategy, given, locked=locked)
+        made = planned.plan(tree, wanted, given)
     except S2IError:
         return None
     if (made.entry, made.kind) == (plan.entry, plan.kind):

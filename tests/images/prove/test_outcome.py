@@ -10,6 +10,7 @@ from s2i.errors import S2IError
 from s2i.images import planned
 from s2i.images.prove import blot, outcome, record
 from s2i.images.prove.proof import Found, Proof, Seen
+from s2i.images.request import DETECTED, PlanRequest
 from s2i.planning.compile import compile as compile_plan
 from s2i.planning.plan import Base, BuildPlan
 from s2i.planning.settings import Given
@@ -22,8 +23,8 @@ WSGI = "def app(environ, start_response):\n    return []\n\n\nasync def served(s
 
 @pytest.fixture(autouse=True)
 def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    def plan(tree: Tree, strategy: str = "auto", learnt: Given | None = None, *, locked: bool = False) -> BuildPlan:
-        return compile_plan(tree, (BASE,), strategy, learnt, locked=locked)
+    def plan(tree: Tree, wanted: PlanRequest = DETECTED, learnt: Given | None = None) -> BuildPlan:
+        return compile_plan(tree, (BASE,), wanted.strategy, learnt, locked=wanted.locked)
 
     monkeypatch.setattr(planned, "plan", plan)
 
