@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from s2i.images.prove import Proof, line, notices, outcome, prove
 from s2i.planning.plan import BuildPlan
 from s2i.resources.app import Config
 from s2i.sources import Notice
+from s2i.wire import Refused
 
 Build = Callable[[BuildPlan], Image]
 
@@ -48,7 +50,9 @@ def proven(
         better = outcome.settle(proof, lambda seen: replan(plan, seen))
         if better is not None:
             progress.say(f"prove  {proof.why}: planned again", style="yellow")
-            built, plan = build(better), better
+            wrong, built, plan = built.id, build(better), better
+            with contextlib.suppress(Refused):  # somebody uses it already
+                connection.wire().delete(f"/images/{wrong}")
             proof = _proof(built, plan, config, progress)
             outcome.settle(proof)
     except S2IError as error:

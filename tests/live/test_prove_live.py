@@ -280,13 +280,15 @@ def test_the_leftovers_of_a_killed_proof_are_swept(http: Made, engine: docker.Do
 def test_a_wrong_guess_is_planned_again_and_only_then_named(
     last: str, plan: tuple[str, str], tmp_path: Path, engine: docker.DockerClient, remove_images: list[str]
 ) -> None:
-    source = folder(tmp_path / "guess", f"{WSGI}\n{last}\n")
+    source = folder(tmp_path / f"guess-{plan[0]}", f"{WSGI}\n{last}\n")
     home = Home(tmp_path / "home")
     tag = f"s2i-test/guess-{plan[0]}:1"
     made = home.data("build", str(source), "--prove", "-t", tag)
     remove_images.append(made["image"])
     assert (made["proof"]["kind"], made["proof"]["entry"], made["tags"]) == (*plan, [tag])
     assert engine.images.get(tag).id == made["image"]
+    titled = engine.images.list(filters={"label": f"org.opencontainers.image.title={source.name}"})
+    assert [image.id for image in titled] == [made["image"]]
 
 
 def test_what_is_not_proven_gets_no_name(tmp_path: Path, engine: docker.DockerClient, remove_images: list[str]) -> None:
