@@ -14,12 +14,15 @@ import click
 import msgspec
 
 from s2i import sources
+from s2i.cli.eventlines import EventLines
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
-from s2i.errors import E_VALUE
+from s2i.cli.progress import BUILD_FAILED, Progress, progress_option, shown
+from s2i.errors import E_VALUE, S2IError
 
 if TYPE_CHECKING:
     from s2i.images.events import Image
+    from s2i.images.limits import Limits
     from s2i.planning.plan import BuildPlan
 
 # Folders that are called the same in every project: the one above says more.
@@ -31,7 +34,10 @@ GENERIC = frozenset({"app", "apps", "src", "source", "code"})
 @click.option("--plan", "plan_file", metavar="FILE", help="Build by a plan that `s2i plan --save` wrote.")
 @click.option("--no-cache", is_flag=True, help="Run every step anew.")
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
+@click.option("--memory", metavar="SIZE", help="The most that a step may use, like 2G [default: no limit].")
+@click.option("--cpu", metavar="CORES", help="The most that a step may use, like 1.5 [default: no limit].")
 @source_options
+@progress_option
 @output_option
 def build(
     src: str,
@@ -42,9 +48,12 @@ def build(
     plan_file: str | None,
     no_cache: bool,
     timeout: str,
+    memory: str | None,
+    cpu: str | None,
+    progress: str,
     output: str | None,
 ) -> None:
-    """Build an image from SRC and print its id. Progress goes to standard error.
+    """Build an image from SRC and print its id. Progress goes to standard error; `s2i buildrun` keeps the log.
 
     SRC is a folder, https://host/owner/repo[@ref][#subdir] or git@host:owner/repo.
 
@@ -53,18 +62,20 @@ def build(
               s2i build ./src --plan s2i.plan.json
     """
     from s2i.engines.docker import connection
-    from s2i.images import admission
+    from s2i.images import admission, limits
     from s2i.resources.config import parse_seconds
 
     seconds = parse_seconds(timeout)
+    most = limits.parse(memory, cpu, os.environ)
     checked = tuple(admission.tag(tag) for tag in tags)
     source = sources.parse(src, commit=commit, context_dir=context_dir)
     plans = _plans(plan_file, strategy)
     connection.wire()  # says so at once when there is no engine, not after a clone
     with interruptible():
         image, notices = _built(
-            source, plans, checked, seconds, strategy=f"plan {plan_file}" if plan_file else strategy, cache=not no_cache
-        )
+            source, plans, checked, seconds, most, shown(progress, output),
+            strategy=f"plan {plan_file}" if plan_file else strategy, cache=not no_cache,
+        )  # fmt: skip
     if output:
         data = msgspec.to_builtins(image)
         emit({"image": data.pop("id"), **data, "warnings": notices}, output)
@@ -105,20 +116,21 @@ def _built(
     plans: Callable[[sources.Tree], BuildPlan],
     tags: tuple[str, ...],
     seconds: float,
+    most: Limits,
+    display: Progress | EventLines,
     *,
     strategy: str,
     cache: bool,
 ) -> tuple[Image, tuple[sources.Notice, ...]]:
     """Fetch, plan and build; return the image and everything that a person should know about it."""
-    from s2i.cli.progress import Progress
-    from s2i.images import again
+    from s2i.images import again, runs
     from s2i.images.build import build as build_image
     from s2i.images.request import BuildRequest
     from s2i.resources import labels, names
     from s2i.sources.commit import with_commit
 
     notices: list[sources.Notice] = []
-    with Progress() as progress, sources.fetch(source, policy=sources.Policy.of(os.environ)) as fetched:
+    with display as progress, sources.fetch(source, policy=sources.Policy.of(os.environ)) as fetched:
         tree = with_commit(fetched)
         name = names.suggest(title(source))
         wanted = BuildRequest(
@@ -128,6 +140,8 @@ def _built(
             labels=((labels.BUILD, name),),
             timeout=seconds,
             cache=cache,
+            run=runs.new_id(),
+            limits=most,
         )
         if made := again.recall(tree, wanted):
             progress.plan(made.plan)
@@ -141,7 +155,13 @@ def _built(
             notices.append(notice)
             progress.notice(notice)
 
-        image = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)
+        progress.run(wanted.run)
+        try:
+            image = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)
+        except S2IError as error:
+            if error.exit == BUILD_FAILED:
+                progress.failed()
+            raise
         progress.built(image)
     return image, (*plan.warnings, *notices)
 

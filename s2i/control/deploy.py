@@ -66,8 +66,10 @@ class Task(msgspec.Struct, frozen=True):
     """One build to do: ``labels`` go on the image; ``emit`` takes events; ``cancelled`` ends it early.
 
     ``network``: the caller is not the person at the keyboard (see sources.Policy). ``place``: the source, for people.
+    ``id``: the deployment's, and its build run's.
     """
 
+    id: str
     project: str
     request: Request
     place: str
@@ -162,7 +164,8 @@ class Deployments:
     def _build_and_accept(self, new: Deployment, request: Request, network: bool) -> None:
         journal, cancelled = Journal(new.id), self._cancels[new.id]
         try:
-            task = Task(new.project, request, new.source, network, self._labels(new.project), journal.write, cancelled)
+            labels = self._labels(new.project)
+            task = Task(new.id, new.project, request, new.source, network, labels, journal.write, cancelled)
             built = self._build(task)
             if cancelled.is_set():
                 raise E_CANCELLED(doing="it was being built")

@@ -9,8 +9,9 @@ import msgspec
 from s2i import sources
 from s2i.control.deploy import Built, Task
 from s2i.errors import E_CANCELLED
-from s2i.images import again, planned
+from s2i.images import again, limits, planned
 from s2i.images import build as images
+from s2i.images.events import StepEvent
 from s2i.images.request import BuildRequest
 from s2i.planning.plan import BuildPlan
 from s2i.sources.commit import with_commit
@@ -31,6 +32,9 @@ def build(task: Task) -> Built:
             labels=tuple(task.labels.items()),
             namespace=task.project,
             timeout=request.timeout,
+            project=task.project,
+            run=task.id,
+            limits=limits.parse(None, None, os.environ),
         )
         if made := again.recall(tree, wanted):
             _tell(task, made.plan)
@@ -41,17 +45,24 @@ def build(task: Task) -> Built:
         _tell(task, plan)
         if task.cancelled.is_set():
             raise E_CANCELLED(doing="it was being planned")
+        task.emit({"type": "buildrun", "id": task.id})
         image = images.build(
             tree,
             plan,
             wanted,
-            on_event=lambda event: task.emit(msgspec.to_builtins(event)),
+            on_event=lambda event: _passed(task, event),
             on_notice=lambda notice: task.emit({"type": "notice", **msgspec.to_builtins(notice)}),
             cancelled=task.cancelled,
         )
     size = f"{image.size / 1e6:.0f} MB in {image.seconds:.1f} s"
     task.emit({"type": "stage", "name": "built", "text": size})
     return Built("job" if plan.kind == "job" else "app", image.id, plan.port, tree.origin.commit)
+
+
+def _passed(task: Task, event: StepEvent) -> None:
+    # How far a step has come is for a display, not for a journal that is kept.
+    if event.status != "progress":
+        task.emit(msgspec.to_builtins(event))
 
 
 def _tell(task: Task, plan: BuildPlan) -> None:

@@ -31,6 +31,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     ``iidfile``: where the client writes what it made, for result.identity.
     ``secrets`` are (id, file); ``proxies`` names of variables; ``namespace`` keeps its download caches apart.
+    ``marks`` are variables of each step by which it is recognised (see cage).
     """
 
     context: Path
@@ -42,6 +43,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     cache: bool = True
     proxies: tuple[str, ...] = ()
     namespace: str = ""
+    marks: tuple[tuple[str, str], ...] = ()
 
 
 def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
@@ -72,7 +74,7 @@ def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
     if client.kind == "docker":  # buildx reads the variable itself
         words.append("--build-arg=SOURCE_DATE_EPOCH")
     # By name alone: the values go by the environment, where no list of processes shows them.
-    words += [f"--build-arg={name}" for name in order.proxies]
+    words += [f"--build-arg={name}" for name in dict.fromkeys((*order.proxies, *dict(order.marks)))]
     return (*head, *words, str(order.context))
 
 

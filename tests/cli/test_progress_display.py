@@ -83,7 +83,7 @@ def test_a_terminal_keeps_a_line_of_each_finished_step() -> None:
     screen.close()
     lines = written(place)
     assert " ✓   3.1 s  Install the dependencies\n" in lines
-    assert " ⚡  cached  The source\n" in lines
+    assert " ↻  cached  The source\n" in lines
     assert " ✗  FAILED  bad \\x1b]0;name\n" in lines
 
 
