@@ -26,6 +26,7 @@ QUICK_SECONDS, SLOW_SECONDS = 0.02, 0.2
 HURRY_SECONDS = 3.0  # after the start of a step its first process is looked for quickly
 LOOKS = 150  # a process that has not become a step's by then is somebody else's
 PERIOD = 100_000  # microseconds, of CPU shares
+_SUMMARY = ("executor failed running", "did not complete successfully", "returned a non-zero code")  # the builder's
 VARIABLES = ("NO_PROXY", "no_proxy")
 
 
@@ -63,13 +64,13 @@ class Cage:
     def explain(self, step: str, lines: Sequence[str]) -> None:
         """Raise what the limits had to do with a build that failed in ``step``: E_BUILD_MEMORY, E_BUILD_PROCESSES."""
         memory = self.limits.memory
-        said = tuple(line for line in lines if "exit code: 137" not in line)  # the builder's words for it
+        said = tuple(line for line in lines if not any(word in line for word in _SUMMARY))
         # The last count is missed when the step ends with its process: what a killed one says tells the same.
-        told = memory and self.holds and any(word in line for line in lines for word in ("exit code: 137", "Killed"))
+        told = memory and self.holds and any(word in line for line in lines for word in ("code: 137", "Killed"))
         if self.killed or told:
             raise E_BUILD_MEMORY(step=step, limit=f"{memory >> 20} MB", log=said)
         if self.crowded:
-            raise E_BUILD_PROCESSES(step=step, limit=self.limits.processes, log=tuple(lines))
+            raise E_BUILD_PROCESSES(step=step, limit=self.limits.processes, log=said)
 
     def close(self) -> None:
         """Stop watching."""

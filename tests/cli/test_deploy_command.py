@@ -45,7 +45,7 @@ def test_an_interrupt_says_where_to_look(
 ) -> None:
     client: Any = Client({**ROLLS, "jobrun": jobrun}, interrupt=True)
     with pytest.raises(KeyboardInterrupt):
-        deploy._follow(client, "/p", {**BEGUN, "project": project})
+        deploy._follow(client, "/p", {**BEGUN, "project": project}, Progress())
     assert capsys.readouterr().err == f"note   {expected}\n"
 
 
