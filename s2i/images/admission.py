@@ -24,7 +24,6 @@ BROUGHT = (
     "where it is, `docker save {image} | gzip > base.tgz`; here, `docker load --input base.tgz`. Or name a mirror of"
     ' Docker Hub in /etc/docker/daemon.json, {{"registry-mirrors": ["https://MIRROR"]}}, and restart the engine'
 )
-PULL_SECONDS = 600.0
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9][a-zA-Z0-9-]*)*)(?::[0-9]+)?"
 _TAG = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::(?P<version>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?")
@@ -91,7 +90,7 @@ def _details(
         _made(python, on_event, cancelled)
         found = None
     elif found is None:
-        _pulled(image, on_event)
+        _pulled(image, on_event, cancelled)
     found = found or look(engine, image)
     if found is None:
         raise E_BASE_MISSING(why=f"the base image {image} was here a moment ago, and is no more", log=())
@@ -135,26 +134,15 @@ def _made(python: str, on_event: Callable[[StepEvent], None], cancelled: threadi
     on_event(StepEvent("done", name, name, time.monotonic() - began))
 
 
-def _pulled(image: str, on_event: Callable[[StepEvent], None]) -> None:
+def _pulled(image: str, on_event: Callable[[StepEvent], None], cancelled: threading.Event | None) -> None:
     missing = f"the base image {image} is not on this machine"
     if image.startswith(OURS):
         raise E_BASE_MISSING(why=missing, log=())
-    import docker.errors  # the SDK knows where registries' passwords are
-    import requests.exceptions
-
-    from s2i.engines.docker import connection
     from s2i.images.bases import obtain
+    from s2i.images.pull import pull
 
     if obtain.out_of_reach(image_name(image)):
         # An engine itself tries for minutes.
         why = f"{missing}, and its registry does not answer within {obtain.REGISTRY_SECONDS:g} s"
         raise E_BASE_MISSING(why=why, log=(), advice=BROUGHT.format(image=image))
-    name = f"pull {image}"
-    on_event(StepEvent("started", name, name))
-    try:
-        connection.client(timeout=PULL_SECONDS).images.pull(image_name(image))
-    except (docker.errors.APIError, requests.exceptions.RequestException) as error:
-        on_event(StepEvent("failed", name, name))
-        text = str(getattr(error, "explanation", None) or error)
-        raise E_BASE_MISSING(why=f"{missing} and cannot be pulled", log=(text,)) from None
-    on_event(StepEvent("done", name, name))
+    pull(image_name(image), f"{missing} and cannot be pulled", on_event, cancelled)

@@ -24,7 +24,15 @@ from s2i.planning.plan import BuildPlan, Copy, Run
 from s2i.sources import Tree
 
 KNOWLEDGE = (".py", ".toml", ".j2")
-_APART = ("tags", "timeout", "cache", "client", "project", "run", "limits")  # what of a request says nothing about the image
+_APART = (
+    "tags",
+    "timeout",
+    "cache",
+    "client",
+    "project",
+    "run",
+    "limits",
+)  # what of a request says nothing about the image
 
 
 class Made(msgspec.Struct, frozen=True):

@@ -121,8 +121,8 @@ class Status(msgspec.Struct):
     """What happened since the last one."""
 
     vertexes: tuple[Vertex, ...] = ()
-    statuses: tuple[Moved, ...] = ()
     logs: tuple[Log, ...] = ()
+    statuses: tuple[Moved, ...] = ()
 
 
 class RawReader:
