@@ -22,8 +22,8 @@ from s2i.sources import Notice
 
 ROOT = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
-QUICK_SECONDS, SLOW_SECONDS = 0.02, 0.2
-HURRY_SECONDS = 3.0  # after the start of a step its first process is looked for quickly
+# Between two looks: after the start of a step, for who asked for a limit; else.
+QUICK_SECONDS, SLOW_SECONDS, HURRY_SECONDS = 0.02, 0.1, 2.0
 LOOKS = 150  # a process that has not become a step's by then is somebody else's
 PERIOD = 100_000  # microseconds, of CPU shares
 _SUMMARY = ("executor failed running", "did not complete successfully", "returned a non-zero code")  # the builder's
@@ -56,7 +56,8 @@ class Cage:
 
     def step(self) -> None:
         """Say that a step has begun: its processes will appear."""
-        self._hurry = time.monotonic() + HURRY_SECONDS
+        if self.limits.asked:
+            self._hurry = time.monotonic() + HURRY_SECONDS
         if self._thread is None and not self.why_not:
             self._thread = threading.Thread(target=self._watch, name="limits", daemon=True)
             self._thread.start()
