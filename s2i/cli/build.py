@@ -123,9 +123,10 @@ def _built(
     cache: bool,
 ) -> tuple[Image, tuple[sources.Notice, ...]]:
     """Fetch, plan and build; return the image and everything that a person should know about it."""
-    from s2i.images import again, runs
+    from s2i.images import again
     from s2i.images.build import build as build_image
     from s2i.images.request import BuildRequest
+    from s2i.images.runs.run import new_id
     from s2i.resources import labels, names
     from s2i.sources.commit import with_commit
 
@@ -140,7 +141,7 @@ def _built(
             labels=((labels.BUILD, name),),
             timeout=seconds,
             cache=cache,
-            run=runs.new_id(),
+            run=new_id(),
             limits=most,
         )
         if made := again.recall(tree, wanted):

@@ -13,7 +13,7 @@ from s2i.cli.nouns import log_options
 from s2i.cli.output import emit, output_option, safe, size, table, when
 
 if TYPE_CHECKING:
-    from s2i.images.runs import BuildRun
+    from s2i.images.runs.run import BuildRun
 
 CANCEL_SECONDS = 20.0
 SHOWN = 60  # characters of an error in a list

@@ -24,7 +24,8 @@ from s2i.images.dockerfile import render
 from s2i.images.events import Image, StepEvent
 from s2i.images.progress import PlainReader, RawReader, Reader
 from s2i.images.request import BuildRequest
-from s2i.images.runs import recorded, turn
+from s2i.images.runs import turn
+from s2i.images.runs.record import recorded
 from s2i.images.steps import StepNames
 from s2i.planning.plan import BuildPlan
 from s2i.resources import labels

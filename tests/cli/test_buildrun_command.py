@@ -14,7 +14,8 @@ from s2i.cli.buildrun import buildrun
 from s2i.errors import E_BUILD, E_BUILD_CANCELLED, S2IError
 from s2i.images.events import Image, StepEvent
 from s2i.images.request import BuildRequest
-from s2i.images.runs import reading, recorded, shelf
+from s2i.images.runs import reading, shelf
+from s2i.images.runs.record import recorded
 from s2i.planning.plan import BuildPlan
 from s2i.sources.tree import Origin
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
+from s2i import cli
 from s2i.cli.output import emit, safe, table
 
 DATA = [

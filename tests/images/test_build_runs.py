@@ -17,7 +17,9 @@ from s2i import dirs
 from s2i.errors import E_BUILD, E_BUILD_CANCELLED, S2IError
 from s2i.images.events import Image, StepEvent, StepResult
 from s2i.images.request import BuildRequest
-from s2i.images.runs import BuildRun, record, recorded, shelf
+from s2i.images.runs import record, shelf
+from s2i.images.runs.record import recorded
+from s2i.images.runs.run import BuildRun
 from s2i.planning.plan import BuildPlan
 from s2i.sources import Notice
 from s2i.sources.tree import Origin
