@@ -103,7 +103,7 @@ class Progress:
                 self.notice(Notice(event.get("code", ""), event.get("message", ""), event.get("where", "")))
             case "step":
                 fields = {name: event[name] for name in StepEvent.__struct_fields__ if name in event}
-                self.step(StepEvent(**fields))
+                self.step(StepEvent(**{"name": "", **fields, "step": str(event.get("step", ""))}))
             case "buildrun":
                 self.run(event["id"])
             case "error" if event["error"].get("exit") == BUILD_FAILED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 import msgspec
@@ -13,6 +14,7 @@ from s2i.images import again, limits, planned
 from s2i.images import build as images
 from s2i.images.events import StepEvent
 from s2i.images.request import BuildRequest
+from s2i.images.runs.wire import Wire
 from s2i.planning.plan import BuildPlan
 from s2i.sources.commit import with_commit
 
@@ -50,7 +52,7 @@ def build(task: Task) -> Built:
             tree,
             plan,
             wanted,
-            on_event=lambda event: _passed(task, event),
+            on_event=functools.partial(_passed, task, Wire()),
             on_notice=lambda notice: task.emit({"type": "notice", **msgspec.to_builtins(notice)}),
             cancelled=task.cancelled,
         )
@@ -59,10 +61,10 @@ def build(task: Task) -> Built:
     return Built("job" if plan.kind == "job" else "app", image.id, plan.port, tree.origin.commit)
 
 
-def _passed(task: Task, event: StepEvent) -> None:
+def _passed(task: Task, wire: Wire, event: StepEvent) -> None:
     # How far a step has come is for a display, not for a journal that is kept.
     if event.status != "progress":
-        task.emit(msgspec.to_builtins(event))
+        task.emit(wire.step(event))
 
 
 def _tell(task: Task, plan: BuildPlan) -> None:

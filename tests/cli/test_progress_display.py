@@ -14,6 +14,7 @@ from s2i.cli.progress import Progress, shown
 from s2i.cli.screen import Screen
 from s2i.images.events import Image, StepEvent
 from s2i.images.runs import turn
+from s2i.images.runs.wire import Wire
 from s2i.planning.plan import BuildPlan
 from s2i.sources import Notice
 
@@ -47,6 +48,13 @@ def test_the_events_of_a_deployment_look_the_same(capsys: pytest.CaptureFixture[
         progress.wire({"type": "step", "status": "done", "step": "1", "name": "Install", "seconds": 1.0, "line": ""})
         progress.wire({"type": "status", "status": "deploying"})
     assert capsys.readouterr().err == "build  shop\nnote   a.py:1: be aware (W_X)\nbuild   1.0 s  Install\n"
+
+
+def test_steps_look_the_same_when_they_come_over_the_wire(capsys: pytest.CaptureFixture[str]) -> None:
+    progress, wire = Progress(), Wire()
+    for event in EVENTS:
+        progress.wire(wire.step(event))
+    assert capsys.readouterr().err == PLAIN
 
 
 def test_a_notice_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

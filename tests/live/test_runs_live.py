@@ -26,7 +26,7 @@ FLOOD = (
 )
 
 
-@pytest.mark.parametrize("client", ["best", "classic", "buildx"], indirect=True)
+@pytest.mark.parametrize("client", ["best", "classic"], indirect=True)
 def test_a_step_that_needs_more_memory_than_its_limit_ends_as_that(
     client: BuildClient, builds: Builds, tmp_path: Path
 ) -> None:
