@@ -17,8 +17,8 @@ from s2i import sources
 from s2i.cli.eventlines import EventLines
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
-from s2i.cli.progress import BUILD_FAILED, Progress, progress_option, shown
-from s2i.errors import E_VALUE, S2IError
+from s2i.cli.progress import Progress, progress_option, shown
+from s2i.errors import E_VALUE
 
 if TYPE_CHECKING:
     from s2i.images.events import Image
@@ -157,12 +157,7 @@ def _built(
             progress.notice(notice)
 
         progress.run(wanted.run)
-        try:
-            image = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)
-        except S2IError as error:
-            if error.exit == BUILD_FAILED:
-                progress.failed()
-            raise
+        image = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)
         progress.built(image)
     return image, (*plan.warnings, *notices)
 

@@ -59,9 +59,6 @@ class EventLines:
         took = how or f"{image.size / 1e6:.0f} MB in {image.seconds:.1f} s"
         self.wire({"type": "stage", "name": "built", "text": took})
 
-    def failed(self) -> None:
-        """Leave the failure to the error, and its log to who asks for it."""
-
 
 def plan_words(plan: BuildPlan) -> str:
     """Return what is going to be built, in a few words."""

@@ -16,7 +16,7 @@ import click
 from s2i.cli.eventlines import EventLines, plan_words
 from s2i.cli.output import size
 from s2i.cli.screen import Screen, ending, moved_words
-from s2i.errors import escape
+from s2i.errors import S2IError, escape
 from s2i.images.events import Image, StepEvent
 from s2i.images.runs.turn import STEP as TURN
 from s2i.planning.plan import BuildPlan
@@ -60,6 +60,8 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, S2IError) and error.exit == BUILD_FAILED:
+            self._failed()
         if self._screen:
             self._screen.close()
 
@@ -107,7 +109,7 @@ class Progress:
             case "buildrun":
                 self.run(event["id"])
             case "error" if event["error"].get("exit") == BUILD_FAILED:
-                self.failed()
+                self._failed()
             case _:
                 pass
 
@@ -117,7 +119,7 @@ class Progress:
         took = f", {how}," if how else f" in {image.seconds:.1f} s"
         self.say(f"built  {size(image.size)}{took}{names}", style="bold green")
 
-    def failed(self) -> None:
+    def _failed(self) -> None:
         """Say where the whole log is."""
         if self._run:
             self.say(f"log    s2i buildrun logs {self._run}")

@@ -12,6 +12,7 @@ from rich.console import Console
 from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress, shown
 from s2i.cli.screen import Screen
+from s2i.errors import E_BUILD, E_BUILD_CANCELLED, S2IError
 from s2i.images.events import Image, StepEvent
 from s2i.images.runs import turn
 from s2i.images.runs.wire import Wire
@@ -85,6 +86,22 @@ def test_a_failed_build_says_where_its_log_is(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == ""
     progress.wire({"type": "error", "error": {"code": "E_BUILD", "exit": 5}})
     assert capsys.readouterr().err == "log    s2i buildrun logs abc\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (E_BUILD(step="s", why="w", log=()), "log    s2i buildrun logs abc\n"),
+        (E_BUILD_CANCELLED(), ""),
+    ],
+)
+def test_a_build_of_the_command_line_that_failed_says_so_too(
+    error: S2IError, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(S2IError), Progress() as progress:
+        progress.run("abc")
+        raise error
+    assert capsys.readouterr().err == told
 
 
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
