@@ -98,8 +98,9 @@ def test_a_failed_build_says_where_its_log_is(capsys: pytest.CaptureFixture[str]
 def test_a_build_of_the_command_line_that_failed_says_so_too(
     error: S2IError, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(S2IError), Progress() as progress:
-        progress.run("abc")
+    progress = Progress()
+    progress.run("abc")
+    with pytest.raises(S2IError), progress:
         raise error
     assert capsys.readouterr().err == told
 
