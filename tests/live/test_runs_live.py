@@ -13,31 +13,15 @@ import pytest
 
 from s2i.errors import S2IError
 from s2i.images import clients
-from s2i.images.clients import BuildClient
 from s2i.images.limits import Limits
 from s2i.images.runs import record, shelf
 from tests.live.conftest import Builds
 from tests.live.test_build_live import PATIENCE, ROOT, Sleep, dockerfile, eventually, workspaces
 
-BIG = 'RUN python3 -c "x = bytearray(200 << 20); import time; time.sleep(1)"\n'
 BOMB = "RUN bomb() { bomb | bomb & }; bomb; sleep 2; exit 3\n"
 FLOOD = (
     'RUN python3 -c "exec(\'import time\\nend = time.time() + 1\\nwhile time.time() < end: print(\\"y\\" * 200)\')"\n'
 )
-
-
-@pytest.mark.parametrize("client", ["best", "classic"], indirect=True)
-def test_a_step_that_needs_more_memory_than_its_limit_ends_as_that(
-    client: BuildClient, builds: Builds, tmp_path: Path
-) -> None:
-    with pytest.raises(S2IError) as caught:
-        builds(
-            dockerfile(tmp_path / "source", BIG), "dockerfile", client=client, cache=False,
-            limits=Limits(memory=64 << 20),
-        )  # fmt: skip
-    assert (caught.value.code, caught.value.exit) == ("E_BUILD_MEMORY", 5)
-    assert "it was killed, because it needs more memory than the limit of 64 MB" in caught.value.message
-    assert shelf.find().status == "failed"
 
 
 def test_a_fork_bomb_ends_as_that(builds: Builds, tmp_path: Path) -> None:
