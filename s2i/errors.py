@@ -678,6 +678,19 @@ E_PROOF = Kind(
     "the image is built, but it is not proven: {why}{log:400}",
     "mend the source and build again; docs/proof.md says what a proof looks at",
 )
+E_BUILD_MEMORY = Kind(
+    "E_BUILD_MEMORY",
+    5,
+    'the build failed at "{step}": it was killed, because it needs more memory than the limit of {limit}{log:400}',
+    "give it more (--memory, or S2I_BUILD_MEMORY), or let fewer things be built from source: pin versions with wheels",
+)
+E_BUILD_PROCESSES = Kind(
+    "E_BUILD_PROCESSES",
+    5,
+    'the build failed at "{step}": it started more than {limit} processes{log:400}',
+    "look at what that step starts; a build that needs so many gets more with S2I_BUILD_PROCESSES",
+)
+E_BUILD_RUN = Kind("E_BUILD_RUN", 2, "{what}", "`s2i buildrun list` shows those that are kept; the oldest are dropped")
 E_BUILD_CANCELLED = Kind("E_BUILD_CANCELLED", 130, "the build was cancelled", "nothing was left behind; build again")
 E_BASE_MISSING = Kind(
     "E_BASE_MISSING",

@@ -3,13 +3,16 @@
 import re
 import shlex
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import click
 import pytest
 
 from s2i.cli import COMMANDS, cli
+from s2i.images.events import StepEvent
 
 ROOT = Path(__file__).parent.parent
+SCHEMA_WORDS = {"object", "string", "array", "boolean", "integer"}  # types of JSON Schema
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -59,6 +62,17 @@ def test_each_command_has_a_help_text_with_an_example(name: str) -> None:
     assert command is not None
     leaves = list(command.commands.values()) if isinstance(command, click.Group) else [command]
     assert [leaf.name for leaf in leaves if "s2i " not in (leaf.help or "") + (leaf.epilog or "")] == []
+
+
+def test_the_events_of_a_build_are_documented_as_they_are() -> None:
+    text = (ROOT / "docs" / "build-runs.md").read_text().partition("## Events")[2].partition("## Limits")[0]
+    types, statuses = (re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE) for part in text.split("`status` of a step"))
+    assert sorted(statuses) == sorted(get_args(get_type_hints(StepEvent)["status"]))
+    # What is written with a type anywhere in the program.
+    written = {
+        word for path in (ROOT / "s2i").rglob("*.py") for word in re.findall(r'"type": "(\w+)"', path.read_text())
+    }
+    assert sorted(types) == sorted(written - SCHEMA_WORDS)
 
 
 def _code(path: Path) -> str:

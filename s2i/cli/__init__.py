@@ -12,7 +12,7 @@ import sys
 import click
 
 import s2i
-from s2i.errors import E_DISK, E_INTERNAL, S2IError
+from s2i.errors import E_CANCELLED, E_DISK, E_INTERNAL, S2IError
 
 # Verb or noun -> the module under s2i/cli/ that holds a click command of the same name. Modules are imported
 # when their command is used or its help is asked for, so that `s2i plan` stays fast.
@@ -23,6 +23,7 @@ COMMANDS = {
     "dockerfile": "dockerfile",
     "eject": "eject",
     "build": "build",
+    "buildrun": "buildrun",
     "deploy": "deploy",
     "app": "app",
     "job": "job",
@@ -70,6 +71,8 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (click.exceptions.Abort, KeyboardInterrupt):
+        if _asked_for_json():
+            _fail(E_CANCELLED(doing="it ran"))
         click.echo("interrupted", err=True)
         sys.exit(130)
     except click.ClickException as error:
@@ -108,6 +111,6 @@ def _fail(error: S2IError) -> None:
 
 def _asked_for_json() -> bool:
     words = sys.argv[1:]
-    return any(w in ("-ojson", "--output=json") for w in words) or any(
-        a in ("-o", "--output") and b == "json" for a, b in itertools.pairwise(words)
+    return any(w in ("-ojson", "--output=json", "--progress=json") for w in words) or any(
+        a in ("-o", "--output", "--progress") and b == "json" for a, b in itertools.pairwise(words)
     )

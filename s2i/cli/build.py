@@ -15,14 +15,15 @@ import click
 import msgspec
 
 from s2i import sources
+from s2i.cli.eventlines import EventLines
 from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
 from s2i.cli.private import arguments_of, asked, private_options
+from s2i.cli.progress import Progress, progress_option, shown
 from s2i.errors import E_VALUE
 from s2i.resources.app import Config
 
 if TYPE_CHECKING:
-    from s2i.cli.progress import Progress
     from s2i.images.events import Image
     from s2i.images.prove import Proof
     from s2i.images.request import BuildRequest, PlanRequest
@@ -47,8 +48,11 @@ GENERIC = frozenset({"app", "apps", "src", "source", "code"})
     "--build-arg", multiple=True, metavar="NAME[=VALUE]", help="Set an ARG of SRC's own Dockerfile; may be repeated."
 )
 @click.option("--locked", is_flag=True, help="Install only what a lock or hashes pin; refuse anything else.")
+@click.option("--memory", metavar="SIZE", help="The most that a step may use, like 2G [default: no limit].")
+@click.option("--cpu", metavar="CORES", help="The most that a step may use, like 1.5 [default: no limit].")
 @private_options
 @source_options
+@progress_option
 @output_option
 def build(
     src: str,
@@ -68,11 +72,14 @@ def build(
     secret: tuple[str, ...],
     index_url: str,
     netrc: str,
+    memory: str | None,
+    cpu: str | None,
+    progress: str,
     output: str | None,
 ) -> None:
     """Build an image from SRC and print its id; with --push, its name and digest in the registry.
 
-    Progress goes to standard error.
+    Progress goes to standard error; `s2i buildrun` keeps the log.
 
     SRC is a folder, https://host/owner/repo[@ref][#subdir] or git@host:owner/repo.
 
@@ -82,8 +89,9 @@ def build(
               s2i build ./src --index-url https://pypi.example.com/simple
     """
     from s2i.engines.docker import connection
-    from s2i.images import admission, platforms
+    from s2i.images import admission, limits, platforms
     from s2i.images.request import CLI, BuildRequest, PlanRequest
+    from s2i.images.runs.run import new_id
     from s2i.resources import labels, names
     from s2i.resources.config import parse_env, parse_seconds
 
@@ -91,6 +99,7 @@ def build(
         why = "only a proof has one: --prove"
         raise E_VALUE(what="--env", value=env[0].partition("=")[0], why=why, command="build")
     seconds = parse_seconds(timeout)
+    most = limits.parse(memory, cpu, os.environ)
     checked = tuple(admission.tag(tag) for tag in tags)
     if push:
         _check_targets(checked)
@@ -108,11 +117,13 @@ def build(
         timeout=seconds,
         cache=not no_cache,
         push=push,
+        run=new_id(),
+        limits=most,
     )
     order = _Order(source, wanted, _plans(wanted.planning), Config(parse_env(env)) if prove else None, private.notices)
     connection.wire()  # says so at once when there is no engine, not after a clone
     with interruptible():
-        image, notices, proof = _built(order)
+        image, notices, proof = _built(order, shown(progress, output))
     if output:
         data = msgspec.to_builtins(image)
         proven = {"proof": proof} if proof else {}
@@ -179,9 +190,8 @@ def _compiled(tree: sources.Tree, wanted: PlanRequest) -> BuildPlan:
     return planned.plan(tree, wanted)
 
 
-def _built(order: _Order) -> tuple[Image, tuple[sources.Notice, ...], Proof | None]:
+def _built(order: _Order, display: Progress | EventLines) -> tuple[Image, tuple[sources.Notice, ...], Proof | None]:
     """Fetch, plan, build, prove, push; return the image, all that a person should know about it, and its proof."""
-    from s2i.cli.progress import Progress
     from s2i.images import again
     from s2i.images.build import build as build_image
     from s2i.sources.commit import with_commit
@@ -189,7 +199,7 @@ def _built(order: _Order) -> tuple[Image, tuple[sources.Notice, ...], Proof | No
     notices: list[sources.Notice] = []
     # Only what is proven gets a name.
     wanted = msgspec.structs.replace(order.wanted, tags=()) if order.config else order.wanted
-    with Progress() as progress, sources.fetch(order.source, policy=sources.Policy.of(os.environ)) as fetched:
+    with display as progress, sources.fetch(order.source, policy=sources.Policy.of(os.environ)) as fetched:
         tree = with_commit(fetched)
 
         def noticed(notice: sources.Notice) -> None:
@@ -198,6 +208,7 @@ def _built(order: _Order) -> tuple[Image, tuple[sources.Notice, ...], Proof | No
 
         def built(plan: BuildPlan) -> Image:
             progress.plan(plan)
+            progress.run(wanted.run)
             made = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)
             progress.built(made)
             return made
@@ -221,7 +232,7 @@ def _built(order: _Order) -> tuple[Image, tuple[sources.Notice, ...], Proof | No
         return _pushed(image, order.wanted, progress), (*plan.warnings, *notices), proof
 
 
-def _pushed(image: Image, wanted: BuildRequest, progress: Progress) -> Image:
+def _pushed(image: Image, wanted: BuildRequest, progress: Progress | EventLines) -> Image:
     """Return the image as the registry has it, when it is wanted there."""
     if not wanted.push:
         return image

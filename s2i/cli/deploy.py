@@ -11,9 +11,11 @@ import click
 
 from s2i import sources
 from s2i.cli.build import title
+from s2i.cli.eventlines import EventLines
 from s2i.cli.output import emit, output_option, safe
 from s2i.cli.plan import source_options
 from s2i.cli.private import arguments_of, asked, private_options
+from s2i.cli.progress import Progress, progress_option, shown
 from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError, escape
 from s2i.resources import config, names
 from s2i.resources.app import Config
@@ -44,6 +46,7 @@ RECONNECTS = 3
 @click.option("--locked", is_flag=True, help="Install only what a lock or hashes pin; refuse anything else.")
 @private_options
 @source_options
+@progress_option
 @output_option
 def deploy(
     src: str,
@@ -65,6 +68,7 @@ def deploy(
     secret: tuple[str, ...],
     index_url: str,
     netrc: str,
+    progress: str,
     output: str | None,
 ) -> None:
     """Build SRC and run it: an app at a URL, or a job to its end. Starts the server when it does not run.
@@ -100,10 +104,10 @@ def deploy(
         from s2i.images import platforms
 
         body["platform"] = platforms.parse(platform)
-    _deploy(names.project_name(project), body, wait, output)
+    _deploy(names.project_name(project), body, wait, progress, output)
 
 
-def _deploy(project: str, body: dict[str, Any], wait: bool, output: str | None) -> None:
+def _deploy(project: str, body: dict[str, Any], wait: bool, progress: str, output: str | None) -> None:
     from s2i.cli.client import connect
 
     client = connect()
@@ -114,7 +118,7 @@ def _deploy(project: str, body: dict[str, Any], wait: bool, output: str | None) 
         click.echo(f"it goes on: `{_look(begun, '')}`, or `s2i jobrun list` when it is a job", err=True)
         return
     path = f"{base}/{begun['id']}"
-    ended = _follow(client, path, begun)
+    ended = _follow(client, path, begun, shown(progress, output))
     if output:
         emit(ended, output)
     elif ended["kind"] == "app" and ended["result"]:
@@ -125,15 +129,13 @@ def _deploy(project: str, body: dict[str, Any], wait: bool, output: str | None) 
         _fail(ended)
 
 
-def _follow(client: Client, path: str, begun: dict[str, Any]) -> dict[str, Any]:
+def _follow(client: Client, path: str, begun: dict[str, Any], display: Progress | EventLines) -> dict[str, Any]:
     """Show a deployment until it has ended, and return it then. Ctrl-C cancels a build, and leaves a roll-out.
 
     Raises E_SERVER_STOPPED when the server was stopped before that.
     """
-    from s2i.cli.progress import Progress
-
     building, jobrun = True, ""
-    with Progress() as progress:
+    with display as progress:
         try:
             for event in _events(client, path):
                 building = building and event.get("status") != "rolling-out"

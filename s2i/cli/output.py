@@ -53,6 +53,14 @@ def when(epoch: float) -> str:
     return datetime.datetime.fromtimestamp(epoch).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def size(count: int) -> str:
+    """Return a number of bytes for people: ``68 MB``, ``1.2 kB``."""
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= step:
+            return f"{count / step:.{0 if count >= 10 * step else 1}f} {unit}"
+    return f"{count} B"
+
+
 def _yaml(value: object) -> Iterable[str]:
     """Yield YAML lines: block style for containers, JSON (which YAML includes) for scalars."""
     if isinstance(value, dict) and value:

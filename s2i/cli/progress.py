@@ -7,35 +7,52 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections import deque
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-from s2i.cli.output import safe
-from s2i.errors import escape
+import click
+
+from s2i.cli.eventlines import EventLines, plan_words
+from s2i.cli.output import size
+from s2i.cli.screen import Screen, ending, moved_words
+from s2i.errors import S2IError, escape
 from s2i.images.events import Image, StepEvent
+from s2i.images.runs.turn import STEP as TURN
 from s2i.planning.plan import BuildPlan
 from s2i.sources import Notice
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
+BUILD_FAILED = 5  # exit code
+MODES = ("auto", "plain", "json", "quiet")
+F = TypeVar("F", bound=Callable[..., Any])
 
-TAIL = 4  # lines of a running step that are shown below it
-SLOW_SECONDS = 0.05
-_MARKS = {"done": "✓", "cached": "⚡", "failed": "✗"}
-_MARKS_ASCII = {"done": "+", "cached": "=", "failed": "!"}
-_STYLES = {"done": "green", "cached": "cyan", "failed": "red"}
-_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+def progress_option(command: F) -> F:
+    """Add ``--progress`` to a command, as the parameter ``progress``."""
+    return click.option(
+        "--progress",
+        type=click.Choice(MODES),
+        default="auto",
+        show_default=True,
+        help="How to tell what happens, on standard error; json: an object a line.",
+    )(command)
+
+
+def shown(mode: str, output: str | None) -> Progress | EventLines:
+    """Return what shows what happens. "auto": a display on a terminal; else JSON for who asked for JSON, else lines."""
+    if mode == "json" or (mode == "auto" and output == "json" and not sys.stderr.isatty()):
+        return EventLines()
+    return Progress(mode)
 
 
 class Progress:
     """Show what happens. A terminal gets a display that moves; anything else gets a line for each finished step."""
 
-    def __init__(self) -> None:
-        moving = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    def __init__(self, mode: str = "auto") -> None:
+        moving = mode == "auto" and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._screen = Screen() if moving else None
+        self._quiet = mode == "quiet"
+        self._run = ""
 
     def __enter__(self) -> Progress:
         return self
@@ -43,14 +60,18 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, S2IError) and error.exit == BUILD_FAILED:
+            self._failed()
         if self._screen:
             self._screen.close()
 
+    def run(self, ident: str) -> None:
+        """Take the id of the build run that begins: told when it fails."""
+        self._run = ident
+
     def plan(self, plan: BuildPlan) -> None:
         """Say what is going to be built, and what a person should know about it."""
-        what = f"{plan.kind} ({plan.framework})" if plan.framework != plan.kind else plan.kind
-        python = f", Python {plan.python}" if plan.python else ""
-        self.say(f"plan   {what}{f', {plan.entry}' if plan.entry else ''}{python}")
+        self.say(f"plan   {plan_words(plan)}")
         for notice in plan.warnings:
             self.notice(notice)
 
@@ -63,15 +84,17 @@ class Progress:
         """Show one line."""
         if self._screen:
             self._screen.say(escape(text, 500), style)
-        else:
+        elif not self._quiet:
             _print(escape(text, 500))
 
     def step(self, event: StepEvent) -> None:
         """Show what happened to a step."""
         if self._screen:
             self._screen.step(event)
-        elif event.status in _MARKS:
-            _print(f"build  {_end(event):>6}  {escape(event.name)}")
+        elif event.status in ("done", "cached", "failed"):
+            self.say(f"build  {ending(event):>6}  {event.name}{moved_words(event)}")
+        elif event.status == "started" and event.step == TURN:
+            self.say(f"build    ....  {event.name}")
 
     def wire(self, event: dict[str, Any]) -> None:
         """Show one event of a deployment, as the server sends it."""
@@ -82,7 +105,11 @@ class Progress:
                 self.notice(Notice(event.get("code", ""), event.get("message", ""), event.get("where", "")))
             case "step":
                 fields = {name: event[name] for name in StepEvent.__struct_fields__ if name in event}
-                self.step(StepEvent(**fields))
+                self.step(StepEvent(**{"name": "", **fields, "step": str(event.get("step", ""))}))
+            case "buildrun":
+                self.run(event["id"])
+            case "error" if event["error"].get("exit") == BUILD_FAILED:
+                self._failed()
             case _:
                 pass
 
@@ -90,79 +117,12 @@ class Progress:
         """Say what came out. ``how``: instead of how long it took."""
         names = f" as {', '.join(image.tags)}" if image.tags else ""
         took = f", {how}," if how else f" in {image.seconds:.1f} s"
-        self.say(f"built  {image.size / 1e6:.0f} MB{took}{names}", style="bold green")
+        self.say(f"built  {size(image.size)}{took}{names}", style="bold green")
 
-
-class Screen:
-    """The display on a terminal: finished steps scroll away above, the running ones stay below with their output."""
-
-    def __init__(self, console: Console | None = None) -> None:
-        from rich import console as rich_console
-        from rich.live import Live
-
-        self._console = console or rich_console.Console(stderr=True, highlight=False)
-        self._symbols = self._console.encoding.lower().startswith("utf")
-        self._running: dict[str, tuple[StepEvent, float, deque[str]]] = {}
-        # What else writes to the terminal meanwhile is the business of whoever writes.
-        self._live = Live(
-            console=self._console, get_renderable=self.render, refresh_per_second=10, transient=True,
-            redirect_stdout=False, redirect_stderr=False,
-        )  # fmt: skip
-        self._live.start()
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-        self._live.stop()
-
-    def say(self, text: str, style: str = "") -> None:
-        """Show one line above the running steps."""
-        from rich.text import Text
-
-        self._console.print(Text(text, style=style))
-
-    def step(self, event: StepEvent) -> None:
-        """Take what happened to a step."""
-        match event.status:
-            case "started":
-                self._running[event.step] = (event, time.monotonic(), deque(maxlen=TAIL))
-            case "log":
-                if event.step in self._running:
-                    self._running[event.step][2].append(event.line)
-            case _:
-                self._running.pop(event.step, None)
-                self._live.refresh()  # what is printed above pushes down the last frame, which still has the step
-                self._finished(event)
-
-    def render(self) -> Text:
-        """Return the running steps, each with the last lines of its output."""
-        from rich.text import Text
-
-        width = max(20, self._console.width - 1)
-        shown = Text(no_wrap=True, overflow="ellipsis")
-        for event, began, lines in tuple(self._running.values()):
-            seconds = time.monotonic() - began
-            spin = _SPINNER[int(seconds * 10) % len(_SPINNER)] if self._symbols else "-"
-            shown.append(f" {spin} {seconds:>5.0f} s  {escape(event.name)}"[:width] + "\n", style="bold")
-            for line in tuple(lines):
-                shown.append(f"{'':<12}{safe(line).expandtabs()}"[:width] + "\n", style="dim")
-        return shown
-
-    def _finished(self, event: StepEvent) -> None:
-        from rich.text import Text
-
-        mark = _MARKS[event.status] if self._symbols else _MARKS_ASCII[event.status]
-        line = Text()
-        line.append(f" {mark} ", style=_STYLES[event.status])
-        line.append(f"{_end(event):>7}  ", style="dim")
-        line.append(escape(event.name), style="dim" if event.status == "cached" else "")
-        line.truncate(max(20, self._console.width - 1), overflow="ellipsis")
-        self._console.print(line)
-
-
-def _end(event: StepEvent) -> str:
-    """Say how a step ended: cached, FAILED, or its seconds when it took any."""
-    took = f"{event.seconds:.1f} s" if event.seconds >= SLOW_SECONDS else "done"
-    return {"cached": "cached", "failed": "FAILED"}.get(event.status, took)
+    def _failed(self) -> None:
+        """Say where the whole log is."""
+        if self._run:
+            self.say(f"log    s2i buildrun logs {self._run}")
 
 
 def _print(line: str) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
 from s2i.engines.docker import connection
 from s2i.engines.engine import Owner
@@ -38,7 +39,7 @@ def proven(
     tags: tuple[str, ...],
     build: Build,
     replan: Callable[[BuildPlan, Proof], BuildPlan | None],
-    progress: Progress,
+    progress: Progress | EventLines,
     noticed: Callable[[Notice], None],
 ) -> Proven:
     """Prove an image that has no name yet; build once more where the proof shows how to plan; name what is proven.
@@ -69,7 +70,7 @@ def proven(
     return Proven(msgspec.structs.replace(built, tags=tags), plan, proof)
 
 
-def _proof(image: Image, plan: BuildPlan, config: Config, progress: Progress) -> Proof:
+def _proof(image: Image, plan: BuildPlan, config: Config, progress: Progress | EventLines) -> Proof:
     config = msgspec.structs.replace(config, port=plan.port or config.port)
     owner = Owner("", "job" if plan.kind == "job" else "app", "proof")
     made = prove(image.id, plan, config, owner=owner)

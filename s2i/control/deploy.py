@@ -131,7 +131,8 @@ class Deployments:
     def _build_and_accept(self, new: Deployment, request: Request, network: bool) -> None:
         journal, cancelled = Journal(new.id), self._cancels[new.id]
         try:
-            task = Task(new.project, request, new.source, network, self._labels(new.project), journal.write, cancelled)
+            labels = self._labels(new.project)
+            task = Task(new.id, new.project, request, new.source, network, labels, journal.write, cancelled)
             built = self._build(task)
             if cancelled.is_set():
                 raise E_CANCELLED(doing="it was being built")

@@ -8,17 +8,25 @@ import msgspec
 
 from s2i import dirs
 
+LIMIT = 10_000_000
+CUT: dict[str, object] = {"type": "truncated", "line": "the log is cut here: it is longer than 10 MB"}
+
 
 class Journal:
     """The journal of the deployment ``ident``, a file that outlives the server."""
 
     def __init__(self, ident: str) -> None:
         self._path = dirs.state() / "logs" / "deployments" / f"{ident}.ndjson"
+        self._cut = False
 
     def write(self, event: dict[str, object]) -> None:
-        """Append one event."""
+        """Append one event; of a flood of output no more than LIMIT bytes (THREATS T38)."""
         dirs.make_private(self._path.parent)
         with self._path.open("ab") as file:
+            if event.get("status") == "log" and file.tell() > LIMIT:
+                if self._cut:
+                    return
+                self._cut, event = True, CUT
             file.write(msgspec.json.encode(event) + b"\n")
 
     def read(self, start: int, offset: int = 0) -> tuple[list[bytes], int]:

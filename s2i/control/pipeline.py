@@ -13,10 +13,11 @@ import msgspec
 from s2i import sources
 from s2i.control.task import Built, Task
 from s2i.errors import E_CANCELLED
-from s2i.images import again, planned, platforms
+from s2i.images import again, limits, planned, platforms
 from s2i.images import build as images
-from s2i.images.events import Image
+from s2i.images.events import Image, StepEvent
 from s2i.images.request import BuildRequest, PlanRequest
+from s2i.images.runs.wire import Wire
 from s2i.planning.plan import BuildPlan
 from s2i.resources.app import Config
 from s2i.sources.commit import with_commit
@@ -79,6 +80,9 @@ def _wanted(task: Task) -> BuildRequest:
         arguments=request.arguments,
         namespace=task.project,
         timeout=request.timeout,
+        project=task.project,
+        run=task.id,
+        limits=limits.parse(None, None, os.environ),
     )
 
 
@@ -96,11 +100,12 @@ def _image(task: Task, tree: sources.Tree, plan: BuildPlan) -> tuple[Built, Buil
     _tell(task, plan)
     if task.cancelled.is_set():
         raise E_CANCELLED(doing="it was being planned")
+    task.emit({"type": "buildrun", "id": task.id})
     image = images.build(
         tree,
         plan,
         _wanted(task),
-        on_event=lambda event: task.emit(msgspec.to_builtins(event)),
+        on_event=functools.partial(_passed, task, Wire()),
         on_notice=lambda notice: task.emit({"type": "notice", **msgspec.to_builtins(notice)}),
         cancelled=task.cancelled,
     )
@@ -111,6 +116,12 @@ def _image(task: Task, tree: sources.Tree, plan: BuildPlan) -> tuple[Built, Buil
 
 def _built(plan: BuildPlan, image: Image, tree: sources.Tree) -> Built:
     return Built("job" if plan.kind == "job" else "app", image.id, plan.port, tree.origin.commit)
+
+
+def _passed(task: Task, wire: Wire, event: StepEvent) -> None:
+    # How far a step has come is for a display, not for a journal that is kept.
+    if event.status != "progress":
+        task.emit(wire.step(event))
 
 
 def _tell(task: Task, plan: BuildPlan) -> None:

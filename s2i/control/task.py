@@ -59,8 +59,10 @@ class Task(msgspec.Struct, frozen=True):
     """One build to do: ``labels`` go on the image; ``emit`` takes events; ``cancelled`` ends it early.
 
     ``network``: the caller is not the person at the keyboard (see sources.Policy). ``place``: the source, for people.
+    ``id``: the deployment's, and its build run's.
     """
 
+    id: str
     project: str
     request: Request
     place: str

@@ -25,7 +25,6 @@ BROUGHT = (
     "where it is, `docker save {image} | gzip > base.tgz`; here, `docker load --input base.tgz`. Or name a mirror of"
     ' Docker Hub in /etc/docker/daemon.json, {{"registry-mirrors": ["https://MIRROR"]}}, and restart the engine'
 )
-PULL_SECONDS = 600.0
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9][a-zA-Z0-9-]*)*)(?::[0-9]+)?"
 _TAG = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::(?P<version>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?")
@@ -94,7 +93,7 @@ def _details(
         _made(python, on_event, cancelled)
         found = None
     elif found is None or not (python or _suits(found, platform)):
-        _pulled(image, on_event, platform)
+        _pulled(image, on_event, cancelled, platform)
         found = None
     found = found or look(engine, image)
     if found is None:
@@ -145,28 +144,19 @@ def _made(python: str, on_event: Callable[[StepEvent], None], cancelled: threadi
     on_event(StepEvent("done", name, name, time.monotonic() - began))
 
 
-def _pulled(image: str, on_event: Callable[[StepEvent], None], platform: str) -> None:
+def _pulled(
+    image: str, on_event: Callable[[StepEvent], None], cancelled: threading.Event | None, platform: str
+) -> None:
     missing = f"the base image {image} is not on this machine{f' for {platform}' if platform else ''}"
     if image.startswith(OURS):
         raise E_BASE_MISSING(why=missing, log=())
-    import docker.errors  # the SDK knows where registries' passwords are
-    import requests.exceptions
-
-    from s2i.engines.docker import connection
     from s2i.images.bases import obtain
+    from s2i.images.pull import pull
 
     if obtain.out_of_reach(image_name(image)):
         # An engine itself tries for minutes.
         why = f"{missing}, and its registry does not answer within {obtain.REGISTRY_SECONDS:g} s"
         raise E_BASE_MISSING(why=why, log=(), advice=BROUGHT.format(image=image))
-    name = f"pull {image}"
-    on_event(StepEvent("started", name, name))
-    try:
-        connection.client(timeout=PULL_SECONDS).images.pull(image_name(image), platform=platform or None)
-    except (docker.errors.APIError, requests.exceptions.RequestException) as error:
-        on_event(StepEvent("failed", name, name))
-        text = str(getattr(error, "explanation", None) or error)
-        # The base images that s2i itself makes are for this machine's processor: they are no way out.
-        advice = E_BASE_PLATFORM.advice if platform else ""
-        raise E_BASE_MISSING(why=f"{missing} and cannot be pulled", log=(text,), advice=advice) from None
-    on_event(StepEvent("done", name, name))
+    # The base images that s2i itself makes are for this machine's processor: they are no way out.
+    advice = E_BASE_PLATFORM.advice if platform else ""
+    pull(image_name(image), f"{missing} and cannot be pulled", on_event, cancelled, platform=platform, advice=advice)

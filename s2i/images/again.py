@@ -24,7 +24,8 @@ from s2i.planning.plan import BuildPlan, Copy, Run
 from s2i.sources import Tree
 
 KNOWLEDGE = (".py", ".toml", ".j2")
-_APART = ("tags", "timeout", "cache", "client", "push")  # what of a request says nothing about the image
+# What of a request says nothing about the image.
+_APART = ("tags", "timeout", "cache", "client", "push", "project", "run", "limits")
 
 
 class Made(msgspec.Struct, frozen=True):

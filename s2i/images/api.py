@@ -63,7 +63,7 @@ def context(tree: Tree, dockerfile: str) -> bytes:
 
 def query(order: Order, epoch: int) -> dict[str, str | tuple[str, ...]]:
     """Return the parameters of POST /build for ``order``; ``epoch`` is the source's time."""
-    arguments = {"SOURCE_DATE_EPOCH": str(epoch)}
+    arguments = {"SOURCE_DATE_EPOCH": str(epoch), **dict(order.marks)}
     if order.namespace:
         arguments["BUILDKIT_CACHE_MOUNT_NS"] = order.namespace
     return {

@@ -16,6 +16,7 @@ from s2i import shell
 from s2i.engines.docker import connection
 from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT, S2IError
 from s2i.images import admission, again, api, classic, clients, command, ended, platforms, result
+from s2i.images.cage import Cage, caged
 from s2i.images.clients import BuildClient
 from s2i.images.context import SOURCE, moved, tell_apart
 from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
@@ -25,6 +26,8 @@ from s2i.images.private import kept, mounts
 from s2i.images.private.kept import Kept
 from s2i.images.progress import PlainReader, RawReader, Reader
 from s2i.images.request import BuildRequest
+from s2i.images.runs import turn
+from s2i.images.runs.record import recorded
 from s2i.images.steps import StepNames
 from s2i.planning.plan import BuildPlan
 from s2i.resources import labels
@@ -50,20 +53,27 @@ def build(
     began = time.monotonic()
     plan = mounts.private(plan, request)
     secret = kept.of(request, os.environ, on_notice)
-    engine = connection.wire()
     whole, tree = tree, tree.subtree(plan.subdir) if plan.subdir else tree
-    run = _Run(engine, tree, plan, request, secret, on_event, cancelled)
-    recipe = again.recipe(whole, plan, request) if request.client is None and api.fits(tree) else ""
-    with connection.lasting():
+    text = tree.text(plan.dockerfile) if plan.dockerfile else ""
+    with (
+        recorded(plan, whole.origin, request, on_event, on_notice, cancelled) as record,
+        turn.taken(record.event, record.cancelled),
+        caged(request.limits, os.environ, connection.host(), text, record.notice) as cage,
+        connection.lasting(),
+    ):
+        engine = connection.wire()
+        run = _Run(engine, tree, plan, request, secret, record.event, record.cancelled, cage)
+        recipe = again.recipe(whole, plan, request) if request.client is None and api.fits(tree) else ""
         made = run.by_api(recipe) if recipe else None
         if made is None:
             client = request.client or clients.find(engine.server)
             platforms.check_client(client, request.platform)
             if client.loss:
-                on_notice(Notice("W_NO_BUILDKIT", client.loss))
+                record.notice(Notice("W_NO_BUILDKIT", client.loss))
                 secret.refuse()
             made = run.by_client(client)
-        image = _image(engine, made.identity, request, made.reader, round(time.monotonic() - began, 3))
+        seconds = round(time.monotonic() - began, 3)
+        image = record.made(_image(engine, made.identity, request, made.reader, seconds))
     again.remember(whole, plan, request, image, made.bases, made.recipe)
     return image
 
@@ -86,7 +96,8 @@ class _Run(NamedTuple):
     request: BuildRequest
     secret: Kept
     on_event: Callable[[StepEvent], None]
-    cancelled: threading.Event | None
+    cancelled: threading.Event
+    cage: Cage
 
     def by_api(self, dockerfile: str) -> _Made | None:
         """Build through the engine's API; None when it cannot be done without a client."""
@@ -121,7 +132,7 @@ class _Run(NamedTuple):
             reader = _reader(client, StepNames(dockerfile))
             reader.log.redact = self.secret.redactor
             epoch = self.tree.origin.time or STAGED_TIME
-            environment = command.environment(os.environ, client, connection.host(), epoch)
+            environment = command.environment(os.environ | dict(order.marks), client, connection.host(), epoch)
             with self._watched(reader) as read:
                 # Not in the folder that is built, which is likely the current one: Python and Docker look into theirs.
                 code = shell.stream(
@@ -151,15 +162,17 @@ class _Run(NamedTuple):
             salt=self.secret.salt,
             arguments=request.arguments,
             platform=request.platform,
+            marks=tuple(self.cage.marks.items()),
         )
 
     def _judge(self, reader: Reader, well: bool, code: int = 0) -> None:
         """Raise what the build ended with, when it did not end well. ``code``: the client's exit status."""
-        if self.cancelled is not None and self.cancelled.is_set():
+        if self.cancelled.is_set():
             raise E_BUILD_CANCELLED()
         if not well:
             failed, lines = reader.log.failed, reader.log.lines()
             step = failed.name if failed else "the build"
+            self.cage.explain(step, lines[-SHOWN_LINES:])
             ended.judge(code, step, lines, failed=bool(failed))
             raise diagnose(step, lines, lambda package: requirement(self.tree, package))
 
@@ -172,7 +185,8 @@ class _Run(NamedTuple):
             for event in reader.feed(line):
                 if event.status == "started":
                     running[event.step] = event.name
-                elif event.status != "log":
+                    self.cage.step()
+                elif event.status not in ("log", "progress"):
                     running.pop(event.step, None)
                 self.on_event(event)
 

@@ -32,6 +32,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``iidfile``: where the client writes what it made, for result.identity.
     ``secrets`` are (id, file); ``proxies`` names of variables; ``namespace`` keeps its download caches apart, ``salt``
     the results of its steps: those of another salt are not taken for them. ``platform`` "" is the engine's own.
+    ``marks`` are variables of each step by which it is recognised (see cage).
     """
 
     context: Path
@@ -46,6 +47,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     salt: str = ""
     arguments: tuple[tuple[str, str], ...] = ()
     platform: str = ""
+    marks: tuple[tuple[str, str], ...] = ()
 
 
 def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
@@ -81,7 +83,7 @@ def argv(client: BuildClient, order: Order) -> tuple[str, ...]:
     if client.kind == "docker":  # buildx reads the variable itself
         words.append("--build-arg=SOURCE_DATE_EPOCH")
     # By name alone: the values go by the environment, where no list of processes shows them.
-    words += [f"--build-arg={name}" for name in order.proxies]
+    words += [f"--build-arg={name}" for name in dict.fromkeys((*order.proxies, *dict(order.marks)))]
     words += [f"--build-arg={name}={value}" for name, value in order.arguments]
     return (*head, *words, str(order.context))
 

@@ -42,12 +42,12 @@ class BuildLog:
                     if self._size >= LOG_LIMIT:
                         event = StepEvent("log", event.step, event.name, event.seconds, CUT)
                 case "done" | "cached":
-                    self.steps.append(StepResult(event.name, event.status == "cached", event.seconds))
+                    self.steps.append(StepResult(event.name, event.status == "cached", event.seconds, event.bytes))
                 case "failed":
                     # Steps that run beside the failing one are ended for it: only the first is the cause.
                     self.failed = self.failed or event
                     self._tail.append((event.step, event.line))
-                case "started":
+                case "started" | "progress":
                     pass
             yield event
 

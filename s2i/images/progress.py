@@ -17,6 +17,9 @@ STATUS_LIMIT = 16 << 20  # bytes of one JSON status
 _PLAIN = re.compile(r"#(\d+) (.*)", re.DOTALL)
 _SHA = re.compile(r"sha256:[0-9a-f]{64}")
 _LOG = re.compile(r"(\d+\.\d+) ?(.*)", re.DOTALL)
+_SENT = re.compile(r"transferring context: (\d+(?:\.\d+)?)([kMGT]?)B.*")
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+LOUD_BYTES = 1_000_000  # what moves less is over before anybody could ask
 _DONE = re.compile(r"DONE (\d+\.\d+)s")
 _TRANSFER = re.compile(r"(transferring|exporting|writing|naming|resolve|extracting|preparing|sha256:).*", re.DOTALL)
 _ENDED_FOR_ANOTHER = "context canceled"
@@ -38,6 +41,8 @@ class PlainReader:
         self.log = BuildLog()
         self._names = names
         self._vertices: dict[str, str] = {}  # number -> vertex
+        self._ended: set[str] = set()
+        self._bytes: dict[str, int] = {}  # number -> what it moved so far, when that is much
 
     def feed(self, line: bytes) -> Iterator[StepEvent]:
         text = line.decode(errors="replace").rstrip("\n")
@@ -55,18 +60,32 @@ class PlainReader:
                 yield StepEvent("started", number, name)
             return
         name = self._names.name(vertex)
-        if rest.startswith("ERROR: ") and _ENDED_FOR_ANOTHER not in rest:
+        if sent := _SENT.fullmatch(rest):
+            yield from self._sent(number, vertex, int(float(sent[1]) * _UNITS[sent[2]]))
+        elif number in self._bytes and (done := _DONE.fullmatch(rest)):
+            yield StepEvent("done", number, self._names.transfer(vertex), float(done[1]), bytes=self._bytes[number])
+        elif rest.startswith("ERROR: ") and _ENDED_FOR_ANOTHER not in rest:
             yield StepEvent("failed", number, self._names.failed(vertex), line=readable(rest.removeprefix("ERROR: ")))
-        elif not name or rest == vertex or _SHA.fullmatch(rest):
-            pass  # a vertex is announced again when its output goes on
+        elif not name or rest == vertex or _SHA.fullmatch(rest) or number in self._ended:
+            pass  # a vertex is announced again when its output goes on, and told to be cached after its end
         elif rest == "CACHED":
+            self._ended.add(number)
             yield StepEvent("cached", number, name)
         elif done := _DONE.fullmatch(rest):
+            self._ended.add(number)
             yield StepEvent("done", number, name, float(done[1]))
         elif log := _LOG.fullmatch(rest):
             yield StepEvent("log", number, name, float(log[1]), readable(log[2]))
         elif not _TRANSFER.fullmatch(rest) and rest != "CANCELED":
             yield StepEvent("log", number, name, line=readable(rest))
+
+    def _sent(self, number: str, vertex: str, count: int) -> Iterator[StepEvent]:
+        name = self._names.transfer(vertex)
+        if count >= LOUD_BYTES and name:
+            if number not in self._bytes:
+                yield StepEvent("started", number, name)
+            self._bytes[number] = count
+            yield StepEvent("progress", number, name, bytes=count)
 
 
 class Vertex(msgspec.Struct):
@@ -88,11 +107,22 @@ class Log(msgspec.Struct):
     timestamp: datetime.datetime | None = None
 
 
+class Moved(msgspec.Struct):
+    """How much of a part a step has moved: of the context, of a layer."""
+
+    vertex: str
+    id: str = ""
+    name: str = ""
+    current: int = 0
+    total: int = 0
+
+
 class Status(msgspec.Struct):
     """What happened since the last one."""
 
     vertexes: tuple[Vertex, ...] = ()
     logs: tuple[Log, ...] = ()
+    statuses: tuple[Moved, ...] = ()
 
 
 class RawReader:
@@ -105,6 +135,8 @@ class RawReader:
         self._vertices: dict[str, Vertex] = {}
         self._ended: set[str] = set()
         self._rest: dict[str, bytes] = {}  # digest -> the beginning of a line: a piece may end within a letter
+        self._moved: dict[str, dict[str, Moved]] = {}  # digest -> the parts that it moves: the context, a layer
+        self._loud: set[str] = set()  # digests of those that move much
 
     def feed(self, line: bytes) -> Iterator[StepEvent]:
         if not self._held and not line.startswith(b"{"):
@@ -136,6 +168,8 @@ class RawReader:
             name = self._names.name(vertex.name)
             if name and vertex.started and not (known and known.started):
                 yield StepEvent("started", vertex.digest, name)
+        for digest in dict.fromkeys(self._note(moved) for moved in status.statuses):
+            yield from self._progress(digest)
         for log in status.logs:
             yield from self._lines(log)
         for vertex in status.vertexes:
@@ -143,8 +177,29 @@ class RawReader:
                 self._ended.add(vertex.digest)
                 yield from self._end(vertex, vertex.completed)
 
+    def _note(self, moved: Moved) -> str:
+        # What is unpacked was counted when it was moved.
+        if moved.name != "extracting":
+            self._moved.setdefault(moved.vertex, {})[moved.id] = moved
+        return moved.vertex
+
+    def _sum(self, digest: str) -> tuple[int, int]:
+        parts = self._moved.get(digest, {}).values()
+        return sum(part.current for part in parts), sum(part.total for part in parts)
+
+    def _progress(self, digest: str) -> Iterator[StepEvent]:
+        vertex, (count, total) = self._vertices.get(digest), self._sum(digest)
+        name = self._names.transfer(vertex.name) if vertex else ""
+        if count < LOUD_BYTES or not vertex or not name or digest in self._ended:
+            return
+        if digest not in self._loud and not self._names.name(vertex.name):
+            yield StepEvent("started", digest, name)
+        self._loud.add(digest)
+        yield StepEvent("progress", digest, name, bytes=count, total=total)
+
     def _end(self, vertex: Vertex, completed: datetime.datetime) -> Iterator[StepEvent]:
-        name = self._names.name(vertex.name)
+        loud = vertex.digest in self._loud
+        name = self._names.transfer(vertex.name) if loud else self._names.name(vertex.name)
         seconds = _since(vertex, completed)
         if rest := readable(self._rest.pop(vertex.digest, b"").decode(errors="replace")):
             yield StepEvent("log", vertex.digest, name, seconds, rest)
@@ -152,7 +207,8 @@ class RawReader:
             name = self._names.failed(vertex.name)
             yield StepEvent("failed", vertex.digest, name, seconds, readable(vertex.error))
         elif name and not vertex.error:
-            yield StepEvent("cached" if vertex.cached else "done", vertex.digest, name, seconds)
+            moved = self._sum(vertex.digest)[0] if loud else 0
+            yield StepEvent("cached" if vertex.cached else "done", vertex.digest, name, seconds, bytes=moved)
 
     def _lines(self, log: Log) -> Iterator[StepEvent]:
         vertex = self._vertices.get(log.vertex)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from s2i.images.clients import BuildClient
+from s2i.images.limits import Limits
 from s2i.resources.secret import Secret
 
 TIMEOUT_SECONDS = 1800.0
@@ -34,6 +35,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     from, without credentials, "" for PyPI; ``arguments`` (name, value) are for a Dockerfile of the source's own. Builds
     of one ``namespace`` share their caches. ``client``: None takes the best there is. ``push``: the image is wanted in
     the registry of each tag.
+    ``project`` and ``run`` are for the record: whose build it is, and the id that it should have ("" for any).
     """
 
     title: str
@@ -49,6 +51,9 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     cache: bool = True
     client: BuildClient | None = None
     push: bool = False
+    project: str = ""
+    run: str = ""
+    limits: Limits = Limits()
 
     @property
     def platform(self) -> str:

@@ -13,6 +13,7 @@ _ALIAS = re.compile(r".*\sAS\s+(\S+)", re.IGNORECASE | re.DOTALL)
 LAYERS = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")  # what BuildKit counts; the classic builder counts all
 _QUIET = ("[internal]", "[auth]", "resolve image config", "building with ", "copy /context")
 _LIMIT = 200
+SENT = "send the source to the engine"
 
 
 class Instruction(msgspec.Struct, frozen=True):
@@ -46,6 +47,10 @@ class StepNames:
         if number < len(steps) and found["text"].upper().startswith(steps[number].word):
             return steps[number].name
         return _short(found["text"])
+
+    def transfer(self, vertex: str) -> str:
+        """Return what to call a vertex when it moves so much that it takes a while; "" when it moves nothing."""
+        return SENT if vertex == "[internal] load build context" else self.name(vertex)
 
     def failed(self, vertex: str) -> str:
         """Return what to call a vertex that failed: never ""."""

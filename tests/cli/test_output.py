@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
+from s2i import cli
 from s2i.cli.output import emit, safe, table
 
 DATA = [
@@ -58,3 +60,20 @@ def test_foreign_text_cannot_steer_the_terminal(line: str, shown: str) -> None:
 
 def test_a_line_without_end_is_cut() -> None:
     assert len(safe("x" * 100_000)) < 17_000
+
+
+@pytest.mark.parametrize("words", [("-o", "json"), ("--output=json",), ("--progress", "json"), ("--progress=json",)])
+def test_an_interrupt_is_told_in_json_to_who_asked_for_json(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.cli, "main", interrupted)
+    for argv in (("s2i", "build", "."), ("s2i", "build", ".", *words)):
+        monkeypatch.setattr(sys, "argv", list(argv))
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        assert caught.value.code == 130
+    first, last = capsys.readouterr().err.splitlines()
+    assert (first, json.loads(last)["error"]["code"]) == ("interrupted", "E_CANCELLED")

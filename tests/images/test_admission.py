@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +13,10 @@ from docker.errors import APIError
 from s2i import shell
 from s2i.engines.docker import connection
 from s2i.errors import E_BASE, S2IError
+from s2i.images import pull
 from s2i.images.admission import admit, image_name, settled, tag
 from s2i.images.bases import obtain
+from s2i.images.events import StepEvent
 from s2i.planning.stages import bases
 from s2i.wire import Refused
 
@@ -22,6 +26,7 @@ class Images:
 
     def __init__(self, here: dict[str, list[str] | None], there: dict[str, list[str] | None]) -> None:
         self.here, self.there = here, there
+        self.rows: list[dict[str, object]] = []  # what the registry says meanwhile
 
     def get(self, path: str) -> Any:
         name = path.removeprefix("/images/").removesuffix("/json")
@@ -29,9 +34,11 @@ class Images:
             raise Refused(404, b"no such image")
         return {"Id": f"sha256:{name}", "Config": {"OnBuild": self.here[name], "Labels": None}}
 
-    def pull(self, name: str, platform: str | None = None) -> None:
+    def pull(self, name: str, *, stream: bool, decode: bool, platform: str | None) -> Iterator[dict[str, object]]:
+        assert (stream, decode, platform) == (True, True, None)
         if name not in self.there:
             raise APIError("404", explanation="manifest unknown")
+        yield from self.rows
         self.here[name.removesuffix(":latest")] = self.there[name]
 
 
@@ -41,7 +48,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def make(here: dict[str, list[str] | None], there: dict[str, list[str] | None] | None = None) -> Images:
         images = Images(here, there or {})
-        monkeypatch.setattr(connection, "client", lambda timeout: SimpleNamespace(images=images))
+        monkeypatch.setattr(connection, "client", lambda timeout: SimpleNamespace(api=images))
         monkeypatch.setattr(obtain, "out_of_reach", lambda image: False)
         return images
 
@@ -100,6 +107,45 @@ def test_a_base_that_has_to_be_pulled_is_pulled_in_sight_and_asked_the_same(engi
     with pytest.raises(S2IError) as caught:
         admit(engine({}, {"evil:latest": ["RUN x"]}), "FROM evil\n", (), lambda event: told.append(event.status))
     assert (caught.value.code, told) == ("E_BASE_ONBUILD", ["started", "done"])
+
+
+def test_a_pull_tells_how_much_has_come(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pull, "TELL_SECONDS", 0.0)
+    world, told = engine({}, {"base:1": None}), list[StepEvent]()
+    world.rows = [
+        {"status": "Pulling from base", "id": "1"},
+        {"status": "Downloading", "id": "a", "progressDetail": {"current": 2, "total": 10}},
+        {"status": "Downloading", "id": "b", "progressDetail": {"current": 5, "total": 30}},
+        {"status": "Download complete", "id": "a", "progressDetail": {}},
+        {"status": "Extracting", "id": "a", "progressDetail": {"current": 1, "total": 10}},
+    ]
+    admit(world, "FROM base:1\n", (), told.append)
+    assert [(event.status, event.bytes, event.total) for event in told] == [
+        ("started", 0, 0),
+        ("progress", 2, 10),
+        ("progress", 7, 40),
+        ("progress", 15, 40),
+        ("progress", 15, 40),
+        ("done", 40, 0),
+    ]
+
+
+def test_a_pull_that_fails_on_its_way_is_said(engine: Any) -> None:
+    world, told = engine({}, {"base:1": None}), list[StepEvent]()
+    world.rows = [{"error": "unexpected EOF"}]
+    with pytest.raises(S2IError) as caught:
+        admit(world, "FROM base:1\n", (), told.append)
+    assert str(caught.value) == "the base image base:1 is not on this machine and cannot be pulled\n  unexpected EOF"
+    assert [event.status for event in told] == ["started", "failed"]
+
+
+def test_a_pull_can_be_cancelled(engine: Any) -> None:
+    world, cancelled = engine({}, {"base:1": None}), threading.Event()
+    cancelled.set()
+    world.rows = [{"status": "Pulling from base", "id": "1"}]
+    with pytest.raises(S2IError) as caught:
+        admit(world, "FROM base:1\n", (), lambda event: None, cancelled)
+    assert (caught.value.code, caught.value.exit, world.here) == ("E_BUILD_CANCELLED", 130, {})
 
 
 def test_a_base_that_nobody_has_says_what_to_do(engine: Any) -> None:

@@ -110,7 +110,7 @@ def test_a_base_of_a_registry_is_pulled_for_the_platform(monkeypatch: pytest.Mon
     engine = Engine({"python:3.13-slim": {"Id": "sha256:1", "Architecture": "amd64", "Config": {}}})
     asked = []
 
-    def pull(image: str, on_event: object, platform: str) -> None:
+    def pull(image: str, on_event: object, cancelled: object, platform: str) -> None:
         asked.append((image, platform))
         engine.images[image] = {"Id": "sha256:2", "Architecture": "arm64", "Config": {}}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,3 +169,63 @@ def test_a_flood_of_output_is_cut_and_says_so() -> None:
 )
 def test_a_line_is_read_as_a_terminal_would_leave_it(line: str, shown: str) -> None:
     assert readable(line) == shown
+
+
+SOURCE = "send the source to the engine"
+
+
+def test_a_large_context_is_told_while_it_is_sent() -> None:
+    vertex = {"digest": "sha256:1", "name": "[internal] load build context", "started": "2026-01-01T00:00:00Z"}
+    moved = {"id": "transferring context:", "vertex": "sha256:1", "name": "transferring"}
+    statuses = (
+        {"vertexes": [vertex], "statuses": [{**moved, "current": 900_000}]},
+        {"statuses": [{**moved, "current": 5_000_000}]},
+        {"statuses": [{**moved, "current": 9_000_000}]},
+        {"vertexes": [{**vertex, "completed": "2026-01-01T00:00:02Z"}]},
+    )
+    reader = RawReader(NAMES)
+    events = [event for status in statuses for event in reader.feed(json.dumps(status).encode() + b"\n")]
+    assert events == [
+        StepEvent("started", "sha256:1", SOURCE),
+        StepEvent("progress", "sha256:1", SOURCE, bytes=5_000_000),
+        StepEvent("progress", "sha256:1", SOURCE, bytes=9_000_000),
+        StepEvent("done", "sha256:1", SOURCE, 2.0, bytes=9_000_000),
+    ]
+    assert reader.log.steps == [StepResult(SOURCE, False, 2.0, 9_000_000)]
+
+
+def test_the_layers_of_a_base_are_added_up() -> None:
+    vertex = {"digest": "sha256:1", "name": "pull me", "started": "2026-01-01T00:00:00Z"}
+    parts = [
+        {"id": "sha256:a", "vertex": "sha256:1", "name": "downloading", "current": 2_000_000, "total": 3_000_000},
+        {"id": "sha256:b", "vertex": "sha256:1", "name": "downloading", "current": 1_000_000, "total": 9_000_000},
+        {"id": "extracting sha256:b", "vertex": "sha256:1", "name": "extracting"},
+    ]
+    reader = RawReader(NAMES)
+    events = list(reader.feed(json.dumps({"vertexes": [vertex], "statuses": parts}).encode() + b"\n"))
+    assert events == [
+        StepEvent("started", "sha256:1", "pull me"),
+        StepEvent("progress", "sha256:1", "pull me", bytes=3_000_000, total=12_000_000),
+    ]
+
+
+def test_a_large_context_is_told_by_an_old_client_too() -> None:
+    lines = (
+        "#6 [internal] load build context",
+        "#6 transferring context: 2B done",
+        "#6 transferring context: 150.04MB 1.7s done",
+        "#6 DONE 1.8s",
+    )
+    reader = PlainReader(NAMES)
+    assert [event for line in lines for event in reader.feed(line.encode() + b"\n")] == [
+        StepEvent("started", "6", SOURCE),
+        StepEvent("progress", "6", SOURCE, bytes=150_040_000),
+        StepEvent("done", "6", SOURCE, 1.8, bytes=150_040_000),
+    ]
+
+
+def test_a_step_that_is_told_to_be_cached_after_its_end_has_ended_once() -> None:
+    lines = ("#5 [1/5] FROM s2i.local/python:3.13", "#5 DONE 0.0s", "#5 CACHED")
+    reader = PlainReader(StepNames("FROM s2i.local/python:3.13\n"))
+    events = [event for line in lines for event in reader.feed(line.encode() + b"\n")]
+    assert [event.status for event in events] == ["started", "done"]

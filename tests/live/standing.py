@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from s2i import cli
+from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
 from s2i.images import admission, build
 
@@ -39,7 +40,7 @@ def before(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def telling(step: Callable[..., Any]) -> Callable[..., Any]:
-    def wrapped(progress: Progress, event: Any) -> Any:
+    def wrapped(progress: Progress | EventLines, event: Any) -> Any:
         if (event.name, event.status) == ("write the image", "started"):
             print("STANDING", file=sys.stderr, flush=True)
         return step(progress, event)
@@ -54,6 +55,7 @@ match point := sys.argv.pop(1):
         admission.admit = after(admission.admit)
     case "exporting":
         Progress.step = telling(Progress.step)  # type: ignore[method-assign]
+        EventLines.step = telling(EventLines.step)  # type: ignore[method-assign]
     case "built":
         build._image = before(build._image)
     case _:

@@ -64,7 +64,9 @@ def test_a_job_is_built_and_runs_to_its_end(name: str, builds: Builds, engine: d
 def test_without_cache_every_step_runs(builds: Builds, app: Path) -> None:
     builds(app)
     builds(app, cache=False)
-    assert set(builds.steps().values()) == {"done"}
+    # An old engine calls a base that is here cached or done, as it comes.
+    ran = {name: end for name, end in builds.steps().items() if not name.startswith("start from")}
+    assert set(ran.values()) == {"done"}
 
 
 # What is in an image, and what is not ------------------------------------------------------------------------------
@@ -203,10 +205,10 @@ def test_json_holds_the_steps_and_what_they_took(builds: Builds, engine: docker.
     data = json.loads(done.stdout)
     builds._made.append(data["image"])
     found = engine.images.get(builds.tag)
-    assert sorted(data) == ["digest", "image", "pushed", "seconds", "size", "steps", "tags", "warnings"]
+    assert sorted(data) == ["digest", "image", "pushed", "run", "seconds", "size", "steps", "tags", "warnings"]
     assert (data["image"], data["size"]) == (found.id, found.attrs["Size"])
     assert data["tags"] == [builds.tag, f"{builds.tag}-2"]
-    assert {"name", "cached", "seconds"} == set(data["steps"][0])
+    assert {"name", "cached", "seconds", "bytes"} == set(data["steps"][0])
     assert INSTALL in [step["name"] for step in data["steps"]]
 
 

@@ -23,6 +23,8 @@ from s2i.images import bases, clients
 from s2i.images.bases import offer
 from s2i.images.clients import BuildClient
 from s2i.images.events import Image
+from s2i.images.limits import Limits
+from s2i.images.runs import shelf
 from s2i.resources.secret import Secret
 from tests.live.conftest import Builds, remove
 from tests.live.test_build_live import INSTALL, PATIENCE, SOURCE, Sleep, answer, contents, eventually, hardened
@@ -52,6 +54,8 @@ WAYS = (
 )
 REMEMBERING = (*WAYS, ("installed", "choice"), ("28", "choice"), ("28-containerd", "choice"))
 MOUNTING = tuple(way for way in WAYS if way[1] != "classic")
+# One of each kind of client and of engine: the limits are set from outside.
+LIMITING = (("installed", "best"), ("installed", "classic"), ("28", "buildx"), ("28-containerd", "buildx"))
 # Where two builds from nothing give one digest. 20.10 writes the time of the build into the image.
 REPEATING = tuple(way for way in WAYS if way[0] != "installed")
 
@@ -251,6 +255,19 @@ def test_a_cancelled_build_ends_with_everything_that_it_started(
     eventually(lambda: not sleep.runs(), 3)
     assert workspaces() == []
     assert builder.engine.images.list(builds.tag) == []
+
+
+@on(LIMITING)
+def test_a_step_that_needs_more_memory_than_its_limit_ends_as_that(
+    builder: Builder, builds: Builds, tmp_path: Path
+) -> None:
+    big = 'RUN python3 -c "x = bytearray(200 << 20); import time; time.sleep(1)"\n'
+    source = dockerfile(tmp_path / "source", big)
+    with pytest.raises(S2IError) as caught:
+        builds(source, "dockerfile", client=builder.client, cache=False, limits=Limits(memory=64 << 20))
+    assert (caught.value.code, caught.value.exit) == ("E_BUILD_MEMORY", 5)
+    assert "it was killed, because it needs more memory than the limit of 64 MB" in caught.value.message
+    assert shelf.find().status == "failed"
 
 
 def present() -> str:

@@ -57,6 +57,8 @@ def test_an_app_is_deployed_and_answers(home: Home, source: Path) -> None:
     (listed,) = home.data("app", "list")  # type: ignore[misc]
     assert (listed["name"], listed["status"], listed["url"]) == ("hello", "ready", url)
     assert "Listening at" in home.ok("app", "logs", "hello")
+    (run,) = (one for one in home.data("buildrun", "list", "--project", "default") if one["title"] == "hello")
+    assert (run["status"], "Install the dependencies" in home.ok("buildrun", "logs", run["id"])) == ("done", True)
 
 
 def test_a_new_version_replaces_the_old_without_a_failed_request(home: Home, source: Path) -> None:
