@@ -155,6 +155,29 @@ def test_a_secret_of_a_build_is_in_no_layer_and_no_history(builder: Builder, bui
     assert canary not in json.dumps(said)
 
 
+@on(MOUNTING)
+def test_a_step_runs_again_for_another_secret_and_for_another_project(
+    builder: Builder, builds: Builds, tmp_path: Path
+) -> None:
+    cache = f"t{random.getrandbits(40):x}"
+    lines = (
+        f"RUN --mount=type=secret,id=token --mount=type=cache,id={cache},target=/c"
+        " ls /c; cat /run/secrets/token | wc -c; touch /c/poison\n"
+    )
+    source = dockerfile(tmp_path / "source", lines)
+
+    def built(project: str, secret: str) -> tuple[str, list[str]]:
+        given = (Secret("token", secret.encode()),)
+        builds(source, "dockerfile", client=builder.client, namespace=project, secrets=given)
+        (end,) = [end for name, end in builds.steps().items() if name.startswith("RUN")]
+        return end, [event.line for event in builds.events if event.status == "log"]
+
+    assert built("p1", "first") == ("done", ["5"])
+    assert built("p1", "first") == ("cached", [])
+    assert built("p1", "second") == ("done", ["poison", "6"])
+    assert built("p2", "first") == ("done", ["5"])  # neither a result of p1 nor what it left in its cache
+
+
 # What is remembered ------------------------------------------------------------------------------------------------
 
 

@@ -215,28 +215,6 @@ def test_what_a_step_prints_of_a_secret_is_taken_out(
 
 
 @pytest.mark.parametrize("client", CLIENTS, indirect=True)
-def test_a_step_runs_again_for_another_secret_and_for_another_project(
-    client: BuildClient, builds: Builds, tmp_path: Path
-) -> None:
-    cache = f"t{random.getrandbits(40):x}"
-    lines = (
-        f"RUN --mount=type=secret,id=token --mount=type=cache,id={cache},target=/c"
-        " ls /c; cat /run/secrets/token | wc -c; touch /c/poison\n"
-    )
-    source = dockerfile(tmp_path / "source", lines)
-
-    def built(project: str, secret: str) -> tuple[str, list[str]]:
-        builds(source, "dockerfile", client=client, namespace=project, secrets=(Secret("token", secret.encode()),))
-        (end,) = [end for name, end in builds.steps().items() if name.startswith("RUN")]
-        return end, [event.line for event in builds.events if event.status == "log"]
-
-    assert built("p1", "first") == ("done", ["5"])
-    assert built("p1", "first") == ("cached", [])
-    assert built("p1", "second") == ("done", ["poison", "6"])
-    assert built("p2", "first") == ("done", ["5"])  # neither a result of p1 nor what it left in its cache
-
-
-@pytest.mark.parametrize("client", CLIENTS, indirect=True)
 def test_a_proxy_that_a_dockerfile_declares_leaves_no_password_in_the_history(
     client: BuildClient, canaries: Canaries, builds: Builds, engine: docker.DockerClient, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
