@@ -13,7 +13,7 @@ PING_SECONDS = 5.0
 # What clients print when the connection to a running build breaks; no step prints these.
 _BROKEN = re.compile(
     r"error reading from server: EOF|closing transport|transport is closing|Cannot connect to the Docker daemon"
-    r"|code = Unavailable|read unix .*: connection reset by peer"
+    r"|code = Unavailable|read unix .*: connection reset by peer|\Aunexpected EOF\Z|Connection broken: IncompleteRead"
 )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from s2i.images.classic import ClassicReader, lowered
+from pathlib import Path
+
+from s2i.images.classic import ClassicReader, _within, lowered
 from s2i.images.context import moved
 from s2i.images.dockerfile import render
 from s2i.images.steps import StepNames
@@ -81,3 +83,27 @@ def test_what_podman_says_is_read_the_same() -> None:
         ("done", "start from s2i.local/python:3.11", ""),
         ("done", "Take it", ""),
     ]
+
+
+def test_a_dockerfile_from_beside_the_context_is_put_into_it(tmp_path: Path) -> None:
+    context, file = tmp_path / "context", tmp_path / "Dockerfile"
+    context.mkdir()
+    file.write_text("FROM a\n")
+    assert (_within(context, file), (context / "Dockerfile").read_text()) == ("Dockerfile", "FROM a\n")
+    assert _within(context, file) == "Dockerfile"
+
+
+def test_a_file_of_the_source_with_that_name_is_left_as_it_is(tmp_path: Path) -> None:
+    context, file = tmp_path / "context", tmp_path / "Dockerfile"
+    context.mkdir()
+    file.write_text("FROM a\n")
+    (context / "Dockerfile").write_text("FROM another\n")
+    assert (_within(context, file), (context / "Dockerfile").read_text()) == (str(file), "FROM another\n")
+
+
+def test_a_link_of_that_name_is_not_followed(tmp_path: Path) -> None:
+    context, file = tmp_path / "context", tmp_path / "Dockerfile"
+    context.mkdir()
+    file.write_text("FROM a\n")
+    (context / "Dockerfile").symlink_to(tmp_path / "elsewhere")
+    assert (_within(context, file), (tmp_path / "elsewhere").exists()) == (str(file), False)

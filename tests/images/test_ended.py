@@ -9,10 +9,11 @@ from s2i.errors import E_DOCKER, S2IError
 from s2i.images import ended
 
 BROKEN = (
-    'ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF',
-    'error reading from server: EOF',
-    'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',
-)  # fmt: skip
+    "ERROR: failed to build: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF",
+    "unexpected EOF",
+    "urllib3.exceptions.ProtocolError: ('Connection broken: IncompleteRead(0 bytes read)', IncompleteRead(0 bytes read))",
+    "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+)
 
 
 @pytest.fixture(autouse=True)

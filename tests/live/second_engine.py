@@ -256,8 +256,8 @@ def _child(pid: int) -> int:
 
 def _removed(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    for group in Path("/sys/fs/cgroup").glob(f"*/{folder.name}"):
-        with contextlib.suppress(OSError):
-            group.rmdir()
-    with contextlib.suppress(OSError):
-        Path("/sys/fs/cgroup", folder.name).rmdir()
+    groups = Path("/sys/fs/cgroup")
+    for group in (groups / folder.name, *groups.glob(f"*/{folder.name}")):
+        for path, *_ in os.walk(group, topdown=False):  # a container that was killed with its engine has left its own
+            with contextlib.suppress(OSError):
+                Path(path).rmdir()

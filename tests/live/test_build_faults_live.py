@@ -25,7 +25,7 @@ from s2i import sources
 from s2i.engines.docker import connection
 from s2i.errors import S2IError
 from s2i.images import bases, planned
-from s2i.images.bases import machine, offer
+from s2i.images.bases import machine, obtain, offer
 from s2i.images.bases.machine import Machine
 from tests.live import second_engine
 from tests.live.conftest import Builds
@@ -34,6 +34,7 @@ from tests.live.test_build_live import FIXTURES, PATIENCE, ROOT, Sleep, dockerfi
 
 STANDING = str(Path(__file__).with_name("standing.py"))
 SIZE, LEFT = "600m", 30  # of the engine's disk, and what is left of it in MB when it is "full"
+PATIENT = 2 * obtain.REGISTRY_SECONDS  # on a machine that does much else; an engine itself tries much longer
 Point = Literal["staged", "admitted", "step", "exporting", "built"]
 Strike = Literal["SIGINT", "SIGTERM", "SIGKILL", "client", "engine"]
 
@@ -181,7 +182,8 @@ def test_a_base_that_cannot_be_had_is_said_before_anybody_loses_patience(
     )
     assert "docker load" in error["advice"]
     assert "registry-mirrors" in error["advice"]
-    assert took[1] - took[0] < 5
+    assert obtain.REGISTRY_SECONDS < 5
+    assert took[1] - took[0] < PATIENT
 
 
 def test_a_python_that_can_neither_be_pulled_nor_made_is_said_at_once(
@@ -193,7 +195,7 @@ def test_a_python_that_can_neither_be_pulled_nor_made_is_said_at_once(
         began = time.monotonic()
         with pytest.raises(S2IError) as caught:
             planned.plan(tree)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < PATIENT
     assert (caught.value.code, caught.value.exit) == ("E_BASE", 6)
     assert "docker load" in caught.value.advice
 
