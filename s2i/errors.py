@@ -464,6 +464,12 @@ E_IMAGE_GONE = Kind(
     "the image {image} is no longer on this machine",
     "somebody removed it: deploy the source again to build it anew",
 )
+E_NO_IMAGE = Kind(
+    "E_NO_IMAGE",
+    2,
+    'there is no image "{name}" here{why}',
+    "`s2i image list` shows what s2i built; an app's is named by the app, or as NAME@REVISION",
+)
 E_CONTAINER = Kind(
     "E_CONTAINER",
     6,
