@@ -42,13 +42,12 @@ log = logging.getLogger("s2i")
 
 
 class World(msgspec.Struct, frozen=True):
-    """Where actions have their effect. ``now`` gives epoch seconds; ``built``: whether an image was built from here."""
+    """Where actions have their effect. ``now`` gives epoch seconds."""
 
     engine: Engine
     router: Router
     store: Store
     now: Callable[[], float]
-    built: Callable[[str], bool] = folder.built
 
 
 def execute(action: Action, world: World) -> None:
@@ -94,14 +93,14 @@ def run_log(project: str, run: str) -> Path:
 def sweep_images(world: World) -> tuple[str, ...]:
     """Remove the images of this server that no revision, job or open run needs; return the ids of those that went.
 
-    None goes while a build is under way. One that was not built from here has only inherited its labels.
+    None goes while a build is under way.
     """
     # In this order: an image that is seen and whose build has ended is either wanted by now or left over.
     found = world.engine.image_ids()
     if building(world.store):
         return ()
     wanted = {use.image for use in uses(world.store)}
-    left_over = [image for image in found if image not in wanted and world.built(image)]
+    left_over = [image for image in found if image not in wanted]
     for image in left_over:
         world.engine.remove_image(image)
     gone = tuple(image for image in left_over if not world.engine.image_exists(image))

@@ -32,7 +32,7 @@ class Simulation:
         self.engine = FakeEngine((IMAGE,), lambda: self.now)
         self.router = FakeRouter()
         self.store = Store(folder / "s2i.db")
-        self.world = World(self.engine, self.router, self.store, lambda: self.now, lambda image: True)
+        self.world = World(self.engine, self.router, self.store, lambda: self.now)
         self.notes: dict[Slot, Note] = {}
         self.done: list[Action] = []
         self._ids = 0

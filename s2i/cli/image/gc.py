@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from s2i.cli.output import emit, output_option, table
 if TYPE_CHECKING:
     from s2i.images.stock.collect import Verdict
     from s2i.images.stock.listing import Client
+
+HOUR = 3600.0
 
 
 @click.command()
@@ -31,8 +34,14 @@ if TYPE_CHECKING:
     help="Drop BuildKit's cache of s2i's steps as well, that of other s2i homes on this engine included: the next"
     " builds take as long as first ones.",
 )
+@click.option(
+    "--others",
+    is_flag=True,
+    help="Also nameless images of `s2i build` that are an hour old and not known here: of another home, or of a build"
+    " that was killed.",
+)
 @output_option
-def gc(dry_run: bool, keep: int, cache: bool, output: str | None) -> None:
+def gc(dry_run: bool, keep: int, cache: bool, others: bool, output: str | None) -> None:
     """Remove the images of s2i that nothing needs any more.
 
     What stays: what has a name, what a container is made of, the revisions that serve or can be gone back to, jobs
@@ -49,7 +58,8 @@ def gc(dry_run: bool, keep: int, cache: bool, output: str | None) -> None:
 
     engine = connection.client(timeout=600)
     needs = asked(start=True)
-    every = collect.verdicts(listing.every(engine), built(), needs.as_server(), keep=keep)
+    policy = collect.Policy(keep=keep, unknown=time.time() - HOUR if others else -math.inf)
+    every = collect.verdicts(listing.every(engine), built(), needs.as_server(), policy)
     before = remove.usage(engine)
     going = tuple(one for one in every if one.goes)
     if not dry_run:

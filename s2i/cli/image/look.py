@@ -21,13 +21,14 @@ WIDEST = 60  # characters of a list of names in a table
 @click.command("list")
 @output_option
 def list_(output: str | None) -> None:
-    """List the images that s2i built on this engine, newest first.
+    """List the images on this engine that s2i built, or that stand on one of these, newest first.
 
     \b
     Example:  s2i image list -o json
     """
     from s2i.cli.image.find import asked
     from s2i.engines.docker import connection
+    from s2i.images.carried import folder
     from s2i.images.carried.labels import OCI
     from s2i.images.stock.listing import every
 
@@ -47,8 +48,18 @@ def list_(output: str | None) -> None:
         uses = len(used.get(one.id, ())) or len(one.containers)
         names = ", ".join(one.tags)
         shown = names if len(names) <= WIDEST else f"{names[:WIDEST]}…"
-        rows.append((one.id[7:19], shown, one.label(f"{OCI}title"), megabytes(one.size), when(one.created), uses or ""))
-    table(("image", "names", "title", "size", "created", "uses"), rows)
+        rows.append(
+            (
+                one.id[7:19],
+                shown,
+                one.label(f"{OCI}title"),
+                megabytes(one.size),
+                when(one.created),
+                uses or "",
+                "yes" if folder.built(one.id) else "",
+            )
+        )
+    table(("image", "names", "title", "size", "created", "uses", "built here"), rows)
 
 
 @click.command()
@@ -102,10 +113,12 @@ def sbom(image: str, project: str) -> None:
 
 
 def megabytes(size: int) -> str:
-    """Return a size for people: "74 MB", "1.2 MB", "3 kB"."""
+    """Return a size for people: "74 MB", "1.2 MB", "3 kB", "120 B"."""
     if size >= 10_000_000:
         return f"{size / 1e6:,.0f} MB"
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.0f} kB"
+    if size >= 100_000:
+        return f"{size / 1e6:.1f} MB"
+    return f"{size / 1e3:.0f} kB" if size >= 1000 else f"{size} B"
 
 
 def _show(one: Inspection) -> None:

@@ -16,8 +16,8 @@ def tidy(now: float) -> int:
     Raises E_DOCKER.
     """
     known = built()
-    if len(known) <= collect.KEEP:
+    if len(known) <= collect.DEFAULT.keep:
         return 0
     engine = connection.client()
-    found = collect.verdicts(listing.every(engine), known, collect.Server(), before=now - OLD_SECONDS)
+    found = collect.verdicts(listing.every(engine), known, collect.Server(), collect.Policy(before=now - OLD_SECONDS))
     return len(remove.remove(engine, (one for one in found if one.goes)))
