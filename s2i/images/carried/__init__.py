@@ -36,7 +36,7 @@ def keep(
     if folder.known(image.id):
         return
     from s2i.errors import S2IError
-    from s2i.images.carried import record
+    from s2i.images.carried import write
     from s2i.images.carried.provenance import Made
     from s2i.sources.tree import STAGED_TIME
 
@@ -57,6 +57,6 @@ def keep(
         cache=request.cache,
     )
     try:
-        record.keep(made)
+        write.write(made)
     except (OSError, S2IError) as error:
         on_notice(Notice("W_RECORD", f"the plan and the provenance could not be kept beside the image: {error}"))

@@ -1,5 +1,7 @@
 """Where the files beside an image are: a folder for each image that was built here, under the state folder.
 
+plan.json, Dockerfile and provenance.json are there from the start, sbom.cdx.json once somebody has asked for it.
+
 A build that gives an image which has its folder already writes nothing: it only says, by the folder's time, that the
 image was built again.
 """
@@ -12,6 +14,7 @@ from pathlib import Path
 
 from s2i import dirs
 
+PLAN, DOCKERFILE, PROVENANCE, SBOM = "plan.json", "Dockerfile", "provenance.json", "sbom.cdx.json"
 SHORT = 12  # hexadecimal digits that name a folder, as engines shorten ids
 
 

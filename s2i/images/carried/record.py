@@ -1,24 +1,71 @@
-"""The files beside an image: plan.json, Dockerfile, provenance.json; and sbom.cdx.json once somebody asked for it."""
+"""Read the files beside an image."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from s2i import dirs
 from s2i.errors import S2IError
-from s2i.images.carried.folder import folder_of, home
+from s2i.images.carried.folder import DOCKERFILE, PLAN, PROVENANCE, folder_of, home
 from s2i.images.carried.labels import sha256
-from s2i.images.carried.provenance import Made, Statement, statement
 from s2i.planning import saved
 from s2i.planning.plan import BuildPlan
 
-PLAN, DOCKERFILE, PROVENANCE, SBOM = "plan.json", "Dockerfile", "provenance.json", "sbom.cdx.json"
+
+class _Camel(msgspec.Struct, frozen=True, rename="camel"):
+    pass
+
+
+class Artifact(_Camel, frozen=True):
+    """A thing by name, and its digest by algorithm."""
+
+    name: str = ""
+    digest: dict[str, str] = {}
+
+
+class Definition(_Camel, frozen=True):
+    """What was asked for."""
+
+    external_parameters: dict[str, Any] = {}
+
+
+class Builder(_Camel, frozen=True):
+    """Who built: the versions of s2i, the client and the engine."""
+
+    version: dict[str, str] = {}
+
+
+class Times(_Camel, frozen=True):
+    """When it was built."""
+
+    started_on: str = ""
+    finished_on: str = ""
+
+
+class Details(_Camel, frozen=True):
+    """Who built, when, and what was written beside the image."""
+
+    builder: Builder = Builder()
+    metadata: Times = Times()
+    byproducts: tuple[Artifact, ...] = ()
+
+
+class Predicate(_Camel, frozen=True):
+    """What was built, and how it was run."""
+
+    build_definition: Definition
+    run_details: Details
+
+
+class Statement(_Camel, frozen=True):
+    """What is read of a provenance."""
+
+    subject: tuple[Artifact, ...]
+    predicate: Predicate
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -59,26 +106,6 @@ class Record(msgspec.Struct, frozen=True):
             return (self.folder / DOCKERFILE).read_text()
         except OSError:
             return ""
-
-
-def keep(made: Made) -> None:
-    """Write the files of a new image, all or none. Raises OSError."""
-    folder = folder_of(made.image)
-    dirs.make_private(folder.parent)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
-    try:
-        draft.mkdir(mode=0o700)
-        (draft / PLAN).write_bytes(saved.canonical(made.plan))
-        (draft / DOCKERFILE).write_text(made.dockerfile)
-        provenance = msgspec.json.encode(statement(made))
-        (draft / PROVENANCE).write_bytes(msgspec.json.format(provenance, indent=2) + b"\n")
-        try:
-            draft.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # a build of the same source may have been faster
-                raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def find(image: str) -> Record | None:

@@ -13,7 +13,7 @@ import msgspec
 
 from s2i import dirs
 from s2i.images.carried import contents, inventory, record
-from s2i.images.carried.folder import folder_of
+from s2i.images.carried.folder import SBOM, folder_of
 from s2i.images.carried.inventory import Inventory
 from s2i.images.carried.labels import sha256
 from s2i.planning.dockerfile import instructions
@@ -31,7 +31,7 @@ def of(client: docker.DockerClient, details: dict[str, Any]) -> bytes:
     ``details``: what the engine says of the image. Nothing of the image is run. Raises docker's errors, OSError.
     """
     image = str(details["Id"])
-    beside = folder_of(image) / record.SBOM
+    beside = folder_of(image) / SBOM
     with contextlib.suppress(OSError):
         return beside.read_bytes()
     from s2i.images.carried import cyclonedx

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from s2i.images.carried.folder import PROVENANCE
 from s2i.images.carried.labels import OCI
-from s2i.images.carried.record import PROVENANCE, Record
+from s2i.images.carried.record import Record
 from s2i.images.stock.layers import Layer, layers
 from s2i.resources import labels
 

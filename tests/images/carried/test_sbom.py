@@ -8,13 +8,13 @@ import tarfile
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from s2i.images.carried import cyclonedx, folder, record, sbom
+from s2i.images.carried import cyclonedx, folder, sbom
 from s2i.images.carried.inventory import Distribution, Inventory, Package
+from s2i.images.carried.write import write
 from s2i.resources import labels
 from tests.images.carried.test_record import IMAGE, MADE
 
@@ -98,20 +98,20 @@ def test_a_change_of_code_is_told_without_reading_the_image_again() -> None:
     engine: Any = Engine(FILES)
     for number, layers in enumerate((("base", "venv", "s1", "c1"), ("base", "venv", "s2", "c2"))):
         image = "sha256:" + f"{number + 1:x}" * 64
-        record.keep(msgspec.structs.replace(MADE, image=image, dockerfile=DOCKERFILE))
+        write(MADE._replace(image=image, dockerfile=DOCKERFILE))
         made = json.loads(sbom.of(engine, details(*layers, image=image)))
         assert [one["purl"] for one in made["components"]] == ["pkg:pypi/flask@3.0", "pkg:generic/python@3.13.5"]
         assert (folder.folder_of(image) / "sbom.cdx.json").exists()
         assert made["metadata"]["component"]["hashes"][0]["content"] == image[7:]
     assert engine.calls == ["create", "export", "remove"]
     image = "sha256:" + "3" * 64
-    record.keep(msgspec.structs.replace(MADE, image=image, dockerfile=DOCKERFILE))
+    write(MADE._replace(image=image, dockerfile=DOCKERFILE))
     sbom.of(engine, details("base", "other venv", "s2", "c2", image=image))
     assert engine.calls.count("export") == 2
 
 
 def test_what_was_rendered_once_is_not_read_again() -> None:
-    record.keep(msgspec.structs.replace(MADE, dockerfile=DOCKERFILE))
+    write(MADE._replace(dockerfile=DOCKERFILE))
     engine: Any = Engine(FILES)
     first = sbom.of(engine, details("base", "venv", "s", "c"))
     assert sbom.of(None, details("base", "venv", "s", "c")) == first  # type: ignore[arg-type]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-import msgspec
-
-from s2i.images.carried import folder, record
+from s2i.images.carried import folder
+from s2i.images.carried.write import write
 from s2i.images.stock import tidy
 from s2i.images.stock.due import due
 from tests.images.carried.test_record import IMAGE, MADE
@@ -15,7 +14,7 @@ NOW = 2_000_000_000.0
 
 
 def kept(built: float) -> None:
-    record.keep(MADE)
+    write(MADE)
     for path in (folder.folder_of(IMAGE) / "provenance.json", folder.folder_of(IMAGE)):
         os.utime(path, (built, built))
 
@@ -39,5 +38,5 @@ def test_a_build_that_made_nothing_new_looks_for_nothing() -> None:
 
 def test_a_home_with_few_images_asks_no_engine() -> None:
     for number in range(2):
-        record.keep(msgspec.structs.replace(MADE, image="sha256:" + f"{number}" * 64))
+        write(MADE._replace(image="sha256:" + f"{number}" * 64))
     assert tidy.tidy(NOW) == 0
