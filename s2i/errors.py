@@ -456,7 +456,7 @@ E_DISK = Kind(
     "E_DISK",
     6,
     "the disk is full: {why}",
-    "make room (`df -h`, `docker system df`), then run it again; `s2i doctor` shows what is free",
+    "make room (`s2i image gc --cache` drops what builds left), then run it again; `s2i doctor` shows what is free",
 )
 E_IMAGE_GONE = Kind(
     "E_IMAGE_GONE",
@@ -639,7 +639,7 @@ E_BUILD_DISK = Kind(
     "E_BUILD_DISK",
     6,
     'the build failed at "{step}": {why}{log:400}',
-    "make room (`docker builder prune` drops the build cache, `docker system df` shows what is used), then build again",
+    "make room (`s2i image gc --cache` drops what builds left; `docker system df`), then build again",
 )
 E_BUILD_TLS = Kind(
     "E_BUILD_TLS",

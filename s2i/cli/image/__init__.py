@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2i.cli.image.gc import gc
+from s2i.cli.image.collect import gc
 from s2i.cli.image.look import inspect, list_, sbom
 
 

@@ -10,11 +10,11 @@ from s2i.images.carried import folder
 from s2i.sources import Notice
 
 if TYPE_CHECKING:
-    from s2i.engines.docker.wire import Wire
     from s2i.images.events import Image
     from s2i.images.request import BuildRequest
     from s2i.planning.plan import BuildPlan
     from s2i.sources import Tree
+    from s2i.wire import Wire
 
 
 def keep(

@@ -44,11 +44,15 @@ def remove(client: docker.DockerClient, going: Iterable[Verdict]) -> tuple[Verdi
 
 def remove_readers(client: docker.DockerClient, now: float) -> int:
     """Remove the containers that a killed process made to read an image; return how many there were."""
+    import docker.errors
+
     count = 0
     with explained():
         for row in client.api.containers(all=True, filters={"label": labels.READER, "status": "created"}):
-            if now - float(row["Created"]) > READ_SECONDS:
-                with contextlib.suppress(OSError):
+            # An image cannot know its own id, so no label that is inherited passes for a reader's.
+            reads = row["Labels"].get(labels.READER) == row["ImageID"]
+            if reads and now - float(row["Created"]) > READ_SECONDS:
+                with contextlib.suppress(docker.errors.NotFound):
                     client.api.remove_container(row["Id"], v=True, force=True)
                     count += 1
     return count
