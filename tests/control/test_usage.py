@@ -59,6 +59,24 @@ def test_what_nothing_needs_goes_and_the_rest_stays(world: Simulation) -> None:
     assert world.engine.images == {"sha256:1"}
 
 
+def test_thirty_versions_leave_the_ten_that_one_can_go_back_to_however_often_it_is_swept(world: Simulation) -> None:
+    """FAULTS F34."""
+    made: list[str] = []
+    for number in range(1, 31):
+        image = f"sha256:{number}"
+        world.store.open_deployment(Deployment(f"b{number}", "default", "other", "src", "building", 1.0))
+        world.engine.images.add(image)
+        sweep_images(world.world)
+        world.store.change_deployment(f"b{number}", status="failed")
+        world.deploy(image=image)
+        made.append(image)
+        sweep_images(world.world)
+        world.settle()
+        sweep_images(world.world)
+        assert world.engine.images == set(made[-10:])
+    assert len(world.store.revisions("default", "shop")) == 10
+
+
 def test_nothing_goes_while_a_build_is_under_way(world: Simulation) -> None:
     world.engine.images.add("sha256:half-known")
     world.store.open_deployment(Deployment("d9", "default", "new", "src", "building", 1.0))

@@ -60,14 +60,16 @@ def gc(dry_run: bool, keep: int, cache: bool, others: bool, output: str | None) 
     needs = asked(start=True)
     policy = collect.Policy(keep=keep, unknown=time.time() - HOUR if others else -math.inf)
     every = collect.verdicts(listing.every(engine), built(), needs.as_server(), policy)
-    before = remove.usage(engine)
     going = tuple(one for one in every if one.goes)
+    usage, freed = remove.usage(engine), 0
     if not dry_run:
+        before = int(usage.get("LayersSize") or 0)
         going = _removed(engine, going, needs.server)
         remove.remove_readers(engine, time.time())
-    after = before if dry_run else remove.usage(engine)
-    freed = int(before.get("LayersSize") or 0) - int(after.get("LayersSize") or 0)
-    records = _records(after)
+        remove.forget_gone(engine, built(), time.time())
+        usage = remove.usage(engine) if going else usage
+        freed = before - int(usage.get("LayersSize") or 0)
+    records = _records(usage)
     cached = sum(one.size for one in records if not one.shared)
     dropped = remove.prune(engine, records) if cache and not dry_run else 0
     said = {"freed": freed, "cache": cached, "dropped": dropped}

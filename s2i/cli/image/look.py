@@ -14,6 +14,7 @@ from s2i.cli.output import emit, output_option, safe, table, when
 
 if TYPE_CHECKING:
     from s2i.images.stock.inspection import Inspection
+    from s2i.images.stock.listing import Stored
 
 WIDEST = 60  # characters of a list of names in a table
 
@@ -28,38 +29,33 @@ def list_(output: str | None) -> None:
     """
     from s2i.cli.image.find import asked
     from s2i.engines.docker import connection
-    from s2i.images.carried import folder
-    from s2i.images.carried.labels import OCI
+    from s2i.images.stock.built import built
     from s2i.images.stock.listing import every
 
-    found = every(connection.client())
-    needs = asked(start=False)
-    used = {
-        image: tuple(use.text for use in needs.uses if use.image == image) for image in {u.image for u in needs.uses}
-    }
+    # The engine's time of an image may be its source's: one that can be built again has no other.
+    here = {image: one.built for image, one in built().items()}
+    found = sorted(every(connection.client()), key=lambda one: -here.get(one.id, one.created))
+    used: dict[str, list[str]] = {}
+    for use in asked(start=False).uses:
+        used.setdefault(use.image, []).append(use.text)
     if output:
-        emit([{**_plain(one), "uses": used.get(one.id, ())} for one in found], output)
-        return
-    if not found:
+        more = ((one, {"uses": used.get(one.id, []), "built": here.get(one.id)}) for one in found)
+        emit([{**_plain(one), **rest} for one, rest in more], output)
+    elif found:
+        head = ("image", "names", "title", "size", "built", "uses", "built here")
+        table(head, (_row(one, here.get(one.id), len(used.get(one.id, ()))) for one in found))
+    else:
         click.echo("s2i has built no image on this engine", err=True)
-        return
-    rows = []
-    for one in found:
-        uses = len(used.get(one.id, ())) or len(one.containers)
-        names = ", ".join(one.tags)
-        shown = names if len(names) <= WIDEST else f"{names[:WIDEST]}…"
-        rows.append(
-            (
-                one.id[7:19],
-                shown,
-                one.label(f"{OCI}title"),
-                megabytes(one.size),
-                when(one.created),
-                uses or "",
-                "yes" if folder.built(one.id) else "",
-            )
-        )
-    table(("image", "names", "title", "size", "created", "uses", "built here"), rows)
+
+
+def _row(one: Stored, built: float | None, uses: int) -> tuple[object, ...]:
+    from s2i.images.carried.labels import OCI
+
+    names = ", ".join(one.tags)
+    shown = names if len(names) <= WIDEST else f"{names[:WIDEST]}…"
+    title, time = one.label(f"{OCI}title"), when(one.created if built is None else built)
+    users = uses or len(one.containers) or ""
+    return one.id[7:19], shown, title, megabytes(one.size), time, users, "" if built is None else "yes"
 
 
 @click.command()

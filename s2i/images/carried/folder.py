@@ -37,11 +37,6 @@ def known(image: str) -> bool:
     return True
 
 
-def built(image: str) -> bool:
-    """Say whether ``image`` was built from here."""
-    return folder_of(image).is_dir()
-
-
 def forget(image: str) -> None:
     """Remove the files beside an image."""
     shutil.rmtree(folder_of(image), ignore_errors=True)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from s2i.images.carried import folder
 from s2i.images.stock.cache import Cached
-from s2i.images.stock.collect import Verdict
+from s2i.images.stock.collect import Built, Verdict
 from s2i.images.stock.listing import details, explained
 from s2i.resources import labels
 
 if TYPE_CHECKING:
     import docker
 
+GONE_SECONDS = 30 * 86_400.0
 READ_SECONDS = 600.0  # nobody reads an image for that long: who did was killed
 
 
@@ -56,6 +57,17 @@ def remove_readers(client: docker.DockerClient, now: float) -> int:
                     client.api.remove_container(row["Id"], v=True, force=True)
                     count += 1
     return count
+
+
+def forget_gone(client: docker.DockerClient, built: Mapping[str, Built], now: float) -> int:
+    """Remove the files beside images that are no longer on the engine and were built long ago; return how many.
+
+    Not sooner: a machine may have more engines than one.
+    """
+    old = [image for image, one in built.items() if now - one.built > GONE_SECONDS and details(client, image) is None]
+    for image in old:
+        folder.forget(image)
+    return len(old)
 
 
 def usage(client: docker.DockerClient) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_a_source_is_named_by_its_address_and_a_folder_by_its_commit_alone(origi
 
 
 def test_what_is_kept_beside_an_image_is_found_again() -> None:
-    assert (folder.known(IMAGE), folder.built(IMAGE), record.find(IMAGE)) == (False, False, None)
+    assert (folder.known(IMAGE), folder.folder_of(IMAGE).exists(), record.find(IMAGE)) == (False, False, None)
     write(MADE)
     found = record.find(IMAGE)
     assert found is not None
@@ -155,4 +155,4 @@ def test_damaged_files_are_no_files() -> None:
     assert record.find(IMAGE) is None
     assert list(record.every()) == []
     folder.forget(IMAGE)
-    assert not folder.built(IMAGE)
+    assert not folder.folder_of(IMAGE).exists()

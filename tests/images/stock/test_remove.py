@@ -11,7 +11,7 @@ from s2i.images.carried import folder
 from s2i.images.carried.write import write
 from s2i.images.stock import listing, remove
 from s2i.images.stock.cache import Cached
-from s2i.images.stock.collect import Verdict
+from s2i.images.stock.collect import Built, Verdict
 from s2i.images.stock.listing import Stored
 from tests.images.carried.test_record import IMAGE, MADE
 
@@ -68,18 +68,30 @@ def test_an_image_goes_with_the_files_beside_it() -> None:
     write(MADE)
     engine = Engine({IMAGE: []})
     assert gone(engine, IMAGE) == [IMAGE]
-    assert (engine.images_, folder.built(IMAGE)) == ({}, False)
+    assert (engine.images_, folder.folder_of(IMAGE).exists()) == ({}, False)
 
 
 def test_an_image_that_was_given_a_name_or_a_container_meanwhile_stays_with_its_files() -> None:
     write(MADE)
     engine = Engine({IMAGE: ["mine:1"], "sha256:b": []}, used=("sha256:b",))
     assert gone(engine, IMAGE, "sha256:b") == []
-    assert folder.built(IMAGE)
+    assert folder.folder_of(IMAGE).exists()
 
 
 def test_an_image_that_somebody_was_faster_with_is_gone() -> None:
     assert gone(Engine({}), "sha256:a") == ["sha256:a"]
+
+
+def test_the_files_of_an_image_that_went_otherwise_stay_for_a_month() -> None:
+    write(MADE)
+    engine: Any = Engine({})
+    there: Any = Engine({IMAGE: []})
+    built = {IMAGE: Built("shop", 1000.0)}
+    assert remove.forget_gone(engine, built, 1000.0 + 29 * 86_400) == 0
+    assert remove.forget_gone(there, built, 1000.0 + 31 * 86_400) == 0
+    assert folder.folder_of(IMAGE).exists()
+    assert remove.forget_gone(engine, built, 1000.0 + 31 * 86_400) == 1
+    assert not folder.folder_of(IMAGE).exists()
 
 
 def test_only_old_containers_that_were_made_to_read_from_are_removed() -> None:
