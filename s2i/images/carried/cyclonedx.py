@@ -42,12 +42,13 @@ def render(found: Inventory, details: dict[str, Any], record: Record | None) -> 
     bom.metadata = BomMetaData(component=root, timestamp=_time(details), tools=ToolRepository(components=[_tool()]))
     libraries = {one.name: _library(one) for one in reversed(found.distributions)}
     every = {(one.name, one.version): _library(one) for one in found.distributions}
-    for component in (*every.values(), *(_package(one, found) for one in found.packages), *_interpreter(found)):
+    others = (*(_package(one, found) for one in found.packages), *_interpreter(found))
+    for component in (*every.values(), *others):
         bom.components.add(component)
     needed = graph.needs(found.distributions, found.python)
     for name, names in needed.items():
         bom.register_dependency(libraries[name], [libraries[other] for other in names])
-    bom.register_dependency(root, [libraries[name] for name in graph.roots(needed)])
+    bom.register_dependency(root, [*(libraries[name] for name in graph.roots(needed)), *others])
     return JsonV1Dot6(bom).output_as_string(indent=2).encode() + b"\n"
 
 

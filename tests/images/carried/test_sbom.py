@@ -141,4 +141,4 @@ def test_the_document_is_valid_and_says_who_needs_what() -> None:
     assert by_name["libc6"]["purl"] == "pkg:deb/debian/libc6@2:2.41%2Bx?arch=amd64&distro=debian-13"
     needs = {one["ref"]: one.get("dependsOn", []) for one in made["dependencies"]}
     assert needs["pkg:pypi/flask@3.0"] == ["pkg:pypi/click@8.1", by_name["odd"]["bom-ref"]]
-    assert needs[IMAGE] == ["pkg:pypi/flask@3.0"]
+    assert needs[IMAGE] == [by_name["libc6"]["purl"], "pkg:generic/python@3.13.5", "pkg:pypi/flask@3.0"]
