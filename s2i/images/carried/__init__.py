@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from s2i.images.carried import folder
 from s2i.sources import Notice
@@ -50,7 +50,7 @@ def keep(
         origin=tree.origin,
         bases=tuple(bases.items()),
         client=how,
-        engine=f"docker {engine.get('/version')['Version']}",
+        engine=_named(engine.get("/version")),
         began=now - image.seconds,
         ended=now,
         epoch=tree.origin.time or STAGED_TIME,
@@ -60,3 +60,9 @@ def keep(
         write.write(made)
     except (OSError, S2IError) as error:
         on_notice(Notice("W_RECORD", f"the plan and the provenance could not be kept beside the image: {error}"))
+
+
+def _named(version: Mapping[str, Any]) -> str:
+    """Return what an engine is called and its version, by its ``GET /version``: Podman says so in its parts."""
+    parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
+    return f"{'podman' if any(name.startswith('Podman') for name in parts) else 'docker'} {version['Version']}"

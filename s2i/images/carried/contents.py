@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     import docker
 
 CHUNK = 2 << 20  # bytes
+OVERHEAD = 1000  # bytes that a file takes beside its content: an image may hold a million empty ones
 
 
 def files(
-    client: docker.DockerClient, image: str, wanted: Callable[[str], bool], *, limit: int, most: int
+    client: docker.DockerClient, image: str, wanted: Callable[[str], bool], *, limit: int, room: int
 ) -> Iterator[tuple[str, bytes]]:
     """Yield path (no slash in front) and content of each regular file that is ``wanted``.
 
-    Files of more than ``limit`` bytes are left out, and so is what comes after ``most`` of them. The whole image
-    streams by: 100 MB take about half a second.
+    Files of more than ``limit`` bytes are left out, and so is what comes after ``room`` bytes of all of them. The
+    whole image streams by: 100 MB take about half a second.
     """
     made = client.api.create_container(
         image,
@@ -33,16 +34,15 @@ def files(
     try:
         stream = client.api.export(made["Id"], chunk_size=CHUNK)
         with contextlib.closing(stream), tarfile.open(fileobj=_Reader(stream), mode="r|") as archive:  # type: ignore[call-overload]
-            count = 0
             for member in archive:
                 path = member.name.removeprefix("./").lstrip("/")
                 if member.isfile() and member.size <= limit and wanted(path):
+                    room -= member.size + OVERHEAD
+                    if room < 0:
+                        return
                     content = archive.extractfile(member)
                     assert content is not None
                     yield path, content.read()
-                    count += 1
-                    if count >= most:
-                        return
                 archive.members.clear()  # it remembers each, which is of no use in a stream
     finally:
         client.api.remove_container(made["Id"], force=True, v=True)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from s2i.images.carried.inventory import Distribution, normalized
 
+ROUNDS = 50  # of looking again; more than a few means that somebody made it so
+
 
 def needs(installed: Sequence[Distribution], python: str) -> dict[str, tuple[str, ...]]:
     """Return, by its name, the names of those that each needs, as far as they are installed.
@@ -16,7 +18,7 @@ def needs(installed: Sequence[Distribution], python: str) -> dict[str, tuple[str
     there = {one.name: one for one in reversed(installed)}
     environment = _environment(python)
     asked: dict[str, frozenset[str]] = dict.fromkeys(there, frozenset())
-    while True:
+    for _ in range(ROUNDS):
         found = {name: tuple(_required(one, asked[name], environment)) for name, one in there.items()}
         wanted = {name: set(extras) for name, extras in asked.items()}
         for needed in found.values():

@@ -11,7 +11,7 @@ import msgspec
 from s2i.images.carried.labels import sha256
 
 FILE_LIMIT = 16 << 20  # bytes of one file that are read: a full Debian's list of packages has 2 MB
-MOST = 20_000  # files that are looked at
+ROOM = 256 << 20  # bytes of all of them
 _DPKG = re.compile(r"var/lib/dpkg/(?:status|status\.d/[^/]+)")
 _RELEASE = ("etc/os-release", "usr/lib/os-release")
 _ENVIRONMENT = "pyvenv.cfg"

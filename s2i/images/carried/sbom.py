@@ -59,7 +59,7 @@ def installed(client: docker.DockerClient, details: dict[str, Any], found: recor
         str(details["Id"]),
         lambda name: inventory.telling(name) and not (apart and name.startswith(PROJECT)),
         limit=inventory.FILE_LIMIT,
-        most=inventory.MOST,
+        room=inventory.ROOM,
     )
     taken = inventory.take(files, _declared(details))
     if key:

@@ -6,16 +6,20 @@ import json
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
 import s2i
-from s2i.images.carried import folder, record
+from s2i.images.carried import folder, keep, record
 from s2i.images.carried.provenance import Made, statement
 from s2i.images.carried.write import write
+from s2i.images.events import Image
+from s2i.images.request import BuildRequest
 from s2i.planning.plan import Base, BuildPlan, Copy
+from s2i.sources import Notice, Tree
 from s2i.sources.tree import Origin
 
 IMAGE = "sha256:" + "ab" * 32
@@ -156,3 +160,39 @@ def test_damaged_files_are_no_files() -> None:
     assert list(record.every()) == []
     folder.forget(IMAGE)
     assert not folder.folder_of(IMAGE).exists()
+
+
+def test_a_build_that_made_a_new_image_puts_its_files_beside_it_and_asks_nothing_else_of_an_old_one() -> None:
+    asked: list[str] = []
+
+    class Engine:
+        def get(self, path: str) -> dict[str, object]:
+            asked.append(path)
+            return {"Version": "5.4.2", "Components": [{"Name": "Podman Engine"}]}
+
+    engine: Any = Engine()
+    tree = Tree(Path("/nowhere"), (), MADE.origin)
+    image = Image(IMAGE, IMAGE, 1, ("shop:1",), (), 2.5)
+    said: list[object] = []
+    for _ in range(2):
+        keep(engine, image, tree, PLAN, BuildRequest(title="shop"), "FROM r:1\n", {}, "the engine itself", said.append)
+    found = record.find(IMAGE)
+    assert found is not None
+    assert found.statement.predicate.run_details.builder.version == {
+        "s2i": s2i.__version__,
+        "client": "the engine itself",
+        "engine": "podman 5.4.2",
+    }
+    assert (asked, said) == (["/version"], [])
+
+
+def test_files_that_cannot_be_written_fail_no_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: str, *_rest: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    engine: Any = SimpleNamespace(get=lambda path: {"Version": "28.5.2"})
+    said: list[Notice] = []
+    tree, image = Tree(Path("/nowhere"), (), MADE.origin), Image(IMAGE, IMAGE, 1, (), (), 2.5)
+    keep(engine, image, tree, PLAN, BuildRequest(title="shop"), "FROM r:1\n", {}, "x", said.append)
+    assert [(one.code, "No space left on device" in one.message) for one in said] == [("W_RECORD", True)]

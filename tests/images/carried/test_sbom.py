@@ -12,7 +12,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from s2i.images.carried import cyclonedx, folder, sbom
+from s2i.images.carried import contents, cyclonedx, folder, sbom
 from s2i.images.carried.inventory import Distribution, Inventory, Package
 from s2i.images.carried.write import write
 from s2i.resources import labels
@@ -115,6 +115,14 @@ def test_what_was_rendered_once_is_not_read_again() -> None:
     engine: Any = Engine(FILES)
     first = sbom.of(engine, details("base", "venv", "s", "c"))
     assert sbom.of(None, details("base", "venv", "s", "c")) == first  # type: ignore[arg-type]
+
+
+def test_an_image_that_is_full_of_metadata_fills_no_memory() -> None:
+    engine: Any = Engine({f"{SITE}/x{number}.dist-info/METADATA": b"x" * 100 for number in range(10)})
+    found = list(contents.files(engine, IMAGE, lambda path: True, limit=1000, room=3 * 1100))
+    assert [len(data) for _, data in found] == [100, 100, 100]
+    assert list(contents.files(engine, IMAGE, lambda path: True, limit=99, room=10**6)) == []
+    assert engine.calls == ["create", "export", "remove"] * 2
 
 
 def test_the_container_is_removed_when_the_reading_fails() -> None:
