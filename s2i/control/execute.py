@@ -102,6 +102,8 @@ def sweep_images(world: World) -> tuple[str, ...]:
     wanted = {use.image for use in uses(world.store)}
     left_over = [image for image in found if image not in wanted]
     for image in left_over:
+        if building(world.store):  # one that began meanwhile may come to just this image: its source is an old one
+            break
         world.engine.remove_image(image)
     gone = tuple(image for image in left_over if not world.engine.image_exists(image))
     for image in gone:

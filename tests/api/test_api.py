@@ -26,6 +26,7 @@ class World(Simulation):
         super().__init__(folder)
         self.platform = Platform(self.store, self.engine, self.router, _build)
         self.platform.loop._prober.answers = self.engine.answers
+        self.platform.sweeper.stop()  # the fake has its image before anything needs one
 
 
 def _build(task: Task) -> Built:

@@ -91,3 +91,16 @@ def test_an_image_that_is_in_use_after_all_is_not_said_to_be_gone(world: Simulat
     world.store.forget_app("default", "shop")
     assert sweep_images(world.world) == ()
     assert world.engine.images == {"sha256:1"}
+
+
+def test_a_build_that_begins_while_images_go_ends_the_sweep(world: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.engine.images |= {"sha256:1", "sha256:2"}
+    remove = world.engine.remove_image
+
+    def begins(image: str) -> None:
+        remove(image)
+        world.store.open_deployment(Deployment("d9", "default", "new", "src", "building", 1.0))
+
+    monkeypatch.setattr(world.engine, "remove_image", begins)
+    assert sweep_images(world.world) == ("sha256:1",)
+    assert world.engine.images == {"sha256:2"}
