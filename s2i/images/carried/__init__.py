@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from s2i.images.carried import folder
 from s2i.sources import Notice
@@ -30,8 +30,8 @@ def keep(
 ) -> None:
     """Put the files of a new image beside it; of one that has them, note that it was built again.
 
-    ``bases``: the id of each image that it started from; ``how``: the client that built. That the files cannot be
-    written fails no build.
+    ``bases``: the id of each image that it started from; ``how``: the client that built. What the engine last called
+    itself is taken for its name and version. That the files cannot be written fails no build.
     """
     if folder.known(image.id):
         return
@@ -50,7 +50,7 @@ def keep(
         origin=tree.origin,
         bases=tuple(bases.items()),
         client=how,
-        engine=_named(engine.get("/version")),
+        engine=engine.server.partition(" (")[0].replace("/", " "),
         began=now - image.seconds,
         ended=now,
         epoch=tree.origin.time or STAGED_TIME,
@@ -60,9 +60,3 @@ def keep(
         write.write(made)
     except (OSError, S2IError) as error:
         on_notice(Notice("W_RECORD", f"the plan and the provenance could not be kept beside the image: {error}"))
-
-
-def _named(version: Mapping[str, Any]) -> str:
-    """Return what an engine is called and its version, by its ``GET /version``: Podman says so in its parts."""
-    parts = [str(part.get("Name", "")) for part in version.get("Components") or ()]
-    return f"{'podman' if any(name.startswith('Podman') for name in parts) else 'docker'} {version['Version']}"
