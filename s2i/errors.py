@@ -456,13 +456,19 @@ E_DISK = Kind(
     "E_DISK",
     6,
     "the disk is full: {why}",
-    "make room (`df -h`, `docker system df`), then run it again; `s2i doctor` shows what is free",
+    "make room (`s2i image gc --cache` drops what builds left), then run it again; `s2i doctor` shows what is free",
 )
 E_IMAGE_GONE = Kind(
     "E_IMAGE_GONE",
     6,
     "the image {image} is no longer on this machine",
     "somebody removed it: deploy the source again to build it anew",
+)
+E_NO_IMAGE = Kind(
+    "E_NO_IMAGE",
+    2,
+    'there is no image "{name}" here{why}',
+    "`s2i image list` shows what s2i built; an app's is named by the app, or as NAME@REVISION",
 )
 E_CONTAINER = Kind(
     "E_CONTAINER",
@@ -633,7 +639,7 @@ E_BUILD_DISK = Kind(
     "E_BUILD_DISK",
     6,
     'the build failed at "{step}": {why}{log:400}',
-    "make room (`docker builder prune` drops the build cache, `docker system df` shows what is used), then build again",
+    "make room (`s2i image gc --cache` drops what builds left; `docker system df`), then build again",
 )
 E_BUILD_TLS = Kind(
     "E_BUILD_TLS",

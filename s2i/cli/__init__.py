@@ -24,6 +24,7 @@ COMMANDS = {
     "eject": "eject",
     "build": "build",
     "buildrun": "buildrun",
+    "image": "image",
     "deploy": "deploy",
     "app": "app",
     "job": "job",

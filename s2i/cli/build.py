@@ -7,6 +7,7 @@ import functools
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -20,7 +21,7 @@ from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
 from s2i.cli.private import arguments_of, asked, private_options
 from s2i.cli.progress import Progress, progress_option, shown
-from s2i.errors import E_VALUE
+from s2i.errors import E_VALUE, S2IError
 from s2i.resources.app import Config
 
 if TYPE_CHECKING:
@@ -130,6 +131,20 @@ def build(
         emit({"image": data.pop("id"), **data, "warnings": notices, **proven}, output)
     else:
         click.echo("\n".join(image.pushed) or image.id)
+    _tidy(image)
+
+
+def _tidy(image: Image) -> None:
+    """Now and then, remove what builds before left: after the result is out, and never a reason to fail."""
+    from s2i.images.stock import due
+
+    if due.due(image.id, image.seconds, time.time()):
+        from s2i.images.stock import tidy
+
+        with contextlib.suppress(S2IError):
+            if removed := tidy.tidy(time.time()):
+                count = f"{removed} image{'' if removed == 1 else 's'}"
+                click.echo(f"note   removed {count} that later builds replaced days ago (`s2i image gc -h`)", err=True)
 
 
 class _Order(NamedTuple):

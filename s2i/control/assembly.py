@@ -6,7 +6,8 @@ import contextlib
 import threading
 
 from s2i.control.pipeline import build
-from s2i.control.platform import SWEEP_SECONDS, Platform, late, open_store
+from s2i.control.platform import Platform, late, open_store
+from s2i.control.tidy import FIRST_SECONDS
 from s2i.engines.docker import trial
 from s2i.engines.docker.engine import DockerEngine
 from s2i.router.caddy import CaddyRouter
@@ -20,7 +21,7 @@ def assemble() -> Platform:
     router = CaddyRouter()
     platform = Platform(store, late(lambda: DockerEngine(server)), router, build)
     platform.gate = Gate(router.places.gate, platform.loop.wake)
-    later = threading.Timer(SWEEP_SECONDS, lambda: _sweep(platform.started, server))
+    later = threading.Timer(FIRST_SECONDS, lambda: _sweep(platform.started, server))
     later.daemon = True
     later.start()
     return platform

@@ -26,8 +26,10 @@ from s2i.control.actions import (
     StopInstance,
 )
 from s2i.control.store import Store
+from s2i.control.usage import building, uses
 from s2i.engines.engine import Engine
 from s2i.errors import S2IError
+from s2i.images.carried import folder
 from s2i.resources.app import Event
 from s2i.router.router import SLOTS, Router
 
@@ -88,14 +90,25 @@ def run_log(project: str, run: str) -> Path:
     return dirs.state() / "logs" / "jobruns" / project / f"{run}.log"
 
 
-def sweep_images(world: World) -> None:
-    """Remove the images of this server that no revision, job or open run needs; none while a build is under way."""
+def sweep_images(world: World) -> tuple[str, ...]:
+    """Remove the images of this server that no revision, job or open run needs; return the ids of those that went.
+
+    None goes while a build is under way.
+    """
     # In this order: an image that is seen and whose build has ended is either wanted by now or left over.
     found = world.engine.image_ids()
-    if any(one.status == "building" for one in world.store.deployments()):
-        return
-    for image in set(found) - world.store.images():
+    if building(world.store):
+        return ()
+    wanted = {use.image for use in uses(world.store)}
+    left_over = [image for image in found if image not in wanted]
+    for image in left_over:
+        if building(world.store):  # one that began meanwhile may come to just this image: its source is an old one
+            break
         world.engine.remove_image(image)
+    gone = tuple(image for image in left_over if not world.engine.image_exists(image))
+    for image in gone:
+        folder.forget(image)
+    return gone
 
 
 def _mark_failed(action: MarkFailed, world: World) -> None:

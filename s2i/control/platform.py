@@ -14,6 +14,7 @@ from s2i.control.execute import World, run_log, sweep_images
 from s2i.control.loop import Loop
 from s2i.control.store import Store
 from s2i.control.task import Build
+from s2i.control.tidy import Sweeper
 from s2i.engines.engine import Engine
 from s2i.errors import E_BUSY
 from s2i.resources import labels
@@ -21,10 +22,8 @@ from s2i.resources.app import App
 from s2i.resources.job import JobRun
 from s2i.router.gate import Gate
 from s2i.router.router import Router
-from s2i.sources.workspace import sweep
 
 DELETE_SECONDS = 60.0
-SWEEP_SECONDS = 1.5  # after the start: the last work of a killed server is older than a moment then
 
 
 class Platform:
@@ -39,13 +38,12 @@ class Platform:
         self.loop = Loop(self.world)
         self.deployments = Deployments(self.world, self.loop, build, self._labels)
         self.gate: Gate | None = None  # where the router asks for an app that does not answer
+        self.sweeper = Sweeper(self.world)
         self.stopping = threading.Event()
 
     def start(self) -> None:
         """Take up what a server before this one left, and begin."""
-        later = threading.Timer(SWEEP_SECONDS, lambda: sweep(time.time()))
-        later.daemon = True
-        later.start()
+        self.sweeper.start()
         self.deployments.recover()
         if self.gate:
             self.gate.start()
@@ -53,6 +51,7 @@ class Platform:
 
     def stop(self) -> None:
         """Cancel the builds, end the loop and the router; containers are left as they are."""
+        self.sweeper.stop()
         self.deployments.stop()
         self.loop.stop()
         self.router.stop()

@@ -260,11 +260,6 @@ class Store:
         """Return what happened to an app or a job, oldest first."""
         return self._all(Event, "SELECT doc FROM events WHERE project = ? AND name = ? ORDER BY serial", project, name)
 
-    def images(self) -> frozenset[str]:
-        """Return the images that a revision, a job or an unfinished run still needs."""
-        kept: list[Revision | Job | JobRun] = [*self._all(Revision, "SELECT doc FROM revisions")]
-        return frozenset(one.image for one in [*kept, *self.jobs(), *self.open_runs()])
-
     def clear(self) -> None:
         """Forget everything but the server's id and the counters of runs."""
         with self._write() as db:

@@ -103,7 +103,7 @@ class Engine(Protocol):
         """Return the addresses and TCP ports on which something listens inside the instance's network."""
 
     def image_ids(self) -> tuple[str, ...]:
-        """Return the ids of the images that this server built for apps and jobs (bases are not among them)."""
+        """Return the ids of the images that this server built for apps and jobs, and that nobody has given a name."""
 
     def remove_image(self, image: str) -> None:
         """Remove an image of ours by id. One that is gone, or in use by a container, is no error: it stays."""

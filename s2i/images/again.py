@@ -18,6 +18,7 @@ import s2i
 from s2i import assets, dirs
 from s2i.engines.docker import connection
 from s2i.images import admission, bases
+from s2i.images.carried import folder
 from s2i.images.events import Image, StepResult
 from s2i.images.request import BuildRequest
 from s2i.planning.plan import BuildPlan, Copy, Run
@@ -63,6 +64,7 @@ def recall(tree: Tree, request: BuildRequest) -> Made | None:
 
 def give(made: Made, request: BuildRequest) -> Image:
     """Return the image of ``made`` with the names that ``request`` wants for it."""
+    folder.known(made.image.id)  # notes that it was built again
     engine = connection.wire()
     for tag in request.tags:
         repository, _, version = tag.rpartition(":")

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from s2i import shell
 from s2i.engines.docker import connection
 from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT, S2IError
-from s2i.images import admission, again, api, classic, clients, command, ended, platforms, result
+from s2i.images import admission, again, api, carried, classic, clients, command, ended, platforms, result
 from s2i.images.cage import Cage, caged
+from s2i.images.carried.labels import described
 from s2i.images.clients import BuildClient
 from s2i.images.context import SOURCE, moved, tell_apart
 from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
@@ -74,17 +77,23 @@ def build(
             made = run.by_client(client)
         seconds = round(time.monotonic() - began, 3)
         image = record.made(_image(engine, made.identity, request, made.reader, seconds))
+        carried.keep(engine, image, run.tree, plan, request, made.dockerfile, made.bases, made.how, record.notice)
     again.remember(whole, plan, request, image, made.bases, made.recipe)
     return image
 
 
 class _Made(NamedTuple):
-    """What a way of building leaves: the image's ID, the Dockerfile to build again, each base's ID, what was read."""
+    """What a way of building leaves: the image's ID, the Dockerfile to build again, each base's ID, what was read.
+
+    ``dockerfile``: the one that was built; ``how``: the client, for people.
+    """
 
     identity: str
     recipe: str
     bases: dict[str, str]
     reader: Reader
+    dockerfile: str
+    how: str
 
 
 class _Run(NamedTuple):
@@ -104,7 +113,7 @@ class _Run(NamedTuple):
         found = admission.admit(self.engine, dockerfile, self.request.tags, self.on_event, self.cancelled)
         reader = api.ApiReader(StepNames(dockerfile))
         reader.log.redact = self.secret.redactor
-        order = self._order(Path())
+        order = self._labelled(self._order(Path()), dockerfile, found)
         epoch = self.tree.origin.time or STAGED_TIME
         archive = api.context(self.tree, dockerfile)
         try:
@@ -118,7 +127,7 @@ class _Run(NamedTuple):
         if reader.unfit:
             return None
         self._judge(reader, bool(reader.image))
-        return _Made(reader.image, dockerfile, found, reader)
+        return _Made(reader.image, dockerfile, found, reader, dockerfile, "the engine itself")
 
     def by_client(self, client: BuildClient) -> _Made:
         """Build with a client, which is a process of its own."""
@@ -129,6 +138,7 @@ class _Run(NamedTuple):
             found = admission.admit(
                 self.engine, dockerfile, order.tags, self.on_event, self.cancelled, self.request.platform
             )
+            order = self._labelled(order, dockerfile, found)
             reader = _reader(client, StepNames(dockerfile))
             reader.log.redact = self.secret.redactor
             epoch = self.tree.origin.time or STAGED_TIME
@@ -143,18 +153,16 @@ class _Run(NamedTuple):
             self._judge(reader, code == 0 and bool(identity), code)
             # Without a client that speaks BuildKit the recipe is another one.
             recipe = "" if client.kind == "classic" or self.plan.dockerfile else dockerfile
-            return _Made(identity, recipe, found, reader)
+            how = f"{client.kind} {client.version}".strip()
+            return _Made(identity, recipe, found, reader, dockerfile, how)
 
     def _order(self, folder: Path, handed: tuple[tuple[str, str], ...] = ()) -> command.Order:
         request = self.request
-        owner = labels.JOB if self.plan.kind == "job" else labels.APP
-        known = described(self.tree, request.title) | ({owner: request.owner} if request.owner else {})
         return command.Order(
             context=folder / "context",
             dockerfile=folder / "Dockerfile",
             iidfile=folder / "image",
             tags=request.tags,
-            labels=tuple(sorted((known | dict(request.labels)).items())),
             secrets=(*_trust(), *handed),
             cache=request.cache,
             proxies=self.secret.proxies(self.tree, self.plan),
@@ -164,6 +172,15 @@ class _Run(NamedTuple):
             platform=request.platform,
             marks=tuple(self.cage.marks.items()),
         )
+
+    def _labelled(self, order: command.Order, dockerfile: str, found: dict[str, str]) -> command.Order:
+        """Return ``order`` with all labels: what the image says of itself, whose it is, what the request adds."""
+        request = self.request
+        owner = labels.JOB if self.plan.kind == "job" else labels.APP
+        said = described(self.tree.origin, request.title, self.plan, dockerfile, found)
+        whose = {owner: request.owner} if request.owner else {}
+        words = {**said, **whose, **dict(request.labels)}
+        return msgspec.structs.replace(order, labels=tuple(sorted(words.items())))
 
     def _judge(self, reader: Reader, well: bool, code: int = 0) -> None:
         """Raise what the build ended with, when it did not end well. ``code``: the client's exit status."""
@@ -196,17 +213,6 @@ class _Run(NamedTuple):
             step = next(iter(running.values()), "the build")
             tail = reader.log.lines()[-SHOWN_LINES:]
             raise E_BUILD_TIMEOUT(seconds=f"{self.request.timeout:g}", step=step, log=tail) from None
-
-
-def described(tree: Tree, title: str) -> dict[str, str]:
-    """Return the standard labels of an image: org.opencontainers.image.*, as far as they are known."""
-    origin = tree.origin
-    # The time of the commit, not of the build: the same source gives the same image.
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(origin.time)) if origin.time else ""
-    # A folder's path says something about this machine and nothing to anybody else.
-    source = origin.place if origin.kind == "git" else ""
-    known = {"title": title, "source": source, "revision": origin.commit, "version": origin.ref, "created": stamp}
-    return {f"org.opencontainers.image.{name}": value for name, value in known.items() if value}
 
 
 @contextlib.contextmanager

@@ -41,12 +41,12 @@ class StepNames:
             return "write the image"
         found = _VERTEX.fullmatch(vertex)
         if not found:
-            return _short(vertex)
+            return short(vertex)
         steps, number = self._stage(found["stage"] or ""), int(found["number"]) - 1
         # What this reading of the Dockerfile did not foresee (a here-document) keeps BuildKit's own words.
         if number < len(steps) and found["text"].upper().startswith(steps[number].word):
             return steps[number].name
-        return _short(found["text"])
+        return short(found["text"])
 
     def transfer(self, vertex: str) -> str:
         """Return what to call a vertex when it moves so much that it takes a while; "" when it moves nothing."""
@@ -55,7 +55,7 @@ class StepNames:
     def failed(self, vertex: str) -> str:
         """Return what to call a vertex that failed: never ""."""
         found = _VERTEX.fullmatch(vertex)
-        return self.name(vertex) or _short(found["text"] if found else vertex.removeprefix("[internal] "))
+        return self.name(vertex) or short(found["text"] if found else vertex.removeprefix("[internal] "))
 
     def numbered(self, number: int, text: str) -> str:
         """Return what to call step ``number``, from 1, of the classic builder, which counts every instruction."""
@@ -75,7 +75,7 @@ class StepNames:
                 name = comment or line
             case _:
                 name = ""
-        step = Instruction(word, _short(name))
+        step = Instruction(word, short(name))
         self.all.append(step)
         if self._stages and word in LAYERS:
             self._stages[-1].append(step)
@@ -86,6 +86,7 @@ class StepNames:
         return self._stages[-1] if self._stages else []
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return a text on one line, cut where it is too long for a person to read on."""
     words = " ".join(text.split())
     return words if len(words) <= _LIMIT else f"{words[:_LIMIT]}…"

@@ -27,6 +27,15 @@ def encode(plan: BuildPlan) -> bytes:
     return msgspec.json.format(msgspec.json.encode(plan), indent=2) + b"\n"
 
 
+def canonical(plan: BuildPlan) -> bytes:
+    """Return a plan as it is kept beside its image, and hashed: without what a second build of the source changes.
+
+    How a base was to be had, and what a person was told on the way, are no part of what was built.
+    """
+    base = msgspec.structs.replace(plan.base, obtain="here") if plan.base else None
+    return encode(msgspec.structs.replace(plan, base=base, warnings=()))
+
+
 def decode(data: bytes, where: str) -> BuildPlan:
     """Return the plan that a file holds; ``where`` is what errors call it. Raises E_PLAN, with the JSON path."""
     if len(data) > LIMIT:

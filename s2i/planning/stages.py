@@ -47,6 +47,23 @@ def bases(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def foundation(text: str) -> str:
+    """Return the image that the last stage of a Dockerfile stands on; "" for scratch, and where it cannot be told."""
+    standing: dict[str, str] = {}
+    known: Known = {}
+    image = ""
+    for step in instructions(text):
+        if step.word == "ARG" and not standing and not image:
+            _set(known, known, step)
+        elif step.word == "FROM":
+            written, alias = _from(step)
+            named = expand(written, known, closed=True) or "scratch"
+            image = standing.get(named.lower(), "" if named == "scratch" else named)
+            if alias:
+                standing[alias] = image
+    return image
+
+
 def in_kernel(folder: str) -> bool:
     """Say whether an absolute folder lies in a file system of the kernel: /proc, /sys, /dev."""
     return posixpath.normpath("/" + folder.lstrip("/")).split("/")[1] in KERNEL

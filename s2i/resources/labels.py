@@ -11,3 +11,6 @@ ROLE = "s2i.role"  # "sandbox" | "instance" | "task" | "proof"
 PORT = "s2i.port"  # on a sandbox: the port that its instance is to listen on
 BUILD = "s2i.build"  # an image that `s2i build` made, outside any project
 BASE = "s2i.base"  # a base image that `s2i doctor --fix` made
+PLAN = "s2i.plan"  # the sha256 of the plan that an image was built by, as it is kept beside it
+VERSION = "s2i.version"  # of the s2i that built an image
+READER = "s2i.reader"  # a container that is only read from, and never started

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from litestar.testing import TestClient
 
+from s2i import dirs
 from s2i.api.app import BODY_LIMIT, make_app
 from s2i.control.execute import run_log
 from s2i.control.platform import Platform
@@ -25,6 +26,7 @@ class World(Simulation):
         super().__init__(folder)
         self.platform = Platform(self.store, self.engine, self.router, _build)
         self.platform.loop._prober.answers = self.engine.answers
+        self.platform.sweeper.stop()  # the fake has its image before anything needs one
 
 
 def _build(task: Task) -> Built:
@@ -192,3 +194,20 @@ def test_stop_with_all_removes_everything_first(client: TestClient, world: World
     assert world.router.routes == set()
     assert world.store.apps() == ()
     assert world.platform.stopping.is_set()
+
+
+def test_the_images_that_a_server_needs_are_told_and_those_that_it_does_not_go(
+    client: TestClient, world: World
+) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    world.engine.images.add("sha256:left-over")
+    found = client.get("/v1/images").json()
+    assert (found["server"], found["building"]) == (world.store.server, False)
+    assert [(use["image"], use["name"], use["number"], use["status"]) for use in found["uses"]] == [
+        ("sha256:app", "shop", 1, "serving")
+    ]
+    (dirs.state() / "images" / "left-over").mkdir(parents=True)
+    assert client.post("/v1/images/gc").json() == {"removed": ["sha256:left-over"]}
+    assert world.engine.images == {"sha256:app"}
+    assert not (dirs.state() / "images" / "left-over").exists()

@@ -29,6 +29,7 @@ class World(Simulation):
         super().__init__(folder)
         self.platform = Platform(self.store, self.engine, self.router, build)
         self.platform.loop._prober.answers = self.engine.answers
+        self.platform.sweeper.stop()  # the fake has its image before anything needs one
         self.platform.start()
 
     def deploy_and_wait(self, request: Request) -> Deployment:

@@ -10,6 +10,7 @@ import pytest
 
 from s2i.control import schema
 from s2i.control.store import KEEP_EVENTS, Store
+from s2i.control.usage import uses
 from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, S2IError
 from s2i.resources.app import App, Config, Deployment, Event, Revision
 from s2i.resources.job import Job
@@ -145,7 +146,7 @@ def test_an_app_that_is_being_deleted_takes_no_revision(store: Store) -> None:
     refusal("E_BUSY", store.accept_revision, revision(), "d1")
     store.forget_app("default", "shop")
     assert store.apps() == ()
-    assert store.images() == frozenset()
+    assert uses(store) == ()
 
 
 def test_old_events_go(store: Store) -> None:

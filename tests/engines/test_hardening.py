@@ -85,7 +85,8 @@ def test_a_task_is_confined_like_an_instance() -> None:
 
 def test_no_label_of_an_image_can_pass_for_one_of_the_container() -> None:
     """A container inherits its image's labels: each of ours that an image has is set, on every kind of container."""
-    ours = {value for name, value in vars(labels).items() if name.isupper()} - {labels.BUILD, labels.BASE}
+    of_images = {labels.BUILD, labels.BASE, labels.PLAN, labels.VERSION, labels.READER}
+    ours = {value for name, value in vars(labels).items() if name.isupper()} - of_images
     declared = Declared(labels=(*ours, "mine"))
     for role, owner in (("instance", APP), ("sandbox", APP), ("task", TASK)):
         work = Workload(owner, "i", CONFIG)
@@ -111,7 +112,11 @@ def test_one_place_creates_containers() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         if node.func.attr in makers or _on_containers(node.func)
     ]
-    assert calls == [("engines/docker/engine.py", "create_container_from_config")]
+    # The second is never started: files are read from it.
+    reader = "images/carried/contents.py"
+    assert sorted(calls) == [("engines/docker/engine.py", "create_container_from_config"), (reader, "create_container")]
+    text = (PACKAGE / reader).read_text()
+    assert [word for word in (".start(", ".exec", ".attach(", ".restart(") if word in text] == []
 
 
 def _on_containers(function: ast.Attribute) -> bool:

@@ -10,28 +10,13 @@ from typing import Any
 import pytest
 
 from s2i.errors import S2IError
-from s2i.images.build import _image, _room, described
+from s2i.images.build import _image, _room
 from s2i.images.context import tell_apart
 from s2i.sources import Entry, Origin, Tree
 
 
 def tree(origin: Origin, root: Path = Path("/nowhere"), *names: str) -> Tree:
     return Tree(root, tuple(Entry(name, (root / name).stat().st_size) for name in names), origin)
-
-
-def test_an_image_of_a_repository_names_the_commit_and_its_time() -> None:
-    origin = Origin("git", "https://host.example/owner/repo", "v1.2", "0" * 40, time=1_704_164_645)
-    assert described(tree(origin), "repo") == {
-        "org.opencontainers.image.title": "repo",
-        "org.opencontainers.image.source": "https://host.example/owner/repo",
-        "org.opencontainers.image.revision": "0" * 40,
-        "org.opencontainers.image.version": "v1.2",
-        "org.opencontainers.image.created": "2024-01-02T03:04:05Z",
-    }
-
-
-def test_an_image_of_a_folder_does_not_tell_where_the_folder_was() -> None:
-    assert described(tree(Origin("folder", "/home/ann/shop")), "shop") == {"org.opencontainers.image.title": "shop"}
 
 
 def test_files_of_one_size_and_second_are_told_apart_by_their_content(tmp_path: Path) -> None:

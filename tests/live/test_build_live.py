@@ -23,6 +23,7 @@ from typing import Any
 import docker
 import pytest
 
+import s2i as s2i_package
 from s2i import dirs
 from s2i.errors import S2IError
 from s2i.images import bases
@@ -85,6 +86,9 @@ def test_an_image_says_where_it_comes_from(builds: Builds, engine: docker.Docker
     assert done.returncode == 0, done.stderr
     builds._made.append(done.stdout.strip())
     labels = engine.images.get(builds.tag).labels
+    base = labels.pop("org.opencontainers.image.base.name")
+    assert labels.pop("org.opencontainers.image.base.digest") == engine.images.get(base).id
+    assert (labels.pop("s2i.version"), len(labels.pop("s2i.plan"))) == (s2i_package.__version__, 64)
     assert {name: value for name, value in labels.items() if not name.startswith("s2i.base")} == {
         "org.opencontainers.image.title": app.name,
         "org.opencontainers.image.revision": commit,

@@ -21,10 +21,16 @@ from s2i import sources
 from s2i.errors import S2IError
 from s2i.images import bases, clients
 from s2i.images.bases import offer
+from s2i.images.carried import record, sbom
 from s2i.images.clients import BuildClient
 from s2i.images.events import Image
 from s2i.images.limits import Limits
 from s2i.images.runs import shelf
+from s2i.images.stock import collect, listing
+from s2i.images.stock import remove as collect_remove
+from s2i.images.stock.built import built
+from s2i.images.stock.layers import layers as layers_of
+from s2i.resources import labels
 from s2i.resources.secret import Secret
 from tests.live.conftest import Builds, remove
 from tests.live.test_build_live import INSTALL, PATIENCE, SOURCE, Sleep, answer, contents, eventually, hardened
@@ -213,6 +219,41 @@ def test_two_builds_from_nothing_have_one_digest(builder: Builder, builds: Build
     source = dockerfile(tmp_path / "source", f"{lines}FROM {present()}\nCOPY --from=0 /out/ /out/\nCOPY . /app\n")
     made = [builds(source, "dockerfile", client=builder.client, cache=False) for _ in range(2)]
     assert made[0].digest == made[1].digest
+
+
+# What an image carries --------------------------------------------------------------------------------------------
+
+
+@on((("installed", "classic"), ("28", "buildx"), ("28-containerd", "buildx")))
+def test_an_image_has_its_papers_is_read_without_being_run_and_goes_when_it_is_superseded(
+    builder: Builder, builds: Builds, app: Path
+) -> None:
+    first = builds(app, client=builder.client, labels=((labels.BUILD, builds.title),))
+    papers = record.find(first.id)
+    details = listing.details(builder.engine, first.id)
+    assert papers is not None
+    assert details is not None
+    assert papers.changed() == ()
+    assert (
+        details["Config"]["Labels"][labels.PLAN]
+        == papers.statement.predicate.run_details.byproducts[0].digest["sha256"]
+    )
+    installed = {one["name"] for one in json.loads(sbom.of(builder.engine, details))["components"]}
+    assert {"flask", "gunicorn", "libc6", "python"} <= installed
+    steps = layers_of(listing.history(builder.engine, first.id), papers.dockerfile(), "")
+    assert SOURCE in [layer.step for layer in steps]
+    (app / "more.py").write_text("x = 1\n")
+    second = builds(app, client=builder.client, labels=((labels.BUILD, builds.title),))
+    mine = [one for one in listing.every(builder.engine) if one.label(labels.BUILD) == builds.title]
+    verdicts = collect.verdicts(mine, built(), collect.Server(), collect.Policy(keep=0))
+    # With the containerd store an image goes with its last name.
+    there = listing.details(builder.engine, first.id) is not None
+    assert {one.image.id: one.goes for one in verdicts} == {second.id: False} | ({first.id: True} if there else {})
+    removed = collect_remove.remove(builder.engine, (one for one in verdicts if one.goes))
+    assert [one.image.id for one in removed] == ([first.id] if there else [])
+    assert listing.details(builder.engine, first.id) is None
+    assert (record.find(first.id) is None) == there
+    assert listing.details(builder.engine, second.id) is not None
 
 
 # What goes wrong ---------------------------------------------------------------------------------------------------

@@ -108,7 +108,8 @@ class DockerEngine:
     def image_ids(self) -> tuple[str, ...]:
         with explained("images"):
             rows = self._api.images(filters={"label": [f"{labels.SERVER}={self._server}", labels.PROJECT]}, all=False)
-        return tuple(row["Id"] for row in rows)
+        # One that somebody has given a name is theirs to remove.
+        return tuple(row["Id"] for row in rows if set(row.get("RepoTags") or ()) <= {"<none>:<none>"})
 
     def remove_image(self, image: str) -> None:
         with explained(image):

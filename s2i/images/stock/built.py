@@ -1,0 +1,11 @@
+"""Which images were built from this home, by the files beside them."""
+
+from __future__ import annotations
+
+from s2i.images.carried import record
+from s2i.images.stock.collect import Built
+
+
+def built() -> dict[str, Built]:
+    """Return title and time of each image that was built from here, by its id."""
+    return {one.image: Built(one.title, one.built) for one in record.every()}
