@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from s2i.control.diagnosis import parted
 from s2i.control.execute import World
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
@@ -201,8 +202,9 @@ class Deployments:
         if found.status == "failed":
             serving = self._store.app(one.project, one.name).serving
             keeps = f"revision {serving} serves on" if serving else "nothing serves"
-            why, *tail = found.reason.split("\n")
-            raise E_ROLLOUT(number=one.revision, name=one.name, why=why, log=tail, serving=keeps)
+            why, tail, fix = parted(found.reason)
+            advice = f"{fix}\n{keeps}" if fix else ""
+            raise E_ROLLOUT(number=one.revision, name=one.name, why=why, log=tail, serving=keeps, advice=advice)
         return {"url": self._world.router.url(one.project, one.name), "app": one.name, "revision": one.revision}
 
     def _wait_for_run(self, one: Deployment) -> dict[str, object]:

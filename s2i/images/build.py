@@ -18,9 +18,9 @@ from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT, S2IErro
 from s2i.images import admission, again, api, classic, clients, command, ended, result
 from s2i.images.clients import BuildClient
 from s2i.images.context import SOURCE, moved, tell_apart
-from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
 from s2i.images.dockerfile import render
 from s2i.images.events import Image, StepEvent
+from s2i.images.log import SHOWN_LINES
 from s2i.images.private import kept, mounts
 from s2i.images.private.kept import Kept
 from s2i.images.progress import PlainReader, RawReader, Reader
@@ -157,7 +157,7 @@ class _Run(NamedTuple):
             failed, lines = reader.log.failed, reader.log.lines()
             step = failed.name if failed else "the build"
             ended.judge(code, step, lines, failed=bool(failed))
-            raise diagnose(step, lines, lambda package: requirement(self.tree, package))
+            raise _diagnosed(step, lines, self.tree, self.plan)
 
     @contextlib.contextmanager
     def _watched(self, reader: Reader) -> Iterator[Callable[[bytes], None]]:
@@ -189,6 +189,13 @@ def described(tree: Tree, title: str) -> dict[str, str]:
     source = origin.place if origin.kind == "git" else ""
     known = {"title": title, "source": source, "revision": origin.commit, "version": origin.ref, "created": stamp}
     return {f"org.opencontainers.image.{name}": value for name, value in known.items() if value}
+
+
+def _diagnosed(step: str, lines: tuple[str, ...], tree: Tree, plan: BuildPlan) -> S2IError:
+    from s2i.images.diagnose import Failed, diagnose, requirement  # not on the way of a build that works
+
+    failed = Failed(step=step, lines=lines, python=plan.python, own=bool(plan.dockerfile))
+    return diagnose(failed, lambda package: requirement(tree, package))
 
 
 @contextlib.contextmanager
