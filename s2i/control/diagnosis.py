@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from s2i.control.actions import Exited, NeverReady, NotStarted
+from s2i.errors import E_ROLLOUT, S2IError
 from s2i.images.diagnose import Explanation, Seen, start
 
 FIX = "fix: "  # how the last line of a reason begins, which says what to do
@@ -31,7 +32,21 @@ def explain(cause: Exited | NeverReady | NotStarted, port: int, listening: Liste
                 return why
         case _:
             assert_never(cause)
-    return _text(start(seen))
+    return reason(start(seen))
+
+
+def reason(found: Explanation) -> str:
+    """Return an explanation as the text that is kept of a revision that failed."""
+    why = f"{found.why} ({found.where})" if found.where else found.why
+    fix = f"{found.fix} ({found.link})" if found.link else found.fix
+    return "\n".join((why, *found.shown, f"{FIX}{fix}"))
+
+
+def error(number: int, name: str, reason: str, serving: str) -> S2IError:
+    """Return what is told of a roll-out that failed; ``serving``: who serves now."""
+    why, log, fix = parted(reason)
+    advice = f"{fix}\n{serving}" if fix else ""
+    return E_ROLLOUT(number=number, name=name, why=why, log=log, serving=serving, advice=advice)
 
 
 def parted(reason: str) -> tuple[str, tuple[str, ...], str]:
@@ -39,9 +54,3 @@ def parted(reason: str) -> tuple[str, tuple[str, ...], str]:
     why, *lines = reason.split("\n")
     fix = lines.pop().removeprefix(FIX) if lines and lines[-1].startswith(FIX) else ""
     return why, tuple(lines), fix
-
-
-def _text(found: Explanation) -> str:
-    why = f"{found.why} ({found.where})" if found.where else found.why
-    fix = f"{found.fix} ({found.link})" if found.link else found.fix
-    return "\n".join((why, *found.shown, f"{FIX}{fix}"))

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).with_name("faults")
 MATCHED = 1000  # characters of a line that are looked at: a pattern costs time with their square
 # Where a traceback says that a line of the source stood: the source is /app in an image.
 _FRAME = re.compile(r' *File "/app/(?P<path>[^"]+)", line (?P<line>\d+)(?:, in .*)?')
-_FRAMES = 40  # lines above the proof that are looked at
+_FRAMES = 120  # lines above the proof that are looked at
 
 Facts = dict[str, str]
 Look = Callable[[str], str]  # from a name in the log to what is known of it, "" for nothing
@@ -145,13 +145,15 @@ def _said(row: Fault, case: Case, facts: Facts, proof: int | None) -> Explanatio
     facts["NAME"] = facts.get("name", "").upper()
     frame = "" if proof is None else _frame(lines[-_FRAMES:])
     line = f"Dockerfile:{facts['line']}" if facts.get("line") else ""
+    where = line or frame or places.get("package", "")
+    fix = filled(row.own if case.own and row.own else row.fix, facts | ({"package_at": ""} if where else {}))
     return Explanation(
         id=row.id,
         why=filled(row.why, facts),
         proof=shown[-1].strip() if shown else "",
-        fix=filled(row.own if case.own and row.own else row.fix, facts),
+        fix=fix,
         link=filled(row.link, facts),
-        where=line or frame or places.get("package", ""),
+        where=where,
         shown=tuple(shown),
     )
 
