@@ -13,8 +13,8 @@ from s2i.images.diagnose.explanation import Fault, faults
 
 RECORDED = Path(__file__).parent / "recorded" / "start"
 STARTS = sorted(path.stem for path in RECORDED.glob("*.json"))
-FACTS = {"found", "NAME", "port", "ports", "addresses", "seconds", "stop", "exit", "status", "entry"}
-LOOKS = {*known.looks(), "own"}
+FACTS = {"found", "NAME", "port", "ports", "addresses", "seconds", "stop", "exit", "status", "entry", "before"}
+LOOKS = {*known.looks(), "own", "given"}
 
 
 def recorded(name: str) -> Seen:
@@ -62,6 +62,7 @@ def test_a_row_names_only_what_is_known(row: Fault) -> None:
         ),
         (Seen(exit=3, port=8080), "it exited with code 3 before it answered"),
         (Seen(exit=143, port=8080), "it exited with code 143 (SIGTERM) before it answered"),
+        (Seen(exit=3, kind="job"), "it exited with code 3"),
         (Seen(exit=137, oom=True, port=8080), "it needed more memory than it may have, and was killed"),
         (Seen(exit=0, port=8080), "it exited with code 0 before it answered: an app must go on listening"),
         (Seen(refused="the image x is gone"), "the engine could not start it"),

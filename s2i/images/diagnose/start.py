@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ import msgspec
 from s2i.images.diagnose import known
 from s2i.images.diagnose.explanation import Case, Explanation, Facts, faults, first
 
-TAIL = 12
+CLOSE = 0.8  # so alike are two names of which one was meant for the other
 SIGNALS = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 
 
@@ -44,6 +45,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 def start(seen: Seen) -> Explanation:
     """Return why it failed: always something, if only the exit code and the end of the log."""
     looks = known.looks() | {
+        "given": lambda name: next(iter(difflib.get_close_matches(name, seen.env, 1, CLOSE)), ""),
         "own": lambda name: name.partition(".")[0] if name.partition(".")[0] in seen.modules else "",
     }
     lines = tuple(seen.refused.splitlines()) if seen.refused else seen.lines
@@ -90,4 +92,5 @@ def _facts(seen: Seen) -> Facts:
         "exit": "" if seen.exit is None else f"{seen.exit}{signal}",
         "status": str(seen.status),
         "entry": seen.entry,
+        "before": "" if seen.kind == "job" else " before it answered",
     }
