@@ -114,6 +114,23 @@ def test_what_may_pass_has_another_exit_code_than_what_will_not(name: str, code:
     assert (error.code, error.exit) == (code, status)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  cause: HTTP status client error (403 Forbidden) for url (https://pypi.example.com/files/shop-1.0.whl)",
+        "ERROR: HTTP error 403 while getting https://pypi.example.com:8443/simple/shop/",
+    ],
+)
+def test_an_index_that_refuses_is_named_by_its_host_and_told_how_to_log_in(line: str) -> None:
+    error = diagnose(Failed(step="Install", lines=(line,)))
+    assert (error.code, error.exit) == ("E_INDEX_AUTH", 5)
+    assert error.facts["why"] == (
+        "the package index pypi.example.com refused what it was asked, or who asked (403):"
+        " its credentials are missing or wrong"
+    )
+    assert error.advice.startswith("write `machine pypi.example.com login USER password PASSWORD` into ~/.netrc")
+
+
 def test_of_a_failure_that_nobody_knows_the_last_lines_are_shown_without_the_long_command() -> None:
     lines = ("first", "\x1b]0;owned\x07\u202e", "executor failed running [/bin/sh -c very long]: exit code: 1")
     assert diagnose(Failed(step="build it", lines=lines)).message == (
