@@ -102,12 +102,17 @@ def _fail(error: S2IError) -> None:
 
         click.echo(json.dumps({"error": error.as_dict()}), err=True)
     else:
-        place = f"{error.where}: " if error.where else ""
-        click.echo(f"error: {place}{error.message}", err=True)
-        if error.advice:
-            click.echo(f"  fix: {error.advice}", err=True)
-        click.echo(f"       ({error.code}, exit {error.exit})", err=True)
+        click.echo(text(error), err=True)
     sys.exit(error.exit)
+
+
+def text(error: S2IError) -> str:
+    """Return an error as a terminal shows it: where and what, the fix, the code."""
+    place = f"{error.where}: " if error.where else ""
+    lines = [f"error: {place}{error.message}"]
+    if error.advice:
+        lines.append("  fix: " + error.advice.replace("\n", "\n       "))
+    return "\n".join((*lines, f"       ({error.code}, exit {error.exit})"))
 
 
 def _asked_for_json() -> bool:

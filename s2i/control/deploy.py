@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 import msgspec
 
+from s2i.control import diagnosis
 from s2i.control.execute import World
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import OPEN_DEPLOYMENT
 from s2i.control.task import Build, Built, Prove, Request, Task
-from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, E_ROLLOUT, S2IError
+from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, S2IError
 from s2i.resources.app import Config, Deployment, DeploymentStatus, Event, Revision
 from s2i.resources.config import checked_config, checked_port, checked_seconds
 from s2i.resources.job import Job
@@ -202,8 +203,7 @@ class Deployments:
         if found.status == "failed":
             serving = self._store.app(one.project, one.name).serving
             keeps = f"revision {serving} serves on" if serving else "nothing serves"
-            why, *tail = found.reason.split("\n")
-            raise E_ROLLOUT(number=one.revision, name=one.name, why=why, log=tail, serving=keeps)
+            raise diagnosis.error(one.revision, one.name, found.reason, keeps)
         return {"url": self._world.router.url(one.project, one.name), "app": one.name, "revision": one.revision}
 
     def _wait_for_run(self, one: Deployment) -> dict[str, object]:

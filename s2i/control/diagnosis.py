@@ -1,55 +1,56 @@
-"""Say why a revision did not come up, from what was seen of it. Pure."""
+"""Say why a revision did not come up, from what was seen of it. Pure: the knowledge is that of s2i.images.diagnose."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
+from typing import assert_never
 
 from s2i.control.actions import Exited, NeverReady, NotStarted
+from s2i.errors import E_ROLLOUT, S2IError
+from s2i.images.diagnose import Explanation, Seen, start
 
-SIGNALS = {137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
-
+FIX = "fix: "  # how the last line of a reason begins, which says what to do
 
 Listening = Sequence[tuple[str, int]]
 
 
 def explain(cause: Exited | NeverReady | NotStarted, port: int, listening: Listening, tail: Sequence[bytes]) -> str:
-    """Return the reason: one sentence, then the last lines of the log, a line each.
+    """Return the reason: one sentence, the lines of the log that prove it, and what to do, a line each.
 
     ``listening``: the addresses and ports that the app was seen to listen on.
     """
+    lines = tuple(line.rstrip(b"\r\n").decode("utf-8", "replace") for line in tail)
     match cause:
         case Exited(code, oom):
-            text = _exited(code, oom)
+            seen = Seen(exit=code, oom=oom, port=port, lines=lines)
         case NeverReady(seconds):
-            text = f"no HTTP answer on port {port} within {seconds:g} s: {_ports(port, listening)}"
+            seen = Seen(port=port, listening=tuple(listening), seconds=seconds, lines=lines)
         case NotStarted(why):
-            text = why
-    lines = [line.rstrip(b"\r\n").decode("utf-8", "replace") for line in tail]
-    return "\n".join([text, *lines])
+            # What s2i itself says (the image is gone) is reason enough; what the engine says may be known.
+            seen = Seen(refused=why, port=port)
+            if start(seen).id == "not-started":
+                return why
+        case _:
+            assert_never(cause)
+    return reason(start(seen))
 
 
-def _exited(code: int | None, oom: bool) -> str:
-    if oom:
-        return "it needed more memory than it may have (give it more with --memory)"
-    if code == 0:
-        return "it ended with exit code 0 before it answered: an app must go on listening (or is it a job?)"
-    signal = f" ({SIGNALS[code]})" if code in SIGNALS else ""
-    return f"it exited with code {code}{signal} before it answered"
+def reason(found: Explanation) -> str:
+    """Return an explanation as the text that is kept of a revision that failed."""
+    why = f"{found.why} ({found.where})" if found.where else found.why
+    fix = f"{found.fix} ({found.link})" if found.link else found.fix
+    return "\n".join((why, *found.shown, f"{FIX}{fix}"))
 
 
-def _ports(port: int, listening: Listening) -> str:
-    here = [address for address, number in listening if number == port]
-    if here and all(ipaddress.ip_address(address).is_loopback for address in here):
-        found = " and ".join(_shown(address, port) for address in here)
-        return f"it listens on {found} only; it must listen on 0.0.0.0"
-    if here:
-        return f"it listens on port {port}, but does not answer: does it hang?"
-    if listening:
-        found = ", ".join(str(number) for number in sorted({number for _, number in listening}))
-        return f"it listens on port {found}, expected 0.0.0.0:$PORT (PORT={port})"
-    return f"it listens nowhere, expected 0.0.0.0:$PORT (PORT={port})"
+def error(number: int, name: str, reason: str, serving: str) -> S2IError:
+    """Return what is told of a roll-out that failed; ``serving``: who serves now."""
+    why, log, fix = parted(reason)
+    advice = f"{fix}\n{serving}" if fix else ""
+    return E_ROLLOUT(number=number, name=name, why=why, log=log, serving=serving, advice=advice)
 
 
-def _shown(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+def parted(reason: str) -> tuple[str, tuple[str, ...], str]:
+    """Return a reason's parts: the sentence, the lines of the log, what to do ("" when it does not say)."""
+    why, *lines = reason.split("\n")
+    fix = lines.pop().removeprefix(FIX) if lines and lines[-1].startswith(FIX) else ""
+    return why, tuple(lines), fix

@@ -36,7 +36,7 @@ from s2i.router.router import SLOTS, Router
 GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
 KEEP_REVISIONS = 10
 LOG_LIMIT = 64 << 20  # bytes of a job run's log that are kept
-TAIL = 20
+TAIL = 200  # lines of a log that are looked at for the reason of a failure
 
 log = logging.getLogger("s2i")
 

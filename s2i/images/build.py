@@ -22,9 +22,9 @@ from s2i.images.cage import Cage, caged
 from s2i.images.carried.labels import described
 from s2i.images.clients import BuildClient
 from s2i.images.context import SOURCE, moved, tell_apart
-from s2i.images.diagnose import SHOWN_LINES, diagnose, requirement
 from s2i.images.dockerfile import render
 from s2i.images.events import Image, StepEvent
+from s2i.images.log import SHOWN_LINES
 from s2i.images.private import kept, mounts
 from s2i.images.private.kept import Kept
 from s2i.images.progress import PlainReader, RawReader, Reader
@@ -190,8 +190,9 @@ class _Run(NamedTuple):
             failed, lines = reader.log.failed, reader.log.lines()
             step = failed.name if failed else "the build"
             self.cage.explain(step, lines[-SHOWN_LINES:])
+            platforms.explain(step, lines, self.request.platform)
             ended.judge(code, step, lines, failed=bool(failed))
-            raise diagnose(step, lines, lambda package: requirement(self.tree, package))
+            raise _diagnosed(step, lines, self.tree, self.plan)
 
     @contextlib.contextmanager
     def _watched(self, reader: Reader) -> Iterator[Callable[[bytes], None]]:
@@ -213,6 +214,13 @@ class _Run(NamedTuple):
             step = next(iter(running.values()), "the build")
             tail = reader.log.lines()[-SHOWN_LINES:]
             raise E_BUILD_TIMEOUT(seconds=f"{self.request.timeout:g}", step=step, log=tail) from None
+
+
+def _diagnosed(step: str, lines: tuple[str, ...], tree: Tree, plan: BuildPlan) -> S2IError:
+    from s2i.images.diagnose import Failed, diagnose, requirement  # not on the way of a build that works
+
+    failed = Failed(step=step, lines=lines, python=plan.python, own=bool(plan.dockerfile))
+    return diagnose(failed, lambda package: requirement(tree, package))
 
 
 @contextlib.contextmanager

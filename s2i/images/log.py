@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from s2i.images.private.redact import Redactor
 
 TAIL_LINES = 400
+SHOWN_LINES = 12  # of a failed build that nothing more is known of
 LOG_LIMIT = 10_000_000  # characters of step output that are passed on (THREATS T38)
 LINE_LIMIT = 16 << 10
 CUT = "the log is cut here: the build printed more than 10 MB"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from s2i.errors import E_BUILD_PLATFORM, E_PLATFORM
@@ -54,6 +54,16 @@ def check(details: Mapping[str, Any], platform: str) -> None:
         why = f"the image is for {has}, not for {platform}"
         advice = "let no FROM of the Dockerfile name a platform of its own"
         raise E_BUILD_PLATFORM(step="write the image", why=why, log=(), advice=advice)
+
+
+def explain(step: str, lines: Sequence[str], platform: str) -> None:
+    """Return unless a build for another ``platform`` failed because nothing here runs its programs.
+
+    Raises E_BUILD_PLATFORM.
+    """
+    if platform and any("exec format error" in line.lower() for line in lines):
+        why = f"the kernel of this machine cannot run programs made for {platform}"
+        raise E_BUILD_PLATFORM(step=step, why=why, log=())
 
 
 def check_client(client: BuildClient, platform: str) -> None:

@@ -20,7 +20,6 @@ from s2i import shell
 from s2i.engines.docker import connection
 from s2i.errors import E_CANCELLED, E_PUSH, E_PUSH_DENIED, E_PUSH_LATER, E_TAG, KINDS, S2IError
 from s2i.images import api
-from s2i.images.diagnose import Fault
 from s2i.images.events import Image, StepEvent
 from s2i.images.log import readable
 from s2i.wire import Refused, Wire
@@ -204,6 +203,14 @@ def meant(text: str, where: str) -> S2IError:
             facts = {name: " ".join((value or "").split()) for name, value in found.groupdict().items()}
             return KINDS[fault.kind](registry=where, why=fault.why.format_map(facts), log=(text,))
     return E_PUSH(registry=where, why="the engine could not push", log=(text,))
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One known cause: an error's code, the pattern that shows it, how to say it."""
+
+    kind: str
+    pattern: str
+    why: str
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

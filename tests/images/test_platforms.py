@@ -10,7 +10,6 @@ import pytest
 from s2i.errors import S2IError
 from s2i.images import admission, command, platforms
 from s2i.images.clients import CLASSIC, BuildClient
-from s2i.images.diagnose import diagnose
 
 DOCKER = BuildClient("docker", "/usr/bin/docker", "20.10.24")
 
@@ -121,10 +120,18 @@ def test_a_base_of_a_registry_is_pulled_for_the_platform(monkeypatch: pytest.Mon
 
 
 def test_a_program_of_another_processor_is_named_with_what_lets_it_run() -> None:
-    line = "standard_init_linux.go:228: exec user process caused: exec format error"
-    error = diagnose("Install the dependencies", (line,))
+    lines = ("before", "standard_init_linux.go:228: exec user process caused: exec format error")
+    with pytest.raises(S2IError) as caught:
+        platforms.explain("Install the dependencies", lines, "linux/arm64")
+    error = caught.value
     assert (error.code, error.exit) == ("E_BUILD_PLATFORM", 5)
-    assert error.message.startswith(
-        'the build failed at "Install the dependencies": the kernel cannot run a program of another processor'
+    assert error.message == (
+        'the build failed at "Install the dependencies": '
+        "the kernel of this machine cannot run programs made for linux/arm64"
     )
     assert "binfmt" in error.advice
+
+
+@pytest.mark.parametrize(("line", "platform"), [("exec format error", ""), ("no such file", "linux/arm64")])
+def test_other_failures_are_left_to_who_explains_them(line: str, platform: str) -> None:
+    platforms.explain("Install", (line,), platform)

@@ -19,6 +19,7 @@ from s2i import sources
 from s2i.errors import S2IError
 from s2i.images import planned
 from s2i.images.clients import BuildClient
+from s2i.images.request import PlanRequest
 from tests.live.conftest import Builds
 
 # The head of a program for 64-bit ARM: enough for a kernel of another processor to refuse it.
@@ -71,7 +72,7 @@ def test_a_source_is_planned_on_images_that_are_there_for_every_processor(tmp_pa
     (tmp_path / "app.py").write_text("from flask import Flask\napp = Flask(__name__)\n")
     (tmp_path / "requirements.txt").write_text("flask\n")
     with sources.fetch(sources.parse(str(tmp_path)), policy=sources.Policy.of(os.environ)) as tree:
-        there, here = (planned.plan(tree, platform=name).base for name in ("linux/arm64", ""))
+        there, here = (planned.plan(tree, PlanRequest(platform=name)).base for name in ("linux/arm64", ""))
     assert there
     assert here
     assert there.runtime.endswith("-slim")

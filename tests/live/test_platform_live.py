@@ -101,7 +101,7 @@ def test_a_version_that_does_not_come_up_leaves_the_old_one_serving(home: Home, 
     failed = home.run("deploy", str(source), "--name", "steady", "--no-prove")
     assert failed.returncode == 6
     assert failed.stdout == ""
-    assert "revision 3 of steady did not come up: it exited with code 3 before it answered" in failed.stderr
+    assert "revision 3 of steady did not come up: it ended with an error before it answered (app.py:" in failed.stderr
     assert "RuntimeError: no database" in failed.stderr
     assert home.get(url) == (200, "Hello from Flask\n")
     shown = home.data("app", "get", "steady")
