@@ -22,6 +22,7 @@ COMMANDS = {
     "init": "init",
     "dockerfile": "dockerfile",
     "build": "build",
+    "verify": "verify",
     "deploy": "deploy",
     "app": "app",
     "job": "job",

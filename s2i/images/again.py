@@ -114,12 +114,12 @@ def _installs(tree: Tree, plan: BuildPlan) -> str:
     tree = tree.subtree(plan.subdir) if plan.subdir else tree
     parts: list[Any] = [plan.base, plan.env, plan.subdir, _program()]
     for step in plan.steps:
-        if isinstance(step, Copy) and "." in step.sources and not step.from_build and not step.image:
+        if isinstance(step, Copy) and "." in step.sources and step.from_stage is None and not step.image:
             if step.stage == "runtime":
                 break
             return ""  # they depend on all of it: never warm
         parts.append(step)
-        if isinstance(step, Copy) and not step.from_build and not step.image:
+        if isinstance(step, Copy) and step.from_stage is None and not step.image:
             parts += [hashlib.sha256(data).hexdigest() for data in _files(tree, step.sources)]
     else:
         return ""

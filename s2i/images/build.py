@@ -93,12 +93,11 @@ class _Run(NamedTuple):
         reader = api.ApiReader(StepNames(dockerfile))
         reader.log.redact = self.secret.redactor
         order = self._order(Path())
-        epoch = self.tree.origin.time or STAGED_TIME
         archive = api.context(self.tree, dockerfile)
         try:
             with self._watched(reader) as read:
                 api.follow(
-                    self.engine, api.query(order, epoch), archive, read,
+                    self.engine, api.query(order, EPOCH), archive, read,
                     timeout=self.request.timeout, cancelled=self.cancelled,
                 )  # fmt: skip
         except (OSError, http.client.HTTPException, Refused):
@@ -117,8 +116,7 @@ class _Run(NamedTuple):
             found = admission.admit(self.engine, dockerfile, order.tags, self.on_event, self.cancelled)
             reader = _reader(client, StepNames(dockerfile))
             reader.log.redact = self.secret.redactor
-            epoch = self.tree.origin.time or STAGED_TIME
-            environment = command.environment(os.environ, client, connection.host(), epoch)
+            environment = command.environment(os.environ, client, connection.host(), EPOCH)
             with self._watched(reader) as read:
                 # Not in the folder that is built, which is likely the current one: Python and Docker look into theirs.
                 code = shell.stream(

@@ -14,7 +14,7 @@ from typing import assert_never
 
 from s2i import assets
 from s2i.errors import E_WORD
-from s2i.planning.plan import BuildPlan, Copy, Mount, Run, Step
+from s2i.planning.plan import BuildPlan, Copy, Mount, Run, Step, stages
 
 _PLAIN = re.compile(r"[ -\[\]-~]*")  # printable ASCII without the backslash, which is Dockerfile's escape
 _PATH = re.compile(r"[A-Za-z0-9._/-]+")
@@ -50,7 +50,7 @@ def render(plan: BuildPlan) -> str:
         "selectattr": environment.filters["selectattr"],
         "list": environment.filters["list"],
     }
-    return environment.get_template("Dockerfile.j2").render(plan=plan)
+    return environment.get_template("Dockerfile.j2").render(plan=plan, stages=stages(plan))
 
 
 def wrong(plan: BuildPlan) -> tuple[str, str] | None:
@@ -78,8 +78,10 @@ def _words(plan: BuildPlan) -> Iterator[tuple[str, Callable[[str], object], str]
         yield f"{at}.why", _comment, step.why
         match step:
             case Run():
-                yield f"{at}.argv[0]", _program, step.argv[0] if step.argv else ""
-                yield from ((f"{at}.argv[{number}]", _word, word) for number, word in enumerate(step.argv))
+                for index, command in enumerate(step.commands):
+                    inner = f"{at}.then[{index - 1}]" if index else f"{at}.argv"
+                    yield f"{inner}[0]", _program, command[0] if command else ""
+                    yield from ((f"{inner}[{number}]", _word, word) for number, word in enumerate(command))
                 yield from _pairs(f"{at}.env", step.env)
                 for number, mount in enumerate(step.mounts):
                     for name in ("target", "id", "source"):
@@ -104,8 +106,8 @@ def _instruction(step: Step) -> str:
     match step:
         case Run():
             return _run(step)
-        case Copy(from_build=True):
-            return f"COPY --from=build {_array(_paths(step))}"
+        case Copy() if step.from_stage is not None:
+            return f"COPY --from={step.from_stage} {_array(_paths(step))}"
         case Copy() if step.image:
             return f"COPY --from={_image(step.image)} {_array(_paths(step))}"
         case Copy():
@@ -114,11 +116,20 @@ def _instruction(step: Step) -> str:
 
 
 def _run(step: Run) -> str:
-    """Return RUN with its mounts and variables, one a line. The words are quoted for the shell."""
+    """Return RUN with its mounts, variables and commands, one a line. The words are quoted for the shell."""
     env = [f"{_variable(name)}={shlex.quote(_checked(_VALUE, value))}" for name, value in step.env]
-    words = " ".join(shlex.quote(_word(word)) for word in step.argv)
-    first, *others = [*map(_mount, step.mounts), *env, words]
+    commands = [" ".join(map(_shell, command)) for command in step.commands]
+    if step.then and env:  # variables in front of a command hold for that one only
+        env = [f"export {env[0]}", *env[1:]]
+        env[-1] += " &&"
+    commands = [*(f"{command} &&" for command in commands[:-1]), commands[-1]]
+    first, *others = [*map(_mount, step.mounts), *env, *commands]
     return " \\\n    ".join([f"RUN {first}", *others])
+
+
+def _shell(word: str) -> str:
+    """Quote a word for the shell; what `find` is written with needs no quotes there."""
+    return word if word in ("!", "{}") else shlex.quote(_word(word))
 
 
 def _mount(mount: Mount) -> str:
