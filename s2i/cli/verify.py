@@ -34,7 +34,7 @@ def verify(src: str, commit: str, context_dir: str, strategy: str, timeout: str,
     from s2i.cli.build import interruptible, title
     from s2i.cli.progress import Progress
     from s2i.images import planned
-    from s2i.images.request import BuildRequest
+    from s2i.images.request import CLI, BuildRequest
     from s2i.images.verify import verify as verify_source
     from s2i.resources import names
     from s2i.resources.config import parse_seconds
@@ -50,7 +50,7 @@ def verify(src: str, commit: str, context_dir: str, strategy: str, timeout: str,
         tree = with_commit(fetched)
         plan = planned.plan(tree, strategy)
         progress.plan(plan)
-        request = BuildRequest(title=names.suggest(title(source)), timeout=seconds)
+        request = BuildRequest(title=names.suggest(title(source)), timeout=seconds, namespace=CLI)
         verdict = verify_source(tree, plan, request, on_event=progress.step)
     if output:
         emit(verdict, output)

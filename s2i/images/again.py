@@ -24,7 +24,7 @@ from s2i.planning.plan import BuildPlan, Copy, Run
 from s2i.sources import Tree
 
 KNOWLEDGE = (".py", ".toml", ".j2")
-_APART = ("tags", "timeout", "cache", "client")  # what of a request says nothing about the image
+_APART = ("tags", "timeout", "cache", "client", "remembered")  # what of a request says nothing about the image
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -81,6 +81,8 @@ def remember(
     tree: Tree, plan: BuildPlan, request: BuildRequest, image: Image, found: Mapping[str, str], text: str
 ) -> None:
     """Keep that ``image`` was made. ``found``: the image ID of each base; ``text``: see Made.recipe."""
+    if not request.remembered:
+        return
     made = Made(_key(tree, request), _installs(tree, plan), text, plan, image, dict(found))
     place = _place(tree, request)
     dirs.make_private(place.parent)

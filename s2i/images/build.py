@@ -32,6 +32,10 @@ from s2i.sources import Notice, Tree, workspace
 from s2i.sources.tree import STAGED_TIME
 from s2i.wire import Refused, Wire
 
+# What BuildKit gets as SOURCE_DATE_EPOCH. Not the commit's time: it is in the key of every step, so that another one
+# with each commit would let nothing be cached. That time is in the label org.opencontainers.image.created.
+EPOCH = STAGED_TIME
+
 
 def build(
     tree: Tree,

@@ -18,6 +18,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     returns them. ``secrets`` are mounted by steps and stay out of the image. ``index`` is the package index to install
     from, without credentials, "" for PyPI; ``arguments`` (name, value) are for a Dockerfile of the source's own. Builds
     of one ``namespace`` share their caches. ``client``: None takes the best there is.
+    ``remembered``: whether the next build of the source may find that this one was made.
     """
 
     title: str
@@ -32,3 +33,4 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = TIMEOUT_SECONDS
     cache: bool = True
     client: BuildClient | None = None
+    remembered: bool = True

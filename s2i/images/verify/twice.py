@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from s2i.engines.docker import connection
-from s2i.images.build import ENGINE_SECONDS, build
+from s2i.images.build import build
 from s2i.images.events import Image, StepEvent
 from s2i.images.request import BuildRequest
 from s2i.images.verify.causes import Finding, explain
@@ -23,6 +23,7 @@ from s2i.sources import Tree, workspace
 if TYPE_CHECKING:
     import docker
 
+ENGINE_SECONDS = 600.0  # an image of gigabytes is saved
 SHOWN = 200  # differences; the first already says where to look
 
 
@@ -54,7 +55,7 @@ def verify(
     """
     engine = connection.client(timeout=ENGINE_SECONDS)
     cold = f"verify-{secrets.token_hex(8)}"
-    warm = msgspec.structs.replace(request, tags=())
+    warm = msgspec.structs.replace(request, tags=(), remembered=False)
     anew = msgspec.structs.replace(warm, cache=False, namespace=cold)
     with _nothing_left(engine, cold) as made:
         images: list[Image] = []
