@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from buildpacks.python import (
-    entry, flask, heavy, indexes, layer, lock, logins, manifest, prune, repairs, server, steps, system, version,
+    entry,
+    flask,
+    heavy,
+    indexes,
+    layer,
+    lock,
+    logins,
+    manifest,
+    prune,
+    repairs,
+    server,
+    steps,
+    system,
+    version,
 )  # fmt: skip
 from buildpacks.python.entry import applications, declared, library, listeners, scripts
 from buildpacks.python.manifest import Manifest, imports
