@@ -88,11 +88,11 @@ def test_each_manifest_that_has_exact_versions_is_split(plan_of, files, first, r
 @pytest.mark.parametrize(
     "files",
     [
-        {"requirements.txt": "--extra-index-url https://example.com/simple\npandas\nscipy\n"},
+        {"requirements.txt": "--index-url https://example.com/simple\npandas\nscipy\n"},
         {"requirements.txt": "pandas\nscipy\n-e ./lib\n", "lib/setup.py": ""},
         {"requirements.txt": "matplotlib\n"},
         {"requirements.txt": "requests\nflask\n"},
-        {"pyproject.toml": PROJECT + '[[tool.uv.index]]\nurl = "https://example.com/simple"\n'},
+        {"pyproject.toml": PROJECT + '[[tool.uv.index]]\nurl = "https://example.com/simple"\ndefault = true\n'},
         {"Pipfile": PIPFILE.replace("flask", "scipy")},
     ],
     ids=["index", "folder", "one", "none", "uv-index", "pipfile"],
