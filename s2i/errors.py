@@ -541,8 +541,8 @@ E_CONFIG = Kind(
     "E_CONFIG",
     3,
     "cannot use this configuration: {why}",
-    "s2i.toml knows entry, kind, python, manager, server, start, port, subdir, build-packages, run-packages and"
-    " collectstatic; `s2i init` writes one that explains each of them",
+    "s2i.toml knows entry, kind, python, manager, server, start, port, subdir, build-packages, run-packages,"
+    " collectstatic and prune; `s2i init` writes one that explains each of them",
 )
 E_PLAN = Kind(
     "E_PLAN",

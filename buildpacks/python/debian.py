@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from buildpacks.python.system import System
-from s2i.planning.plan import Base, Copy, Mount, Run, Step
+from s2i.planning.plan import Base, Copy, Mount, Run, Stage, Step
 
 ROOT = "/opt/system"
 _QUIET = (("DEBIAN_FRONTEND", "noninteractive"),)
 
 
-def build_steps(base: Base, system: System, trust: Mount) -> Iterator[Step]:
-    """Yield the steps of the build stage. ``trust`` is the machine's CA bundle: a mirror may speak https."""
+def build_steps(base: Base, system: System, trust: Mount, stage: Stage) -> Iterator[Step]:
+    """Yield the steps that need apt, in ``stage``. ``trust`` is the machine's CA bundle: a mirror may speak https."""
     mounts = (
         Mount("cache", "/var/lib/apt/lists", id=f"s2i-apt-lists-{base.python}", locked=True),
         Mount("cache", "/var/cache/apt", id=f"s2i-apt-cache-{base.python}", locked=True),
@@ -26,20 +26,20 @@ def build_steps(base: Base, system: System, trust: Mount) -> Iterator[Step]:
     if system.build:
         why = f"Install what {_names(system.compiled)} compiled with"
         argv = ("sh", "-c", script("install"), "sh", *system.build)
-        yield Run("build", why if system.compiled else "Install build-packages", argv, _QUIET, mounts)
+        yield Run(stage, why if system.compiled else "Install build-packages", argv, _QUIET, mounts)
     if system.run:
         yield Copy(
-            "build", "Get the list of what the image has already", ("/var/lib/dpkg/",), "/opt/base/", image=base.runtime
+            stage, "Get the list of what the image has already", ("/var/lib/dpkg/",), "/opt/base/", image=base.runtime
         )
         why = f"Fetch what {_names(system.served)} running with" if system.served else "Fetch run-packages"
-        yield Run("build", why, ("sh", "-c", script("collect"), "sh", *system.run), _QUIET, mounts)
+        yield Run(stage, why, ("sh", "-c", script("collect"), "sh", *system.run), _QUIET, mounts)
 
 
-def runtime_steps(system: System) -> Iterator[Step]:
-    """Yield the steps of the runtime stage."""
+def runtime_steps(system: System, stage: Stage) -> Iterator[Step]:
+    """Yield the steps of the runtime stage; ``stage`` has the packages."""
     if system.run:
         named = ", ".join(system.run) if len(system.run) <= 3 else f"{', '.join(system.run[:3])} and more"
-        yield Copy("runtime", f"Copy system packages: {named}", (f"{ROOT}/",), "/", from_build=True)
+        yield Copy("runtime", f"Copy system packages: {named}", (f"{ROOT}/",), "/", from_stage=stage)
         yield Run("runtime", "Make them known to the loader", ("sh", "-c", script("finish")))
 
 

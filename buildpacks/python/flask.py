@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from buildpacks.python import install
+from buildpacks.python import install, layer
 from buildpacks.python.entry import Choice
 from s2i.planning.code import Code
 from s2i.planning.plan import Run
@@ -32,4 +32,6 @@ def instance(tree: Tree, code: Code, choice: Choice, names: frozenset[str], top:
     argv = ("sh", "-c", 'mkdir -p "${1%/*}"; ln -s /tmp "$1"', "sh", path)
     where = uses[0].path if uses else choice.app.where
     text = "the instance folder leads to /tmp: what is stored in it is lost with the instance, and no other one sees it"
-    return Run("runtime", why, argv), Notice("W_INSTANCE_FOLDER", text, where)
+    return layer.settled(Run("runtime", why, argv), top or f"{install.VENV}/var"), Notice(
+        "W_INSTANCE_FOLDER", text, where
+    )

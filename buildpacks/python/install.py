@@ -37,7 +37,7 @@ def dependencies(manifest: Manifest, base: Base, extra: tuple[str, ...]) -> Iter
         case "uv":
             yield _uv_sync(manifest)
         case "poetry" | "pipenv" if manifest.locked:
-            yield _export(manifest, base)
+            yield export(manifest, base)
             yield pip(
                 manifest, f"Install exactly what {manifest.manager}'s lock holds", (*manifest.words, "-r", EXPORTED)
             )
@@ -54,7 +54,7 @@ def dependencies(manifest: Manifest, base: Base, extra: tuple[str, ...]) -> Iter
 def pip(manifest: Manifest, why: str, what: tuple[str, ...]) -> Run:
     """Return `uv pip install` of ``what``, by the uv that the source wants."""
     env = _UV_ENV + (_VERSIONS if manifest.dynamic_version and "." in what else ())
-    argv = (*_uv(manifest), "pip", "install", "--python", f"{VENV}/bin/python", "--compile-bytecode", *what)
+    argv = (*_uv(manifest), "pip", "install", "--python", f"{VENV}/bin/python", *what)
     return Run("build", why, argv, env, (UV_CACHE, TRUST))
 
 
@@ -82,7 +82,7 @@ def _uv_sync(manifest: Manifest) -> Run:
     apart = tuple(word for group in manifest.groups for word in ("--no-group", group))
     whole = ("--all-packages",) if manifest.workspace else ()
     argv = (
-        *_uv(manifest), "sync", *frozen, "--no-dev", *apart, *whole, "--no-install-project", "--compile-bytecode",
+        *_uv(manifest), "sync", *frozen, "--no-dev", *apart, *whole, "--no-install-project",
         "--no-python-downloads",
     )  # fmt: skip
     why = "Resolve and install: the lock is out of date" if manifest.stale else "Install exactly what uv.lock holds"
@@ -91,7 +91,27 @@ def _uv_sync(manifest: Manifest) -> Run:
     return Run("build", why, argv, env, (UV_CACHE, TRUST))
 
 
-def _export(manifest: Manifest, base: Base) -> Run:
+def uv_export(manifest: Manifest, base: Base) -> Run:
+    """Return what turns uv.lock into requirements with exact versions and hashes, in EXPORTED."""
+    apart = tuple(word for group in manifest.groups for word in ("--no-group", group))
+    argv = (
+        *_uv(manifest), "export", "--quiet", "--frozen", "--no-dev", *apart, "--no-emit-project", "--no-header",
+        "--no-annotate", "--no-python-downloads", "--output-file", EXPORTED,
+    )  # fmt: skip
+    env = (("UV_PYTHON", base.interpreter), *_UV_ENV)
+    return Run("resolve", "Let uv say what its lock holds", argv, env, (UV_CACHE, TRUST))
+
+
+def uv_compile(manifest: Manifest, base: Base, files: tuple[str, ...]) -> Run:
+    """Return what resolves the requirements in ``files`` to exact versions, in EXPORTED."""
+    argv = (
+        *_uv(manifest), "pip", "compile", "--quiet", "--python", base.interpreter, "--no-header", "--no-annotate",
+        "--output-file", EXPORTED, *files,
+    )  # fmt: skip
+    return Run("resolve", "Resolve the dependencies to exact versions", argv, _UV_ENV, (UV_CACHE, TRUST))
+
+
+def export(manifest: Manifest, base: Base) -> Run:
     """Return what turns a lock into requirements. It asks no index: poetry.lock and Pipfile.lock say all."""
     why = f"Let {manifest.manager} say what its lock holds, for uv to install"
     argv: tuple[str, ...]

@@ -7,7 +7,22 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from buildpacks.python import entry, flask, indexes, lock, logins, manifest, repairs, server, steps, system, version
+from buildpacks.python import (
+    entry,
+    flask,
+    heavy,
+    indexes,
+    layer,
+    lock,
+    logins,
+    manifest,
+    prune,
+    repairs,
+    server,
+    steps,
+    system,
+    version,
+)  # fmt: skip
 from buildpacks.python.entry import applications, declared, library, listeners, scripts
 from buildpacks.python.manifest import Manifest, imports
 from s2i.errors import E_NOT_PYTHON, E_TEMPLATE
@@ -16,7 +31,7 @@ from s2i.planning.candidates import Framework
 from s2i.planning.code import Code, imported
 from s2i.planning.detection import Detection
 from s2i.planning.ignored import is_aside, is_ignored
-from s2i.planning.plan import Base, BuildPlan, Decision, Process, Run, Step
+from s2i.planning.plan import STAGES, Base, BuildPlan, Decision, Process, Run, Step
 from s2i.planning.settings import Given
 from s2i.sources import Notice, Tree
 
@@ -93,14 +108,22 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     extra += [*([served.needs] if served and served.needs else []), *(site.needs if site else ()), *repaired.extra]
     if found.given.locked:
         lock.require(tree, found.manifest, tuple(extra))
-    made = steps.plan(base, found.manifest, tuple(extra), installs, needed)
+    own = site.steps if site else ()
+    parts = steps.Parts(
+        base=base, manifest=found.manifest, extra=tuple(extra), project=installs, system=needed,
+        heavy=heavy.choose(tree, found.manifest), pruned=prune.choose(tree, found.given),
+        written=tuple(step for step in own if isinstance(step, Run) and step.stage == "build"),
+        source_bytes=sum(e.size for e in tree.files if e.path.endswith(".py") and not is_aside(e.path)),
+    )  # fmt: skip
+    made = steps.plan(parts)
     made = repairs.with_cpu_torch(made) if repaired.cpu_torch else made
     workdir = "" if found.root in ("", "src") else f"{steps.APP}/{found.root}"
-    made = (*made, *(_inside(step, found.root, workdir) for step in (site.steps if site else ())))
+    made = (*made, *(_inside(step, found.root, workdir) for step in own if step.stage == "runtime"))
     top = "" if installs else f"{steps.APP}/{found.root}".rstrip("/")
     folder = flask.instance(tree, found.code, choice, found.manifest.names, top)
     made = (*made, folder[0]) if folder else made
     said = [part for part in (served, site, needed, repaired) if part]
+    layers = (*parts.heavy.decisions, steps.bytecode(parts), parts.pruned.decision)
     decisions = [d for part in said for d in ((part.decision,) if isinstance(part, server.Serving) else part.decisions)]
     if found.given.settings.port and port:
         decisions.append(Decision("port", str(port), found.given.where(tree, "port")))
@@ -109,8 +132,8 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
         buildpack="python", kind=found.kind, framework=found.framework, manager=found.manifest.manager,
         python=base.python, entry=found.entry, start=start, port=port, base=base,
         env=(*_env(port, "" if installs else found.root), *(site.env if site else ())),
-        steps=tuple(sorted(made, key=lambda step: step.stage == "runtime")),
-        decisions=(*found.decisions, found.manifest.decision, found.version.decision, *decisions),
+        steps=tuple(sorted(made, key=lambda step: STAGES.index(step.stage))),
+        decisions=(*found.decisions, found.manifest.decision, found.version.decision, *decisions, *layers),
         warnings=(*found.notices, *notices), processes=_processes(found), workdir=workdir,
     )  # fmt: skip
 
@@ -250,10 +273,12 @@ def _installs(found: Found) -> bool:
 
 def _inside(step: Step, root: str, workdir: str) -> Step:
     """Return a step of the runtime stage as it runs in the folder in which the program starts as well."""
-    if not workdir or not isinstance(step, Run) or step.stage != "runtime":
+    if not isinstance(step, Run):
         return step
-    argv = ("env", f"--chdir={workdir}", *(word.removeprefix(f"{root}/") for word in step.argv))
-    return msgspec.structs.replace(step, argv=argv)
+    if workdir:
+        argv = ("env", f"--chdir={workdir}", *(word.removeprefix(f"{root}/") for word in step.argv))
+        step = msgspec.structs.replace(step, argv=argv)
+    return layer.settled(step, steps.APP)
 
 
 def _processes(found: Found) -> tuple[Process, ...]:

@@ -85,12 +85,13 @@ def choose(manifest: Manifest) -> Repairs:
 
 def with_cpu_torch(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return ``steps`` with torch's CPU build in each installation that resolves by itself."""
-    return tuple(
-        msgspec.structs.replace(step, argv=("sh", "-c", _CPU, "sh", *step.argv))
-        if isinstance(step, Run) and step.argv[:3] == ("uv", "pip", "install")
-        else step
-        for step in steps
-    )
+    return tuple(_cpu(step) if isinstance(step, Run) else step for step in steps)
+
+
+def _cpu(step: Run) -> Run:
+    resolves = (("uv", "pip", "install"), ("uv", "pip", "compile"))
+    first, *then = (("sh", "-c", _CPU, "sh", *c) if c[:3] in resolves else c for c in step.commands)
+    return msgspec.structs.replace(step, argv=first, then=tuple(then))
 
 
 def _torch(manifest: Manifest) -> Requirement | None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "build": "build",
     "buildrun": "buildrun",
     "image": "image",
+    "verify": "verify",
     "deploy": "deploy",
     "app": "app",
     "job": "job",

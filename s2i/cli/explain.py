@@ -21,7 +21,11 @@ from s2i.sources import Notice
 WIDTH = 80
 LABEL = 9  # columns of the words at the left
 _STAGES = {
-    "build": "The build stage starts from {base}. None of it is shipped.",
+    "tools": "The stage of tools starts from {base}. None of it is shipped.",
+    "resolve": "The stage that resolves starts from {base}. None of it is shipped.",
+    "heavy": "The stage of the large distributions starts from {base}. What it adds to the environment is shipped.",
+    "build": "The build stage starts from {base}. What it adds to the environment is shipped.",
+    "project": "The stage of the project starts from {base}. What it adds to the environment is shipped.",
     "runtime": "The runtime stage starts from {base}. This is the image: its layers are counted from there, and"
     " layer 1 is its working folder.",
 }
@@ -134,8 +138,8 @@ def _quoted(text: str, most: int = 1) -> Iterator[str]:
 def _step(step: BuildStep) -> Iterator[str]:
     yield ""
     yield from _wrapped(escape(step.why), 7, f"  {step.number:>2}.  ", bold=True)
-    if step.command:
-        yield from _command(step.command, 7)
+    for command in step.commands:
+        yield from _command(command, 7)
     layer = "" if step.layer is None else f"; layer {step.layer}"
     first, last = step.lines
     at = f"Dockerfile:{first}" if first == last else f"Dockerfile:{first}-{last}"

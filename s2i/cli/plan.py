@@ -86,8 +86,8 @@ def describe(plan: BuildPlan) -> Iterator[str]:
         yield from ("", "steps")
         for number, step in enumerate(plan.steps, 1):
             yield f"  {number:>2}. {step.stage:<9}{escape(step.why)}"
-            if isinstance(step, Run):
-                yield f"      {click.style('$ ' + escape(command_line(step.argv)), dim=True)}"
+            for command in step.commands if isinstance(step, Run) else ():
+                yield f"      {click.style('$ ' + escape(command_line(command)), dim=True)}"
     yield from ("", "why")
     for decision in plan.decisions:
         if not is_plain(decision.what, decision.origin, decision.rejected):

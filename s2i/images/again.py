@@ -26,7 +26,7 @@ from s2i.sources import Tree
 
 KNOWLEDGE = (".py", ".toml", ".j2")
 # What of a request says nothing about the image.
-_APART = ("tags", "timeout", "cache", "client", "push", "project", "run", "limits")
+_APART = ("tags", "timeout", "cache", "client", "push", "project", "run", "limits", "remembered")
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -87,6 +87,8 @@ def remember(
     tree: Tree, plan: BuildPlan, request: BuildRequest, image: Image, found: Mapping[str, str], text: str
 ) -> None:
     """Keep that ``image`` was made. ``found``: the image ID of each base; ``text``: see Made.recipe."""
+    if not request.remembered:
+        return
     made = Made(_key(tree, request), _installs(tree, plan), text, plan, image, dict(found))
     place = _place(tree, request)
     dirs.make_private(place.parent)
@@ -120,12 +122,12 @@ def _installs(tree: Tree, plan: BuildPlan) -> str:
     tree = tree.subtree(plan.subdir) if plan.subdir else tree
     parts: list[Any] = [plan.base, plan.env, plan.subdir, _program()]
     for step in plan.steps:
-        if isinstance(step, Copy) and "." in step.sources and not step.from_build and not step.image:
+        if isinstance(step, Copy) and "." in step.sources and step.from_stage is None and not step.image:
             if step.stage == "runtime":
                 break
             return ""  # they depend on all of it: never warm
         parts.append(step)
-        if isinstance(step, Copy) and not step.from_build and not step.image:
+        if isinstance(step, Copy) and step.from_stage is None and not step.image:
             parts += [hashlib.sha256(data).hexdigest() for data in _files(tree, step.sources)]
     else:
         return ""

@@ -38,6 +38,10 @@ from s2i.sources import Notice, Tree, workspace
 from s2i.sources.tree import STAGED_TIME
 from s2i.wire import Refused, Wire
 
+# What BuildKit gets as SOURCE_DATE_EPOCH. Not the commit's time: it is in the key of every step, so that another one
+# with each commit would let nothing be cached. That time is in the label org.opencontainers.image.created.
+EPOCH = STAGED_TIME
+
 
 def build(
     tree: Tree,
@@ -114,12 +118,11 @@ class _Run(NamedTuple):
         reader = api.ApiReader(StepNames(dockerfile))
         reader.log.redact = self.secret.redactor
         order = self._labelled(self._order(Path()), dockerfile, found)
-        epoch = self.tree.origin.time or STAGED_TIME
         archive = api.context(self.tree, dockerfile)
         try:
             with self._watched(reader) as read:
                 api.follow(
-                    self.engine, api.query(order, epoch), archive, read,
+                    self.engine, api.query(order, EPOCH), archive, read,
                     timeout=self.request.timeout, cancelled=self.cancelled,
                 )  # fmt: skip
         except (OSError, http.client.HTTPException, Refused):
@@ -141,8 +144,7 @@ class _Run(NamedTuple):
             order = self._labelled(order, dockerfile, found)
             reader = _reader(client, StepNames(dockerfile))
             reader.log.redact = self.secret.redactor
-            epoch = self.tree.origin.time or STAGED_TIME
-            environment = command.environment(os.environ | dict(order.marks), client, connection.host(), epoch)
+            environment = command.environment(os.environ | dict(order.marks), client, connection.host(), EPOCH)
             with self._watched(reader) as read:
                 # Not in the folder that is built, which is likely the current one: Python and Docker look into theirs.
                 code = shell.stream(

@@ -20,7 +20,7 @@ import msgspec
 from s2i.images.events import StepEvent
 from s2i.images.log import BuildLog, readable
 from s2i.images.steps import StepNames
-from s2i.planning.plan import BuildPlan, Copy, Run, Step
+from s2i.planning.plan import BuildPlan, Copy, Run, Step, stages
 
 CA = "ca.pem"  # the machine's CA bundle, beside it
 TRUST = "/etc/ssl/certs/ca-certificates.crt"
@@ -30,17 +30,21 @@ _STEP = re.compile(r"(?:Step|(?:\[\d+/\d+\] )?STEP) \d+/\d+ ?: (.*)", re.DOTALL)
 _COMMIT = re.compile(r"(?:\[\d+/\d+\] )?COMMIT .*", re.DOTALL)
 _CACHED = (" ---> Using cache", "--> Using cache")
 _ASIDE = (" ---> ", "--> ", "Removing intermediate container ")
+_TRUSTED = "The certificate authorities that this machine trusts"
 
 
 def lowered(plan: BuildPlan, ca: bool) -> BuildPlan:
     """Return ``plan``, moved already, without mounts; with ``ca`` the bundle CA of the context is copied instead.
 
-    Only the build stage gets the bundle: nothing of it is in the image.
+    Only what is not shipped gets the bundle: nothing of it is in the image.
     """
-    trust = Copy("build", "The certificate authorities that this machine trusts", (CA,), TRUST)
     downloads = any(isinstance(step, Run) and step.mounts for step in plan.steps)
     steps = tuple(map(_lowered, plan.steps))
-    return msgspec.structs.replace(plan, steps=(trust, *steps) if ca and downloads else steps)
+    if ca and downloads:
+        # Into each stage that starts from a base image and is not shipped; the others start from one of these.
+        first = tuple(stage for stage, below in stages(plan) if below is None and stage != "runtime")
+        steps = (*(Copy(stage, _TRUSTED, (CA,), TRUST) for stage in first), *steps)
+    return msgspec.structs.replace(plan, steps=steps)
 
 
 def _lowered(step: Step) -> Step:

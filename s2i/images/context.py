@@ -26,7 +26,7 @@ def moved(plan: BuildPlan) -> BuildPlan:
 
 def _moved(step: Step) -> Step:
     match step:
-        case Copy(from_build=False, image=""):
+        case Copy(from_stage=None, image=""):
             return msgspec.structs.replace(step, sources=tuple(f"{SOURCE}/{path}" for path in step.sources))
         case Run():
             return msgspec.structs.replace(step, mounts=tuple(map(_bound, step.mounts)))

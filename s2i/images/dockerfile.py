@@ -15,7 +15,7 @@ from typing import assert_never
 from s2i import assets
 from s2i.errors import E_WORD
 from s2i.images import hints, layout
-from s2i.planning.plan import BuildPlan, Copy, Mount, Run, Step
+from s2i.planning.plan import BuildPlan, Copy, Mount, Run, Step, stages
 
 LOCAL = "s2i.local/"
 _PLAIN = re.compile(r"[ -\[\]-~]*")  # printable ASCII without the backslash, which is Dockerfile's escape
@@ -54,7 +54,8 @@ def render(plan: BuildPlan) -> str:
         "list": environment.filters["list"],
     }
     local = plan.base is not None and plan.base.runtime.startswith(LOCAL)
-    return environment.get_template("Dockerfile.j2").render(plan=plan, local=local, hints=hints.found(plan))
+    template = environment.get_template("Dockerfile.j2")
+    return template.render(plan=plan, local=local, hints=hints.found(plan), stages=stages(plan))
 
 
 def wrong(plan: BuildPlan) -> tuple[str, str] | None:
@@ -82,9 +83,11 @@ def _words(plan: BuildPlan) -> Iterator[tuple[str, Callable[[str], object], str]
         yield f"{at}.why", _comment, step.why
         match step:
             case Run():
-                yield f"{at}.argv[0]", _program, step.argv[0] if step.argv else ""
-                for number, word in enumerate(step.argv):
-                    yield f"{at}.argv[{number}]", _check_at(step.argv, number), word
+                for index, command in enumerate(step.commands):
+                    inner = f"{at}.then[{index - 1}]" if index else f"{at}.argv"
+                    yield f"{inner}[0]", _program, command[0] if command else ""
+                    for number, word in enumerate(command):
+                        yield f"{inner}[{number}]", _check_at(command, number), word
                 yield from _pairs(f"{at}.env", step.env)
                 for number, mount in enumerate(step.mounts):
                     for name in ("target", "id", "source"):
@@ -109,8 +112,8 @@ def _instruction(step: Step) -> str:
     match step:
         case Run():
             return _run(step)
-        case Copy(from_build=True):
-            return f"COPY --from=build {_array(_paths(step))}"
+        case Copy() if step.from_stage is not None:
+            return f"COPY --from={step.from_stage} {_array(_paths(step))}"
         case Copy() if step.image:
             return f"COPY --from={_image(step.image)} {_array(_paths(step))}"
         case Copy():
@@ -119,11 +122,17 @@ def _instruction(step: Step) -> str:
 
 
 def _run(step: Run) -> str:
-    """Return RUN with its mounts and variables, one a line. The words are quoted for the shell."""
+    """Return RUN with its mounts, variables and commands, one a line. The words are quoted for the shell."""
     env = [f"{_variable(name)}={shlex.quote(_checked(_VALUE, value))}" for name, value in step.env]
-    for number, word in enumerate(step.argv):
-        _check_at(step.argv, number)(word)
-    return layout.run([_mount(mount) for mount in step.mounts], env, (step.argv,))
+    for command in step.commands:
+        for number, word in enumerate(command):
+            _check_at(command, number)(word)
+    return layout.run([_mount(mount) for mount in step.mounts], env, step.commands)
+
+
+def _shell(word: str) -> str:
+    """Quote a word for the shell; what `find` is written with needs no quotes there."""
+    return word if word in ("!", "{}") else shlex.quote(_word(word))
 
 
 def _mount(mount: Mount) -> str:

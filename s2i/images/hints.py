@@ -7,7 +7,7 @@ import itertools
 import msgspec
 
 from s2i.images import layout
-from s2i.planning.plan import BuildPlan, Run
+from s2i.planning.plan import BuildPlan, Run, stages
 
 
 class Hint(msgspec.Struct, frozen=True):
@@ -24,15 +24,25 @@ QUOTED = Hint("SC2016", "a $ in single quotes is for the shell that the command 
 def found(plan: BuildPlan) -> tuple[Hint, ...]:
     """Return the hints that hadolint would give on the Dockerfile of ``plan``."""
     runs = [step for step in plan.steps if isinstance(step, Run)]
-    quoted = any("$" in word for step in runs if not layout.is_script(step.argv) for word in step.argv)
+    words = (word for step in runs if not _is_script(step) for command in step.commands for word in command)
+    quoted = any("$" in word for word in words)
     return tuple(hint for hint, holds in ((APART, _neighbours(plan)), (QUOTED, quoted)) if holds)
 
 
+def _is_script(step: Run) -> bool:
+    return not step.then and layout.is_script(step.argv)
+
+
 def _neighbours(plan: BuildPlan) -> bool:
-    """Say whether one RUN comes right behind another with the same mounts: those could be merged."""
-    for stage in ("build", "runtime"):
+    """Say whether one RUN comes right behind another with the same mounts: those could be merged.
+
+    hadolint takes one of several commands for merged already.
+    """
+    for stage, _ in stages(plan):
         steps = [step for step in plan.steps if step.stage == stage]
         for above, below in itertools.pairwise(steps):
-            if isinstance(above, Run) and isinstance(below, Run) and above.mounts == below.mounts:
+            if not isinstance(above, Run) or not isinstance(below, Run) or above.then or below.then:
+                continue
+            if above.mounts == below.mounts:
                 return True
     return False

@@ -87,14 +87,23 @@ def _command(argv: Sequence[str]) -> Iterator[str]:
 
 
 def _wrapped(words: Sequence[str], end: str = "") -> Iterator[str]:
-    line = ""
+    line: list[str] = []
     for word in map(_quoted, words):
-        if line and len(line) + len(word) > WIDTH:
-            yield line
-            line = INDENT + word
+        if line and len(" ".join(line)) + len(word) > WIDTH:
+            kept = _without_loose_end(line)
+            yield " ".join(kept)
+            line = [INDENT + " ".join((*line[len(kept) :], word))]
         else:
-            line = f"{line} {word}" if line else word
-    yield line + end
+            line.append(word)
+    yield " ".join(line) + end
+
+
+def _without_loose_end(line: Sequence[str]) -> Sequence[str]:
+    """Return a line without the words at its end that belong to what follows: options, and what `find` joins with."""
+    kept = len(line)
+    while kept > 2 and (line[kept - 1] == "!" or line[kept - 1].startswith("-")):
+        kept -= 1
+    return line[:kept]
 
 
 def _quoted(word: str) -> str:

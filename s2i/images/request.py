@@ -36,6 +36,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     of one ``namespace`` share their caches. ``client``: None takes the best there is. ``push``: the image is wanted in
     the registry of each tag.
     ``project`` and ``run`` are for the record: whose build it is, and the id that it should have ("" for any).
+    ``remembered``: whether the next build of the source may find that this one was made.
     """
 
     title: str
@@ -54,6 +55,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     project: str = ""
     run: str = ""
     limits: Limits = Limits()
+    remembered: bool = True
 
     @property
     def platform(self) -> str:

@@ -64,10 +64,13 @@ class StepNames:
         return ""
 
     def _add(self, word: str, rest: str, line: str, comment: str) -> None:
+        counted = True
         match word:
             case "FROM":
                 image = next((word for word in rest.split() if not word.startswith("--")), rest)
                 name = f"start from {image}"
+                # BuildKit counts no step for a stage that starts from another one.
+                counted = image not in self._aliases
                 alias = _ALIAS.fullmatch(rest)
                 self._aliases.append(alias[1] if alias else f"stage-{len(self._stages)}")
                 self._stages.append([])
@@ -77,7 +80,7 @@ class StepNames:
                 name = ""
         step = Instruction(word, short(name))
         self.all.append(step)
-        if self._stages and word in LAYERS:
+        if self._stages and word in LAYERS and counted:
             self._stages[-1].append(step)
 
     def _stage(self, alias: str) -> list[Instruction]:

@@ -13,7 +13,11 @@ from s2i.sources import Notice
 
 Strength = Literal["strong", "likely", "weak"]
 AppKind = Literal["wsgi", "asgi", "http", "job", "static"]
-Stage = Literal["build", "runtime"]
+# In the order of the Dockerfile. "tools" has what the others start from, "resolve" finds exact versions; "heavy",
+# "build" and "project" add to the environment, each to the one before it: what each adds is a layer of the image. The
+# plainest plan has "build" and "runtime" alone.
+Stage = Literal["tools", "resolve", "heavy", "build", "project", "runtime"]
+STAGES: tuple[Stage, ...] = ("tools", "resolve", "heavy", "build", "project", "runtime")
 Words = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 
@@ -62,23 +66,32 @@ class Mount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Run(msgspec.Struct, frozen=True, tag="run", forbid_unknown_fields=True):
-    """Run ``argv`` in ``stage``; ``env`` holds for this step only. ``why`` is shown beside its progress."""
+    """Run ``argv`` in ``stage``; ``env`` holds for this step only. ``why`` is shown beside its progress.
+
+    ``then`` are further commands of the same layer, each run only when all before it went well.
+    """
 
     stage: Stage
     why: str
     argv: Words
     env: tuple[tuple[str, str], ...] = ()
     mounts: tuple[Mount, ...] = ()
+    then: tuple[Words, ...] = ()
+
+    @property
+    def commands(self) -> tuple[Words, ...]:
+        """All commands, in order."""
+        return (self.argv, *self.then)
 
 
 class Copy(msgspec.Struct, frozen=True, tag="copy", forbid_unknown_fields=True):
-    """Copy ``sources`` to ``to``: from the source tree, from the build stage (``from_build``) or from an ``image``."""
+    """Copy ``sources`` to ``to``: from the source tree, from an earlier stage (``from_stage``) or from an ``image``."""
 
     stage: Stage
     why: str
     sources: Words
     to: str
-    from_build: bool = False
+    from_stage: Stage | None = None
     image: str = ""
 
 
@@ -114,3 +127,19 @@ class BuildPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     workdir: str = ""  # where the program starts, when that is not the root of the source
     processes: tuple[Process, ...] = ()
     dockerfile: str = ""  # the user's own Dockerfile (its path), when that is what is built
+
+
+def stages(plan: BuildPlan) -> tuple[tuple[Stage, Stage | None], ...]:
+    """Return the stages that a plan has steps for, in order, each with the stage it starts from (None: a base image).
+
+    The runtime stage is always there.
+    """
+    used = {step.stage for step in plan.steps}
+    found: list[tuple[Stage, Stage | None]] = []
+    below: Stage | None = None
+    for stage in STAGES[:-1]:
+        if stage in used:
+            found.append((stage, below))
+            # Nothing starts from "resolve": what is installed follows from the files it writes, not from how they came.
+            below = below if stage == "resolve" else stage
+    return (*found, ("runtime", None))

@@ -8,7 +8,7 @@ import msgspec
 
 from s2i.errors import E_PLAN, S2IError
 from s2i.planning import buildpack
-from s2i.planning.plan import Base, BuildPlan, Copy
+from s2i.planning.plan import STAGES, Base, BuildPlan, Copy
 from s2i.planning.settings import Given
 from s2i.sources import Tree
 
@@ -74,7 +74,7 @@ def check(plan: BuildPlan, tree: Tree, where: str) -> None:
     if plan.dockerfile:
         buildpack.load("dockerfile").detect(tree, Given(), ())
     for index, step in enumerate(plan.steps):
-        if isinstance(step, Copy) and not step.from_build and not step.image:
+        if isinstance(step, Copy) and step.from_stage is None and not step.image:
             for number, path in enumerate(step.sources):
                 if not _is_there(tree, path):
                     why = f"$.steps[{index}].sources[{number}]: there is no {path} in the source"
@@ -107,10 +107,12 @@ def _incomplete(plan: BuildPlan) -> str:
     for name in ("base", "start", "env", "steps"):
         if not getattr(plan, name):
             return f"$.{name}: there is none"
-    builds = any(step.stage == "build" for step in plan.steps)
+    before = {step.stage: STAGES.index(step.stage) for step in plan.steps}
     for index, step in enumerate(plan.steps):
-        if isinstance(step, Copy) and step.from_build and (step.stage == "build" or not builds):
-            return f"$.steps[{index}].from_build: there is no build stage before it"
+        if isinstance(step, Copy) and step.from_stage is not None:
+            is_before = before.get(step.from_stage, len(STAGES)) < STAGES.index(step.stage)
+            if not is_before:
+                return f"$.steps[{index}].from_stage: there is no stage {step.from_stage} before it"
     return ""
 
 

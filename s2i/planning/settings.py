@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     build_packages: tuple[str, ...] = ()
     run_packages: tuple[str, ...] = ()
     collectstatic: bool | None = None
+    prune: bool | None = None
 
 
 KEYS = tuple(field.encode_name for field in msgspec.structs.fields(Settings))  # as they are written in the file

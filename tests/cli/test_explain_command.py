@@ -50,37 +50,46 @@ What was decided
   how sure likely: nothing in the source says which
   flip     another server among the dependencies, or server = "…" in s2i.toml
 
+  What is compiled in the build? of the dependencies
+  because  1 KB of Python in the source: each start compiles them
+
+  What of the dependencies is left out? their tests
+  because  s2i's own table prune.toml, for what only developers use
+  flip     prune = false in s2i.toml ships all of it
+
 What the build does
 
   Each step is kept, and runs again only when what it depends on has changed.
 
-  The build stage starts from build. None of it is shipped.
+  The build stage starts from build. What it adds to the environment is shipped.
 
-   1.  Make a virtual environment: all that the image takes from here
+   1.  Copy requirements.txt first: a change of code reinstalls nothing
+       Dockerfile:10; again when requirements.txt changes
+
+   2.  Install the dependencies
        $ uv venv --python /usr/local/bin/python3 /opt/venv
-       Dockerfile:10; again when the base image changes
-
-   2.  Copy requirements.txt first: a change of code reinstalls nothing
-       Dockerfile:13; again when requirements.txt changes
-
-   3.  Install the dependencies
-       $ uv pip install --python /opt/venv/bin/python --compile-bytecode -r
-         requirements.txt 'gunicorn>=21,<28'
-       Dockerfile:16-20; again when requirements.txt changes
+       $ uv pip install --python /opt/venv/bin/python -r requirements.txt
+         'gunicorn>=21,<28'
+       $ mkdir -p /out/build
+       $ find /opt/venv '!' -type d -newermt 1980-01-03 '!' -path
+         /opt/venv/.lock '(' '!' -path '*/site-packages/*/tests/*' '!' -path
+         '*/site-packages/*.a' '!' -path '*/site-packages/*/uv_cache.json' -o
+         …
+       $ /opt/venv/bin/python -c 'import compileall, py_compile; mode =
+         py_compile.PycInvalidationMode.UNCHECKED_HASH;
+         compileall.compile_dir("/out/build/opt/venv/lib", ddir="/opt/venv/lib",
+         …
+       $ find /out/build -exec touch --no-dereference --date=1980-01-02 '{}' +
+       Dockerfile:13-26; again when requirements.txt changes
 
   The runtime stage starts from run. This is the image: its layers are counted
   from there, and layer 1 is its working folder.
 
-   4.  Copy the environment, without the tools that made it
-       Dockerfile:32; again when requirements.txt changes; layer 2
+   3.  Copy the environment, without the tools that made it
+       Dockerfile:38; again when requirements.txt changes; layer 2
 
-   5.  Copy the source, last: it changes most often
-       Dockerfile:35; again when any file of the source changes; layer 3
-
-   6.  Compile the source here, once: a running container cannot
-       $ python -c 'import compileall; compileall.compile_dir("/app",
-         quiet=2)'
-       Dockerfile:38; again when any file of the source changes; layer 4
+   4.  Copy the source, last: it changes most often
+       Dockerfile:41; again when any file of the source changes; layer 3
 
 How it runs
 
@@ -94,13 +103,13 @@ How it runs
            SIGTERM to end, and 10 seconds before it is killed
 """
 LINE = """\
-Dockerfile:20  line 5 of 5 of step 3, RUN, in the build stage
-           │ uv pip install --python /opt/venv/bin/python --compile-bytecode -r
-           │ requirements.txt 'gunicorn>=21,<28'
+Dockerfile:17  line 5 of 14 of step 2, RUN, in the build stage
+           │ uv pip install --python /opt/venv/bin/python -r requirements.txt
+           │ 'gunicorn>=21,<28' && \\
 
-  does     Installs the dependencies into the environment, and what the start
-           command needs beside them; the bytecode is made now, not at each
-           start.
+  does     Makes the environment and installs the dependencies into it, and what
+           the start command needs beside them; the bytecode is made now, not at
+           each start.
   without  The program would not start: ModuleNotFoundError for the first
            package it imports.
   layer    a layer of the build stage, kept in the build cache and not shipped
@@ -117,6 +126,10 @@ The decisions behind it
   because  s2i's own table servers.toml, for wsgi
   how sure likely: nothing in the source says which
   flip     another server among the dependencies, or server = "…" in s2i.toml
+
+  What of the dependencies is left out? their tests
+  because  s2i's own table prune.toml, for what only developers use
+  flip     prune = false in s2i.toml ships all of it
 """
 
 
@@ -135,7 +148,7 @@ def test_an_explanation_reads_as_text() -> None:
 
 
 def test_the_explanation_of_a_line_reads_as_text() -> None:
-    assert LINE == output(FLASK_HELLO, "Dockerfile:20")
+    assert LINE == output(FLASK_HELLO, "Dockerfile:17")
 
 
 @pytest.mark.parametrize("name", PLANNED)
@@ -149,7 +162,7 @@ def test_it_is_data_on_request() -> None:
     entry = next(argument for argument in told["decided"] if argument["what"] == "entry")
     assert {"where": "app.py:3", "text": "app = Flask(__name__)"} == entry["because"]
     assert ["summary", "kind", "read", "decided", "bases", "build", "run", "know"] == list(told)
-    line = json.loads(output(FLASK_HELLO, "Dockerfile:41", "-o", "json"))
+    line = json.loads(output(FLASK_HELLO, "Dockerfile:44", "-o", "json"))
     assert ("USER 1001:0", None) == (line["text"], line["step"])
 
 

@@ -84,10 +84,10 @@ def test_a_plan_that_cannot_be_built_is_said_before_the_engine_is_asked(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
     made = json.loads(plan_file.read_text())
-    made["steps"][0]["argv"][1] = "ve\\nv"
+    made["steps"][1]["argv"][1] = "ve\\nv"
     plan_file.write_text(json.dumps(made))
     result = CliRunner().invoke(build, [str(FLASK_HELLO), "--plan", str(plan_file)])
-    message = 'cannot use this plan: $.steps[0].argv[1]: "ve\\nv" cannot stand in a Dockerfile'
+    message = 'cannot use this plan: $.steps[1].argv[1]: "ve\\nv" cannot stand in a Dockerfile'
     assert ("E_PLAN", 3, message) == refused(result)
 
 

@@ -30,7 +30,7 @@ PLAN = BuildPlan(
     start=("gunicorn", "app:app"), base=Base("3.13", "b:1", "base:1"),
     steps=(
         Copy("build", "What to install", ("requirements.txt",), "/app/"), INSTALL,
-        Copy("runtime", "The environment", ("/opt/venv",), "/opt/venv", from_build=True),
+        Copy("runtime", "The environment", ("/opt/venv",), "/opt/venv", from_stage="build"),
         Copy("runtime", "The source", (".",), "/app/"),
     ),
 )  # fmt: skip

@@ -17,7 +17,7 @@ PLAN = BuildPlan(
         Copy("build", "What to install", ("requirements.txt",), "/app/"),
         Run("build", "Install", ("uv", "sync"), (("A", "1"),), (Mount("secret", "/ca", id="ca"),)),
         Copy("build", "What there is", ("/var/lib/dpkg/",), "/opt/base/", image="r:1"),
-        Copy("runtime", "The environment", ("/opt/venv",), "/opt/venv", from_build=True),
+        Copy("runtime", "The environment", ("/opt/venv",), "/opt/venv", from_stage="build"),
         Copy("runtime", "The source", (".",), "/app/"),
     ),
 )  # fmt: skip
@@ -28,7 +28,7 @@ def test_a_plan_loses_its_mounts_and_reads_the_source_from_a_folder_of_its_own()
         Copy("build", "What to install", ("source/requirements.txt",), "/app/"),
         Run("build", "Install", ("uv", "sync"), (("A", "1"),)),
         Copy("build", "What there is", ("/var/lib/dpkg/",), "/opt/base/", image="r:1"),
-        Copy("runtime", "The environment", ("/opt/venv",), "/opt/venv", from_build=True),
+        Copy("runtime", "The environment", ("/opt/venv",), "/opt/venv", from_stage="build"),
         Copy("runtime", "The source", ("source/.",), "/app/"),
     )
 

@@ -27,7 +27,7 @@ PLAN = BuildPlan(
     env=(("PATH", "/opt/venv/bin:/bin"), ("LANG", "C.UTF-8")),
     steps=(
         Run("build", "Install", ("uv", "pip", "install", "flask>=3"), (("A", "1"),), (Mount("cache", "/c", id="uv"),)),
-        Copy("runtime", "The environment", ("/opt/venv",), "/opt/venv", from_build=True),
+        Copy("runtime", "The environment", ("/opt/venv",), "/opt/venv", from_stage="build"),
         Copy("runtime", "The source", (".",), "/app/"),
     ),
 )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buildpacks.python import debian, steps
+from buildpacks.python import debian, rewrite
 from buildpacks.python.django import static
 from s2i.errors import S2IError
 from s2i.images import layout
@@ -82,7 +82,7 @@ def test_lines_of_code_that_are_words_stand_on_lines_of_their_own():
     assert text == "RUN python -c 'import sys; \\\n        print(sys.argv)' \\\n    'import a' \\\n    b"
 
 
-@pytest.mark.parametrize("script", [steps._REWRITE, steps._DROP, static._IF_SET, static._WRITE])
+@pytest.mark.parametrize("script", [rewrite._REWRITE, rewrite._DROP, static._IF_SET, static._WRITE])
 def test_a_script_of_python_means_the_same_on_one_line(script: str):
     program, option, seen, word = shlex.split(seen_by_the_shell(layout.run((), (), [("python", "-c", script, "word")])))
     assert (program, option, word) == ("python", "-c", "word")

@@ -9,16 +9,30 @@ import pytest
 
 from s2i import sources
 from s2i.planning.compile import compile as compile_plan
-from s2i.planning.plan import Base, BuildPlan
+from s2i.planning.plan import Base, BuildPlan, Run
 from s2i.sources import Tree
 
 OFFERED = tuple(
     Base(python, f"build:{python}", f"run:{python}", uv=True) for python in ("3.10", "3.11", "3.12", "3.13")
 )
+VENV = "/opt/venv"
 FLASK = "from flask import Flask\napp = Flask(__name__)\n"
 
 MakeTree = Callable[[dict[str, str | bytes]], Tree]
 MakePlan = Callable[[dict[str, str | bytes]], BuildPlan]
+
+
+def commands(plan: BuildPlan, *stages: str) -> list[tuple[str, ...]]:
+    """Return the commands of a plan's steps, in order; of ``stages`` when some are named."""
+    runs = [step for step in plan.steps if isinstance(step, Run) and (not stages or step.stage in stages)]
+    return [command for run in runs for command in run.commands]
+
+
+def installing(plan: BuildPlan, *stages: str) -> list[tuple[str, ...]]:
+    """Return the commands without those that make an environment and those that end a stage."""
+    ends = ("mkdir", "find", f"{VENV}/bin/python")
+    made = commands(plan, *(stages or ("build", "project")))
+    return [c for c in made if c[:2] != ("uv", "venv") and (c[0] not in ends or "pathlib" in str(c))]
 
 
 @pytest.fixture

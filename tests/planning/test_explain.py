@@ -74,11 +74,9 @@ def test_a_row_of_the_table_is_reached_by_what_it_is_about(row: parts.Row) -> No
         text = f"{row.of} x \\\n    {row.begins.removeprefix(row.of + ' ')}A=1"
     elif row.of == "ENV":
         text = "ENV A=1 \\\n    OTHER=1"
-    lead = "FROM a AS build\n" if row.stage == "build" and row.of != "FROM" else ""
-    tail = "\nFROM b" if row.stage == "build" else ""
     plan = BuildPlan(buildpack="x", kind="job", framework="x", manager="x", python="3.13", entry="x", start=("x",))
-    made = regions(plan, lead + text + tail)
-    region = next(region for region in made if region.instruction.word == row.of)
+    (region,) = regions(plan, text)
+    region = msgspec.structs.replace(region, stage=row.stage or "runtime")
     last = text.split("\n")[-1]
     assert row == (parts.one_line(region, last) if "\n" in text and row.begins != "ENV " else parts.whole(region))
 
@@ -99,35 +97,35 @@ def test_a_key_that_the_tables_do_not_know_is_refused(tmp_path: Path, monkeypatc
 
 
 def test_a_mount_is_explained_by_itself_and_with_the_step_that_it_is_part_of(line_of) -> None:
-    told = line_of("flask-hello", "Dockerfile:17")
-    assert ("line 1 of 5 of step 3, RUN, in the build stage", 3) == (told.role, told.step)
-    assert "lines 17 to 21: Install the dependencies" == told.belongs
+    told = line_of("flask-hello", "Dockerfile:14")
+    assert ("line 1 of 14 of step 2, RUN, in the build stage", 2) == (told.role, told.step)
+    assert "lines 14 to 27: Install the dependencies" == told.belongs
     assert told.parts[0].without == "Each change of a dependency would download all of them again."
     assert () == told.decided
 
 
 def test_an_instruction_names_its_layer_and_what_changes_it(line_of) -> None:
-    told = line_of("flask-hello", "Dockerfile:36")
+    told = line_of("flask-hello", "Dockerfile:42")
     assert ("layer 3 of the image, counted from its base", "when any file of the source changes") == (
         told.layer,
         told.again,
     )
-    assert "no layer: it changes the image's metadata only" == line_of("flask-hello", "Dockerfile:42").layer
+    assert "no layer: it changes the image's metadata only" == line_of("flask-hello", "Dockerfile:48").layer
     assert (
         "a layer of the build stage, kept in the build cache and not shipped"
-        == line_of("flask-hello", "Dockerfile:11").layer
+        == line_of("flask-hello", "Dockerfile:14").layer
     )
 
 
 def test_the_start_command_leads_to_the_decisions_behind_it(line_of) -> None:
-    told = line_of("flask-hello", "Dockerfile:48")
+    told = line_of("flask-hello", "Dockerfile:51")
     assert ["entry", "server"] == [argument.what for argument in told.decided]
     assert ("app.py:3", "app = Flask(__name__)") == (told.decided[0].because.where, told.decided[0].because.text)
 
 
 def test_an_empty_line_and_a_comment_stand_for_what_is_below(line_of) -> None:
-    assert line_of("flask-hello", "Dockerfile:48").parts == line_of("flask-hello", "Dockerfile:46").parts
-    assert "a comment, above the CMD in line 48" == line_of("flask-hello", "Dockerfile:47").role
+    assert line_of("flask-hello", "Dockerfile:51").parts == line_of("flask-hello", "Dockerfile:49").parts
+    assert "a comment, above the CMD in line 51" == line_of("flask-hello", "Dockerfile:50").role
 
 
 def test_a_line_of_the_source_says_what_was_decided_from_it(line_of) -> None:
@@ -144,14 +142,14 @@ def test_a_line_that_spoke_for_what_lost_says_so(line_of) -> None:
 def test_a_line_that_nothing_was_decided_from_says_what_its_file_is(line_of) -> None:
     told = line_of("flask-hello", "app.py:1")
     assert ("the module that was parsed", ()) == (told.role, told.decided)
-    role = "a file that says what to install: a change of it repeats the build from step 2 on"
+    role = "a file that says what to install: a change of it repeats the build from step 1 on"
     assert role == line_of("job-script", "requirements.txt:1").role
 
 
 @pytest.mark.parametrize(
     ("place", "why"),
     [
-        ("Dockerfile:49", 'cannot explain "Dockerfile:49": the Dockerfile has 48 lines'),
+        ("Dockerfile:52", 'cannot explain "Dockerfile:52": the Dockerfile has 51 lines'),
         ("Dockerfile:0", 'cannot explain "Dockerfile:0": it names no line'),
         ("app.py", 'cannot explain "app.py": it names no line'),
         ("app.py:9999999999", 'cannot explain "app.py:9999999999": it names no line'),
@@ -250,7 +248,7 @@ def test_a_step_runs_again_when_something_that_was_read_above_it_changes() -> No
             Run("build", "c", ("c",), mounts=(Mount("bind", "/x", source="b.txt"),)),
             Copy("build", "d", ("e", "f"), "/app/"),
             Run("runtime", "e", ("e",)),
-            Copy("runtime", "f", ("/opt/venv",), "/opt/venv", from_build=True),
+            Copy("runtime", "f", ("/opt/venv",), "/opt/venv", from_stage="build"),
             Copy("runtime", "g", (".",), "/app/"),
         ),
     )  # fmt: skip

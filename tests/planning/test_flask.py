@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.planning.conftest import installing
+
 RELATIVE = "from flask import Flask\napp = Flask(__name__, instance_relative_config=True)\n"
 BUILT = '[project]\nname = "shop"\nversion = "1"\ndependencies = ["flask"]\n[build-system]\nrequires = ["hatchling"]\n'
 
 
 def _links(plan):
-    return [step.argv[-1] for step in plan.steps if "instance folder" in step.why]
+    return [step.then[0][-1] for step in plan.steps if "instance folder" in step.why]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def test_nobody_who_needs_none_gets_one(plan_of, files):
 def test_a_project_that_asks_for_its_own_version_is_installed(plan_of, flask):
     source = f"from importlib.metadata import version\n{flask}v = version('shop')\n"
     plan = plan_of({"pyproject.toml": BUILT, "shop/__init__.py": source})
-    assert [("--no-deps", ".")] == [step.argv[-2:] for step in plan.steps if step.why.startswith("Install the project")]
+    assert [("--no-deps", ".")] == [command[-2:] for command in installing(plan, "project")]
 
 
 def test_a_project_that_can_be_imported_as_it_stands_is_not_installed(plan_of, flask):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from s2i.planning.plan import Run
+from tests.planning.conftest import commands
 
 FASTAPI = "from fastapi import FastAPI\napp = FastAPI()\n"
 
 
 def added(plan):
-    words = [w for s in plan.steps if isinstance(s, Run) and s.argv[:3] == ("uv", "pip", "install") for w in s.argv[6:]]
+    words = [w for command in commands(plan) if command[:3] == ("uv", "pip", "install") for w in command[5:]]
     return [w for w in words if not w.startswith(("gunicorn", "hypercorn"))]
 
 

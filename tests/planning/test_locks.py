@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from s2i.errors import S2IError
-from s2i.planning.plan import Copy, Run
+from s2i.planning.plan import Copy
+from tests.planning.conftest import installing
 
 POETRY = """\
 [tool.poetry]
@@ -63,9 +64,8 @@ PYLOCK = 'lock-version = "1.0"\n[[packages]]\nname = "flask"\nversion = "3.0.3"\
 
 
 def commands(plan):
-    """Return the commands of the build stage that install, without the making of the environment."""
-    runs = [s.argv for s in plan.steps if isinstance(s, Run) and s.stage == "build"]
-    return [argv for argv in runs if argv[:2] != ("uv", "venv")]
+    """Return the commands that install, without the making of the environment."""
+    return installing(plan)
 
 
 def copied(plan):
@@ -145,13 +145,13 @@ def test_a_group_of_production_is_installed_with_the_rest(plan_of, flask):
 )
 def test_a_dependency_of_poetry_becomes_a_requirement(plan_of, flask, entry, word):
     plan = plan_of({"app.py": flask, "pyproject.toml": POETRY.replace('flask = "^3.0"', f"thing = {entry}")})
-    assert word == commands(plan)[0][6]
+    assert word == commands(plan)[0][5]
 
 
 def test_a_folder_in_poetrys_table_needs_the_source(plan_of, flask):
     project = POETRY + 'thing = {path = "libs/thing", develop = true}\n'
     plan = plan_of({"app.py": flask, "pyproject.toml": project, "libs/thing/setup.py": ""})
-    assert ([(".",)], ("-e", "./libs/thing")) == (copied(plan), commands(plan)[0][7:9])
+    assert ([(".",)], ("-e", "./libs/thing")) == (copied(plan), commands(plan)[0][6:8])
 
 
 def test_pdms_lock_is_installed_by_pdm(plan_of, flask):
@@ -206,19 +206,19 @@ def test_a_pipfile_alone_is_resolved(plan_of, flask):
     packages = 'flask = {version = ">=3", extras = ["async"], sys_platform = "== \'linux\'"}\nhttpx = "*"\n'
     plan = plan_of({"app.py": flask, "Pipfile": PIPFILE.replace('flask = "*"\n', packages)})
     expected = ("flask[async]>=3 ; (sys_platform == 'linux')", "httpx", "gunicorn>=21,<28")
-    assert ("pipenv", expected) == (plan.manager, commands(plan)[0][6:])
+    assert ("pipenv", expected) == (plan.manager, commands(plan)[0][5:])
 
 
 def test_a_pipfile_lock_that_lost_the_folder_of_the_pipfile_is_out_of_date(plan_of, flask):
     pipfile = PIPFILE.replace('flask = "*"\n', 'flask = "*"\n"e1" = {path = ".", editable = true}\n')
     plan = plan_of({"app.py": flask, "setup.py": "", "Pipfile": pipfile, "Pipfile.lock": PIPFILE_LOCK})
-    assert (("flask", "-e", "."), [(".",)]) == (commands(plan)[0][6:9], copied(plan))
+    assert (("flask", "-e", "."), [(".",)]) == (commands(plan)[0][5:8], copied(plan))
 
 
 def test_pylock_is_installed_by_uv(plan_of, flask):
     plan = plan_of({"app.py": flask, "pylock.toml": PYLOCK})
     install, server = commands(plan)
-    assert ("pylock", ("-r", "pylock.toml"), "gunicorn>=21,<28") == (plan.manager, install[6:], server[-1])
+    assert ("pylock", ("-r", "pylock.toml"), "gunicorn>=21,<28") == (plan.manager, install[5:], server[-1])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from s2i.errors import E_TOML, E_UNSUPPORTED, S2IError
-from s2i.planning.plan import Copy, Run
+from s2i.planning.plan import Copy
+from tests.planning.conftest import commands, installing
 
 ASGI = "from starlette.applications import Starlette\napp = Starlette()\n"
 LOCK = """\
@@ -28,11 +29,8 @@ source = { registry = "https://pypi.org/simple" }
 
 
 def installs(plan):
-    """Return the words behind `uv pip install … --compile-bytecode` and `uv sync` of a plan."""
-    runs = [
-        step.argv for step in plan.steps if isinstance(step, Run) and step.argv[0] == "uv" and step.argv[1] != "venv"
-    ]
-    return [argv[6:] if argv[1] == "pip" else argv[1:3] for argv in runs]
+    """Return the words behind `uv pip install --python …` and `uv sync` of a plan."""
+    return [argv[5:] if argv[1] == "pip" else argv[1:3] for argv in installing(plan) if argv[0] == "uv"]
 
 
 @pytest.mark.parametrize(
@@ -144,13 +142,13 @@ def test_bad_toml_is_one_clear_error(plan_of, flask, text):
 
 
 def uv(plan):
-    return next(s.argv for s in plan.steps if isinstance(s, Run) and "sync" in s.argv)
+    return next(command for command in commands(plan) if "sync" in command)
 
 
 def test_the_uv_that_the_project_requires_installs(plan_of):
     project = '[project]\nname = "a"\ndependencies = ["starlette"]\n[tool.uv]\nrequired-version = ">=0.6, <0.7"\n'
     plan = plan_of({"app.py": ASGI, "pyproject.toml": project, "uv.lock": LOCK})
-    runs = [s.argv for s in plan.steps if isinstance(s, Run) and s.stage == "build"][1:]
+    runs = installing(plan)
     assert {("uv", "tool", "run", "--from", "uv>=0.6,<0.7", "uv")} == {argv[:6] for argv in runs}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from s2i.errors import E_CONFIG, E_UNSUPPORTED, S2IError
-from s2i.planning.plan import Run
+from tests.planning.conftest import commands
 
 PEP621 = '[project]\nname = "a"\nversion = "1"\ndependencies = ["flask>=3"]\n'
 POETRY = '[tool.poetry]\nname = "a"\n[tool.poetry.dependencies]\npython = "^3.10"\nflask = "^3.0"\n'
@@ -22,12 +22,9 @@ def chosen(plan):
 
 
 def installed(plan):
-    """Return the words behind `uv pip install … --compile-bytecode`, without the server that is added."""
-    return [
-        tuple(w for w in s.argv[6:] if not w.startswith("gunicorn"))
-        for s in plan.steps
-        if isinstance(s, Run) and s.argv[:3] == ("uv", "pip", "install")
-    ]
+    """Return the words behind `uv pip install --python …`, without the server that is added."""
+    found = [command[5:] for command in commands(plan) if command[:3] == ("uv", "pip", "install")]
+    return [tuple(w for w in words if not w.startswith("gunicorn")) for words in found]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +166,7 @@ def test_a_group_of_production_is_installed_when_the_project_names_nothing(plan_
 def test_windows_only_pins_are_left_out_and_said(plan_of, flask):
     text = 'flask\npywin32==306\nPyWinPTY==2\ncolorama\npyreadline3; sys_platform == "win32"\n'
     plan = plan_of({"app.py": flask, "requirements.txt": text})
-    dropped = next(s.argv for s in plan.steps if isinstance(s, Run) and s.why == "Leave out what only Windows has")
+    dropped = next(command for command in commands(plan) if "sys.argv[2:]" in str(command))
     notices = [(w.code, w.where) for w in plan.warnings if w.code == "W_WINDOWS_ONLY"]
     assert ("pywin32,pywinpty", "requirements.txt") == dropped[3:]
     assert [("W_WINDOWS_ONLY", "requirements.txt:2"), ("W_WINDOWS_ONLY", "requirements.txt:3")] == notices

@@ -26,15 +26,16 @@ port     $PORT, 8080 by default
 base     run
 
 steps
-   1. build    Make a virtual environment: all that the image takes from here
+   1. build    Copy requirements.txt first: a change of code reinstalls nothing
+   2. build    Install the dependencies
       $ uv venv --python /usr/local/bin/python3 /opt/venv
-   2. build    Copy requirements.txt first: a change of code reinstalls nothing
-   3. build    Install the dependencies
-      $ uv pip install --python /opt/venv/bin/python --compile-bytecode -r requirements.txt 'gunicorn>=21,<28'
-   4. runtime  Copy the environment, without the tools that made it
-   5. runtime  Copy the source, last: it changes most often
-   6. runtime  Compile the source here, once: a running container cannot
-      $ python -c 'import compileall; compileall.compile_dir("/app", quiet=2)'
+      $ uv pip install --python /opt/venv/bin/python -r requirements.txt 'gunicorn>=21,<28'
+      $ mkdir -p /out/build
+      $ find /opt/venv '!' -type d -newermt 1980-01-03 '!' -path /opt/venv/.lock '(' '!' -path '*/site-packages/*/tests/*' '!' -path '*/site-packages/*.a' '!' -path '*/site-packages/*/uv_cache.json' -o -path … (380 characters)
+      $ /opt/venv/bin/python -c 'import compileall, py_compile; mode = py_compile.PycInvalidationMode.UNCHECKED_HASH; compileall.compile_dir("/out/build/opt/venv/lib", ddir="/opt/venv/lib", workers=0, quiet=2… (226 characters)
+      $ find /out/build -exec touch --no-dereference --date=1980-01-02 '{}' +
+   3. runtime  Copy the environment, without the tools that made it
+   4. runtime  Copy the source, last: it changes most often
 
 why
   kind          wsgi                      app.py:3
@@ -42,6 +43,8 @@ why
   manager       requirements.txt          requirements.txt:1
   python        3.13                      the newest offered  (likely)
   server        gunicorn>=21,<28          servers.toml: wsgi  (likely)
+  bytecode      of the dependencies       1 KB of Python in the source: each start compiles them
+  prune         their tests               prune.toml: what only developers use
 """
 
 

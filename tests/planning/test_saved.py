@@ -68,18 +68,21 @@ def test_a_wrong_value_is_named_by_its_json_path(key: str, value: object, messag
 
 
 STEPS: list[tuple[int, str, Any, str]] = [
-    (0, "argv", "uv venv", "$.steps[0].argv: expected `array`, got `str`"),
-    (0, "argv", ["uv", 1], "$.steps[0].argv[1]: expected `str`, got `int`"),
-    (0, "argv", [], "$.steps[0].argv: expected `array` of length >= 1"),
-    (0, "argv", ["uv", "a\nb"], '$.steps[0].argv[1]: "a\\nb" cannot stand in a Dockerfile'),
-    (0, "why", "x\nRUN y", '$.steps[0].why: "x\\nRUN y" cannot stand in a Dockerfile'),
-    (0, "type", "exec", "$.steps[0].type: invalid value 'exec'"),
-    (0, "stage", "test", "$.steps[0].stage: invalid enum value 'test'"),
-    (0, "shell", True, "$.steps[0]: object contains unknown field `shell`"),
-    (1, "sources", ["a b"], '$.steps[1].sources[0]: "a b" cannot stand in a Dockerfile'),
-    (1, "from_build", True, "$.steps[1].from_build: there is no build stage before it"),
-    (2, "mounts", [{"type": "cache", "target": "/x,source=/"}], '$.steps[2].mounts[0].target: "/x,source=/" cannot stand in a Dockerfile'),
-    (2, "mounts", [{"type": "ssh", "target": "/x"}], "$.steps[2].mounts[0].type: invalid enum value 'ssh'"),
+    (1, "argv", "uv venv", "$.steps[1].argv: expected `array`, got `str`"),
+    (1, "argv", ["uv", 1], "$.steps[1].argv[1]: expected `str`, got `int`"),
+    (1, "argv", [], "$.steps[1].argv: expected `array` of length >= 1"),
+    (1, "argv", ["uv", "a\nb"], '$.steps[1].argv[1]: "a\\nb" cannot stand in a Dockerfile'),
+    (1, "then", [["touch", "a\\b"]], '$.steps[1].then[0][1]: "a\\b" cannot stand in a Dockerfile'),
+    (1, "why", "x\nRUN y", '$.steps[1].why: "x\\nRUN y" cannot stand in a Dockerfile'),
+    (1, "type", "exec", "$.steps[1].type: invalid value 'exec'"),
+    (1, "stage", "test", "$.steps[1].stage: invalid enum value 'test'"),
+    (1, "shell", True, "$.steps[1]: object contains unknown field `shell`"),
+    (0, "sources", ["a b"], '$.steps[0].sources[0]: "a b" cannot stand in a Dockerfile'),
+    (0, "from_stage", "build", "$.steps[0].from_stage: there is no stage build before it"),
+    (0, "from_stage", "heavy", "$.steps[0].from_stage: there is no stage heavy before it"),
+    (2, "from_stage", "base", "$.steps[2].from_stage: invalid enum value 'base'"),
+    (1, "mounts", [{"type": "cache", "target": "/x,source=/"}], '$.steps[1].mounts[0].target: "/x,source=/" cannot stand in a Dockerfile'),
+    (1, "mounts", [{"type": "ssh", "target": "/x"}], "$.steps[1].mounts[0].type: invalid enum value 'ssh'"),
 ]  # fmt: skip
 
 
@@ -112,7 +115,7 @@ def test_a_plan_for_another_source_is_refused(tree_of) -> None:
     plan = saved.decode(json.dumps(plain()).encode(), "p.json")
     with pytest.raises(S2IError) as refused:
         saved.check(plan, tree_of({"app.py": ""}), "p.json")
-    expected = "p.json: cannot use this plan: $.steps[1].sources[0]: there is no requirements.txt in the source"
+    expected = "p.json: cannot use this plan: $.steps[0].sources[0]: there is no requirements.txt in the source"
     assert expected == str(refused.value)
 
 

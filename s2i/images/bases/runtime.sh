@@ -25,6 +25,8 @@ find "$root/usr/sbin" -mindepth 1 ! -name 'ldconfig*' -delete
 [ -e "$root/usr/bin/sh" ] || ln -s dash "$root/usr/bin/sh"
 
 lib=$(dirname "$(find "$root/usr/lib" -name 'libc.so.6')")
+# Nothing that is left needs libsystemd (1.3 MB). Without its entry in the list, what does need it brings it along.
+rm -f "$lib"/libsystemd.so.* "$root/var/lib/dpkg/status.d/libsystemd0"
 rm -rf "$lib/gconv" "$lib/perl-base" "$lib"/libpython*.a "$lib/audit"
 find "$root/usr/share" -mindepth 1 -maxdepth 1 \
     ! -name doc ! -name zoneinfo ! -name ca-certificates ! -name common-licenses -exec rm -rf {} +
@@ -66,6 +68,9 @@ fi
 for python in "$root/$library"/python3.*; do
     rm -rf "$python"/test "$python"/*/test "$python"/*/tests "$python"/idlelib "$python"/tkinter "$python"/ensurepip \
         "$python"/turtledemo "$python"/turtle.py "$python"/pydoc_data "$python"/config-3*
+    # Modules for CPython's own tests: 1 MB that nothing else imports.
+    rm -f "$python"/lib-dynload/_test*.so "$python"/lib-dynload/_ctypes_test*.so "$python"/lib-dynload/_xxtestfuzz*.so \
+        "$python"/lib-dynload/xxlimited*.so "$python"/lib-dynload/xxsubtype*.so
     name=${python##*/}
     unchecked="--invalidation-mode unchecked-hash"
     [ "$name" != python3.6 ] || unchecked= # it came with 3.7

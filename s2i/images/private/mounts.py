@@ -64,12 +64,13 @@ def _given(step: Step, index: str, mounts: tuple[Mount, ...]) -> Step:
     if not index:
         return msgspec.structs.replace(step, mounts=(*step.mounts, *mounts))
     env = (*step.env, *_index_env(step, index))
-    return msgspec.structs.replace(step, argv=_without_index(step.argv), env=env, mounts=(*step.mounts, *mounts))
+    first, *then = map(_without_index, step.commands)
+    return msgspec.structs.replace(step, argv=first, then=tuple(then), env=env, mounts=(*step.mounts, *mounts))
 
 
 def _installs(step: Run) -> bool:
     """Say whether a step gets distributions of Python: it has a cache for them."""
-    return step.stage == "build" and any(mount.type == "cache" for mount in step.mounts)
+    return step.stage != "runtime" and any(mount.type == "cache" for mount in step.mounts)
 
 
 def _without_index(words: Words) -> Words:
@@ -87,6 +88,6 @@ def _index_env(step: Run, index: str) -> tuple[tuple[str, str], ...]:
         found = [("PIP_INDEX_URL", index)]
         if index.startswith("http://"):
             found.append(("PIP_TRUSTED_HOST", urllib.parse.urlsplit(index).hostname or ""))
-    elif "pdm" in step.argv:
+    elif any("pdm" in command for command in step.commands):
         found.append(("PDM_PYPI_URL", index))
     return tuple(found)

@@ -53,12 +53,13 @@ def _of_dockerfile(tree: Tree, plan: BuildPlan, dockerfile: str, number: int) ->
     step = plan.steps[region.step] if region.step is not None else None
     row = parts.whole(region)
     own = parts.one_line(region, line) if region.last > region.first and number >= region.first else None
+    bare = line.strip().removesuffix("\\").strip().removesuffix(" &&")
     behind = own.decisions if own else row.decisions if row else ()
     return LineExplanation(
         where=where,
         text=line.strip(),
         role=_role(region, line, number),
-        parts=(_part(line.strip().removesuffix("\\").strip(), own) if own else _whole(region, row, step),),
+        parts=(_part(bare, own) if own else _whole(region, row, step),),
         belongs=_belongs(region, row, step) if own else "",
         layer=_layer(region),
         again=again(plan)[region.step] if region.step is not None else "",
@@ -115,14 +116,14 @@ def _layer(region: Region) -> str:
     word = region.instruction.word
     if word == "FROM":
         return "no layer of its own: those of the base image come first"
-    if region.stage == "build" and word in ("RUN", "COPY", "ADD", "WORKDIR"):
-        return "a layer of the build stage, kept in the build cache and not shipped"
+    if region.stage != "runtime" and word in ("RUN", "COPY", "ADD", "WORKDIR"):
+        return f"a layer of the {region.stage} stage, kept in the build cache and not shipped"
     return "no layer: it changes the image's metadata only"
 
 
 def _names(step: Step, argument: Argument) -> bool:
     """Say whether a step holds the very value that was decided: a package, a file."""
-    words = step.sources if isinstance(step, Copy) else step.argv
+    words = step.sources if isinstance(step, Copy) else tuple(word for command in step.commands for word in command)
     return argument.what not in ("buildpack", "kind") and argument.value in words
 
 

@@ -43,7 +43,7 @@ def whole(region: Region) -> Row | None:
             row
             for row in rows()
             if row.of == region.instruction.word
-            and row.stage in ("", region.stage)
+            and row.stage in ("", "runtime" if region.stage == "runtime" else "build", region.stage)
             and row.has in text
             and row.begins in ("", f"{row.of} ")
         ),
@@ -54,7 +54,8 @@ def whole(region: Region) -> Row | None:
 def one_line(region: Region, line: str) -> Row | None:
     """Return what is said of one line of an instruction of several; None when nothing is."""
     word = region.instruction.word
-    bare = line.strip().removeprefix(f"{word} ").removesuffix("\\").strip()
+    bare = line.strip().removeprefix(f"{word} ").removesuffix("\\").removesuffix(" && ").strip()
+    bare = bare.removeprefix("export ")
     rows_of = [row for row in rows() if row.of == word]
     found = next((row for row in rows_of if row.begins and bare.startswith(row.begins)), None)
     if found is None and word == "ENV" and "=" in bare:

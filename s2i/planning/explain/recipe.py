@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from s2i.planning.dockerfile import Instruction, instructions
-from s2i.planning.plan import BuildPlan, Copy, Run, Stage, Step
+from s2i.planning.plan import STAGES, BuildPlan, Copy, Run, Stage, Step, stages
 
 LAYERS = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})  # all other instructions change metadata only
 _SHOWN = 3  # files that are named in a sentence
@@ -33,11 +33,15 @@ def regions(plan: BuildPlan, text: str) -> tuple[Region, ...]:
     found = list(instructions(text))
     starts = [index for index, each in enumerate(found) if each.word == "FROM"]
     last_stage = starts[-1] if starts else 0
-    waiting: dict[Stage, Iterator[int]] = {"build": _numbers(plan, "build"), "runtime": _numbers(plan, "runtime")}
+    planned = iter(() if plan.dockerfile else [stage for stage, _ in stages(plan) if stage != "runtime"])
+    waiting: dict[Stage, Iterator[int]] = {stage: _numbers(plan, stage) for stage in STAGES}
     lines = text.split("\n")
     made, layer = [], 0
+    stage: Stage = "build"
     for index, each in enumerate(found):
-        stage: Stage = "runtime" if index >= last_stage else "build"
+        if each.word == "FROM":
+            stage = next(planned, "build")
+        stage = "runtime" if index >= last_stage else stage
         ships = stage == "runtime" and each.word in LAYERS
         layer += ships
         is_step = each.word in ("RUN", "COPY") and not plan.dockerfile
@@ -68,20 +72,23 @@ def _comment(lines: list[str], first: int) -> int:
 
 def again(plan: BuildPlan) -> tuple[str, ...]:
     """Say for each step, in the plan's order, when it runs again: what it and the steps above it in its stage read."""
-    reads: dict[Stage, list[str]] = {"build": [], "runtime": []}
+    reads: dict[Stage, list[str]] = {}
+    heavy = "when the exact version of a large distribution changes"
     said: dict[int, str] = {}
-    for stage in ("build", "runtime"):
+    for stage, below in stages(plan):
+        reads[stage] = list(reads[below]) if below else []
         for index, step in enumerate(plan.steps):
             if step.stage == stage:
-                reads[stage] += [path for path in _reads(step, reads["build"]) if path not in reads[stage]]
-                said[index] = _when(reads[stage])
+                reads[stage] += [path for path in _reads(step, reads) if path not in reads[stage]]
+                only = isinstance(step, Copy) and step.from_stage == "heavy"
+                said[index] = heavy if stage == "heavy" or only else _when(reads[stage])
     return tuple(said[index] for index in range(len(plan.steps)))
 
 
-def _reads(step: Step, built: list[str]) -> list[str]:
+def _reads(step: Step, reads: dict[Stage, list[str]]) -> list[str]:
     match step:
-        case Copy(from_build=True):
-            return built
+        case Copy() if step.from_stage is not None:
+            return reads[step.from_stage]
         case Copy():
             return list(step.sources)
         case Run():

@@ -11,7 +11,7 @@ from s2i.planning.explain.argue import arguments
 from s2i.planning.explain.quotes import place
 from s2i.planning.explain.recipe import LAYERS, again, regions
 from s2i.planning.explain.values import BuildStep, Explanation, File, Reading, Running
-from s2i.planning.plan import AppKind, BuildPlan, Copy, Run, Step
+from s2i.planning.plan import AppKind, BuildPlan, Copy, Run, Stage, Step, stages
 from s2i.sources import Tree
 
 
@@ -31,11 +31,19 @@ def explain(tree: Tree, plan: BuildPlan, dockerfile: str) -> Explanation:
         kind=plan.kind,
         read=_reading(tree, plan, words.files),
         decided=arguments(tree, plan),
-        bases=(("build", plan.base.build), ("runtime", plan.base.runtime)) if plan.base else (),
+        bases=_bases(plan),
         build=steps(plan, dockerfile),
         run=_running(plan, dockerfile, words),
         know=plan.warnings,
     )
+
+
+def _bases(plan: BuildPlan) -> tuple[tuple[Stage, str], ...]:
+    """Return what each stage starts from: an image, or the stage before it."""
+    if plan.base is None:
+        return ()
+    shipped, other = plan.base.runtime, plan.base.build
+    return tuple((stage, shipped if stage == "runtime" else below or other) for stage, below in stages(plan))
 
 
 def steps(plan: BuildPlan, dockerfile: str) -> tuple[BuildStep, ...]:
@@ -49,7 +57,7 @@ def steps(plan: BuildPlan, dockerfile: str) -> tuple[BuildStep, ...]:
             number=index + 1,
             stage=step.stage,
             why=step.why,
-            command=step.argv if isinstance(step, Run) else (),
+            commands=step.commands if isinstance(step, Run) else (),
             copies=_copied(step),
             to=step.to if isinstance(step, Copy) else "",
             again=when[index],
@@ -68,7 +76,7 @@ def _own(plan: BuildPlan, dockerfile: str) -> tuple[BuildStep, ...]:
             number=number,
             stage=region.stage,
             why=region.instruction.comment or region.instruction.text,
-            command=tuple(region.instruction.text.split()) if region.instruction.comment else (),
+            commands=(tuple(region.instruction.text.split()),) if region.instruction.comment else (),
             layer=region.layer,
             lines=(region.first, region.last),
         )
@@ -109,7 +117,7 @@ def _told(tree: Tree, plan: BuildPlan, tells: dict[str, str]) -> tuple[File, ...
     """Return the files that told something: those of the table, and those that decisions and copies name."""
     found = {path: what for path, what in tells.items() if path in tree}
     for step in plan.steps:
-        if isinstance(step, Copy) and step.stage == "build" and not step.from_build:
+        if isinstance(step, Copy) and step.stage != "runtime" and step.from_stage is None:
             paths = (f"{plan.subdir}/{path}" if plan.subdir else path for path in step.sources)
             found.update({path: "what to install" for path in paths if path in tree and path not in found})
     for decision in plan.decisions:

@@ -48,7 +48,7 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BuildStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of the build. ``command`` is "" for a copy; ``layer`` counts those on top of the runtime base, from 1.
+    """One step of the build. ``commands`` are () for a copy; ``layer`` counts those on top of the runtime base, from 1.
 
     ``again``: what makes it run again ("" when that cannot be told: a Dockerfile of the source's own). ``lines``: where
     it stands in the Dockerfile, first and last.
@@ -57,7 +57,7 @@ class BuildStep(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     stage: Stage
     why: str
-    command: tuple[str, ...] = ()
+    commands: tuple[tuple[str, ...], ...] = ()
     copies: tuple[str, ...] = ()
     to: str = ""
     again: str = ""
