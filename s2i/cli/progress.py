@@ -16,7 +16,7 @@ import click
 from s2i.cli.eventlines import EventLines, plan_words
 from s2i.cli.output import size
 from s2i.cli.screen import Screen, ending, moved_words
-from s2i.errors import S2IError, escape
+from s2i.errors import E_PROOF, S2IError, escape
 from s2i.images.events import Image, StepEvent
 from s2i.images.runs.turn import STEP as TURN
 from s2i.planning.plan import BuildPlan
@@ -60,7 +60,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, S2IError) and error.exit == BUILD_FAILED:
+        if isinstance(error, S2IError) and error.exit == BUILD_FAILED and error.kind is not E_PROOF:
             self._failed()
         if self._screen:
             self._screen.close()
@@ -108,7 +108,7 @@ class Progress:
                 self.step(StepEvent(**{"name": "", **fields, "step": str(event.get("step", ""))}))
             case "buildrun":
                 self.run(event["id"])
-            case "error" if event["error"].get("exit") == BUILD_FAILED:
+            case "error" if event["error"].get("exit") == BUILD_FAILED and event["error"].get("code") != E_PROOF.code:
                 self._failed()
             case _:
                 pass

@@ -59,7 +59,6 @@ def build(
     """
     began = time.monotonic()
     plan = mounts.private(plan, request)
-    secret = kept.of(request, os.environ, on_notice)
     whole, tree = tree, tree.subtree(plan.subdir) if plan.subdir else tree
     text = tree.text(plan.dockerfile) if plan.dockerfile else ""
     with (
@@ -68,6 +67,7 @@ def build(
         caged(request.limits, os.environ, connection.host(), text, record.notice) as cage,
         connection.lasting(),
     ):
+        secret = kept.of(request, os.environ, record.notice)
         engine = connection.wire()
         run = _Run(engine, tree, plan, request, secret, record.event, record.cancelled, cage)
         recipe = again.recipe(whole, plan, request) if request.client is None and api.fits(tree) else ""

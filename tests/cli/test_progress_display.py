@@ -12,7 +12,7 @@ from rich.console import Console
 from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress, shown
 from s2i.cli.screen import Screen
-from s2i.errors import E_BUILD, E_BUILD_CANCELLED, S2IError
+from s2i.errors import E_BUILD, E_BUILD_CANCELLED, E_PROOF, S2IError
 from s2i.images.events import Image, StepEvent
 from s2i.images.runs import turn
 from s2i.images.runs.wire import Wire
@@ -93,6 +93,7 @@ def test_a_failed_build_says_where_its_log_is(capsys: pytest.CaptureFixture[str]
     [
         (E_BUILD(step="s", why="w", log=()), "log    s2i buildrun logs abc\n"),
         (E_BUILD_CANCELLED(), ""),
+        (E_PROOF(why="w", log=()), ""),
     ],
 )
 def test_a_build_of_the_command_line_that_failed_says_so_too(
