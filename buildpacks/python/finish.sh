@@ -13,7 +13,9 @@ for query in /usr/lib/*/gdk-pixbuf-2.0/gdk-pixbuf-query-loaders; do
 done;
 # What was written here gets the date of all other files: the same packages make the same layer.
 rm -rf /var/cache/ldconfig;
-for written in /etc/ld.so.cache /usr/lib/*/graphviz/config* /usr/lib/*/gdk-pixbuf-2.0/*/loaders.cache /usr/lib/*/graphviz /usr/lib/*/gdk-pixbuf-2.0/* /etc /var/cache; do
+set -- /etc/ld.so.cache /usr/lib/*/graphviz/config* /usr/lib/*/gdk-pixbuf-2.0/*/loaders.cache;
+set -- "$@" /usr/lib/*/graphviz /usr/lib/*/gdk-pixbuf-2.0/* /etc /var/cache;
+for written do
     if [ -e "$written" ]; then
         touch --date=1980-01-02 "$written";
     fi;

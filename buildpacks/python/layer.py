@@ -14,19 +14,17 @@ from s2i.planning.plan import Copy, Run, Stage, Words
 # Not 0: ZIP, and with it what packs installed packages at run time, begins in 1980. (So do staged sources.)
 DATE, NEXT_DAY, EPOCH = "1980-01-02", "1980-01-03", 315_619_200
 # Of the code that is shipped, and bytecode that holds without a look at the time of its source.
-_COMPILE = (
-    "import compileall, py_compile;\n"
-    "mode = py_compile.PycInvalidationMode.UNCHECKED_HASH;\n"
-    'compileall.compile_dir("{folder}", ddir="{known}", workers=0, quiet=2, invalidation_mode=mode)'
-)
+_COMPILE = """from compileall import compile_dir;
+from py_compile import PycInvalidationMode;
+compile_dir("{folder}", ddir="{known}", workers=0, quiet=2,
+invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)"""
 # /dev/shm is a mount of the step's own: the stamp is in no layer. Only what is new is touched, as to touch is to copy.
 _STAMP = "/dev/shm/began"  # noqa: S108 - in a step of the build
-_SETTLE = (
-    f'import os;\nbegan = os.stat("{_STAMP}").st_mtime;\n'
-    "paths = [os.path.join(folder, name) for folder, _, names in os.walk({root!r}) for name in (*names, '.')];\n"
-    f"[os.utime(path, ({EPOCH}, {EPOCH}), follow_symlinks=False) for path in reversed(paths)"
-    " if os.lstat(path).st_mtime >= began]"
-).replace("'", '"')
+_SETTLE = f"""import os;
+began = os.stat("{_STAMP}").st_mtime;
+inside = [(folder, name) for folder, _, names in os.walk("ROOT") for name in (*names, ".")];
+written = [path for path in map("/".join, reversed(inside)) if os.lstat(path).st_mtime >= began];
+[os.utime(path, ({EPOCH}, {EPOCH}), follow_symlinks=False) for path in written]"""
 _LOCK = f"{VENV}/.lock"  # uv's, and anybody may write to it
 QUIET_PYTHON = ("PYTHONDONTWRITEBYTECODE", "1")  # bytecode of a step's own imports would bear the time of the build
 
@@ -64,5 +62,5 @@ def source_bytecode(root: str) -> Run:
 def settled(step: Run, root: str) -> Run:
     """Return a step of the runtime stage with what it writes below ``root`` given the date of all other files."""
     stamp = ("touch", _STAMP)
-    settle = ("python", "-c", _SETTLE.format(root=root).replace(f"walk('{root}')", f'walk("{root}")'))
+    settle = ("python", "-c", _SETTLE.replace("ROOT", root))
     return Run(step.stage, step.why, stamp, (*step.env, QUIET_PYTHON), step.mounts, (*step.commands, settle))

@@ -1,7 +1,4 @@
-"""Programs that change requirements in the build, before uv reads them.
-
-No backslash may stand in their text; a Dockerfile makes one line of theirs, so each ends with a semicolon.
-"""
+"""Programs that change requirements in the build, before uv reads them. (No backslash may stand in their text.)"""
 
 from __future__ import annotations
 
@@ -21,18 +18,23 @@ _REWRITE = _READ + "[path.write_text(join(read(path.read_bytes()))) for path in 
 _NAME = 'name = lambda line: re.sub("[-_.]+", "-", re.split("[^A-Za-z0-9._-]", line.strip())[0]).lower();\n'
 # The same, without the distributions that the first word names, with a comma between.
 _DROP = (
-    "import re;\n" + _READ + 'out = sys.argv[1].split(",");\n' + _NAME +
-    "keep = lambda text: chr(10).join(line for line in text.split(chr(10)) if name(line) not in out);\n"
-    "[path.write_text(keep(join(read(path.read_bytes())))) for path in map(pathlib.Path, sys.argv[2:])]"
-)  # fmt: skip
+    "import re;\n"
+    + _READ
+    + _NAME
+    + """out = sys.argv[1].split(",");
+keep = lambda text: chr(10).join(line for line in text.split(chr(10)) if name(line) not in out);
+[path.write_text(keep(join(read(path.read_bytes())))) for path in map(pathlib.Path, sys.argv[2:])]"""
+)
 # Of the file that the first word names, the lines of the distributions that further words name go to the second.
 _PICK = (
-    "import fnmatch, re;\n" + _READ + _NAME +
-    "source, to, *wanted = sys.argv[1:];\n"
-    "lines = join(read(pathlib.Path(source).read_bytes())).split(chr(10));\n"
-    "picked = [line for line in lines if any(fnmatch.fnmatchcase(name(line), each) for each in wanted)];\n"
-    "pathlib.Path(to).write_text(chr(10).join([*picked, str()]))"
-)  # fmt: skip
+    "import fnmatch, re;\n"
+    + _READ
+    + _NAME
+    + """source, to, *wanted = sys.argv[1:];
+lines = join(read(pathlib.Path(source).read_bytes())).split(chr(10));
+picked = [line for line in lines if any(fnmatch.fnmatchcase(name(line), each) for each in wanted)];
+pathlib.Path(to).write_text(chr(10).join([*picked, str()]))"""
+)
 
 
 def rewrite(manifest: Manifest, python: str = f"{VENV}/bin/python") -> Iterator[Run]:

@@ -41,6 +41,7 @@ def verify(src: str, commit: str, context_dir: str, strategy: str, timeout: str,
     from s2i.sources.commit import with_commit
 
     seconds = parse_seconds(timeout)
+    wanted = PlanRequest(strategy)
     source = sources.parse(src, commit=commit, context_dir=context_dir)
     with (
         interruptible(),
@@ -48,9 +49,9 @@ def verify(src: str, commit: str, context_dir: str, strategy: str, timeout: str,
         sources.fetch(source, policy=sources.Policy.of(os.environ)) as fetched,
     ):
         tree = with_commit(fetched)
-        plan = planned.plan(tree, PlanRequest(strategy))
+        plan = planned.plan(tree, wanted)
         progress.plan(plan)
-        request = BuildRequest(title=names.suggest(title(source)), timeout=seconds, namespace=CLI)
+        request = BuildRequest(title=names.suggest(title(source)), planning=wanted, timeout=seconds, namespace=CLI)
         verdict = verify_source(tree, plan, request, on_event=progress.step)
     if output:
         emit(verdict, output)

@@ -81,7 +81,8 @@ def build(
             made = run.by_client(client)
         seconds = round(time.monotonic() - began, 3)
         image = record.made(_image(engine, made.identity, request, made.reader, seconds))
-        carried.keep(engine, image, run.tree, plan, request, made.dockerfile, made.bases, made.how, record.notice)
+        if request.remembered:
+            carried.keep(engine, image, run.tree, plan, request, made.dockerfile, made.bases, made.how, record.notice)
     again.remember(whole, plan, request, image, made.bases, made.recipe)
     return image
 

@@ -130,11 +130,6 @@ def _run(step: Run) -> str:
     return layout.run([_mount(mount) for mount in step.mounts], env, step.commands)
 
 
-def _shell(word: str) -> str:
-    """Quote a word for the shell; what `find` is written with needs no quotes there."""
-    return word if word in ("!", "{}") else shlex.quote(_word(word))
-
-
 def _mount(mount: Mount) -> str:
     parts = [f"type={mount.type}", f"target={_checked(_PATH, mount.target)}"]
     if mount.id:

@@ -75,21 +75,21 @@ What the build does
          /opt/venv/.lock '(' '!' -path '*/site-packages/*/tests/*' '!' -path
          '*/site-packages/*.a' '!' -path '*/site-packages/*/uv_cache.json' -o
          …
-       $ /opt/venv/bin/python -c 'import compileall, py_compile; mode =
-         py_compile.PycInvalidationMode.UNCHECKED_HASH;
-         compileall.compile_dir("/out/build/opt/venv/lib", ddir="/opt/venv/lib",
+       $ /opt/venv/bin/python -c 'from compileall import compile_dir; from
+         py_compile import PycInvalidationMode;
+         compile_dir("/out/build/opt/venv/lib", ddir="/opt/venv/lib", workers=0,
          …
        $ find /out/build -exec touch --no-dereference --date=1980-01-02 '{}' +
-       Dockerfile:13-26; again when requirements.txt changes
+       Dockerfile:13-27; again when requirements.txt changes
 
   The runtime stage starts from run. This is the image: its layers are counted
   from there, and layer 1 is its working folder.
 
    3.  Copy the environment, without the tools that made it
-       Dockerfile:38; again when requirements.txt changes; layer 2
+       Dockerfile:39; again when requirements.txt changes; layer 2
 
    4.  Copy the source, last: it changes most often
-       Dockerfile:41; again when any file of the source changes; layer 3
+       Dockerfile:42; again when any file of the source changes; layer 3
 
 How it runs
 
@@ -103,7 +103,7 @@ How it runs
            SIGTERM to end, and 10 seconds before it is killed
 """
 LINE = """\
-Dockerfile:17  line 5 of 14 of step 2, RUN, in the build stage
+Dockerfile:17  line 5 of 15 of step 2, RUN, in the build stage
            │ uv pip install --python /opt/venv/bin/python -r requirements.txt
            │ 'gunicorn>=21,<28' && \\
 
@@ -162,7 +162,7 @@ def test_it_is_data_on_request() -> None:
     entry = next(argument for argument in told["decided"] if argument["what"] == "entry")
     assert {"where": "app.py:3", "text": "app = Flask(__name__)"} == entry["because"]
     assert ["summary", "kind", "read", "decided", "bases", "build", "run", "know"] == list(told)
-    line = json.loads(output(FLASK_HELLO, "Dockerfile:44", "-o", "json"))
+    line = json.loads(output(FLASK_HELLO, "Dockerfile:45", "-o", "json"))
     assert ("USER 1001:0", None) == (line["text"], line["step"])
 
 

@@ -98,19 +98,19 @@ def test_a_key_that_the_tables_do_not_know_is_refused(tmp_path: Path, monkeypatc
 
 def test_a_mount_is_explained_by_itself_and_with_the_step_that_it_is_part_of(line_of) -> None:
     told = line_of("flask-hello", "Dockerfile:14")
-    assert ("line 1 of 14 of step 2, RUN, in the build stage", 2) == (told.role, told.step)
-    assert "lines 14 to 27: Install the dependencies" == told.belongs
+    assert ("line 1 of 15 of step 2, RUN, in the build stage", 2) == (told.role, told.step)
+    assert "lines 14 to 28: Install the dependencies" == told.belongs
     assert told.parts[0].without == "Each change of a dependency would download all of them again."
     assert () == told.decided
 
 
 def test_an_instruction_names_its_layer_and_what_changes_it(line_of) -> None:
-    told = line_of("flask-hello", "Dockerfile:42")
+    told = line_of("flask-hello", "Dockerfile:43")
     assert ("layer 3 of the image, counted from its base", "when any file of the source changes") == (
         told.layer,
         told.again,
     )
-    assert "no layer: it changes the image's metadata only" == line_of("flask-hello", "Dockerfile:48").layer
+    assert "no layer: it changes the image's metadata only" == line_of("flask-hello", "Dockerfile:49").layer
     assert (
         "a layer of the build stage, kept in the build cache and not shipped"
         == line_of("flask-hello", "Dockerfile:14").layer
@@ -118,14 +118,14 @@ def test_an_instruction_names_its_layer_and_what_changes_it(line_of) -> None:
 
 
 def test_the_start_command_leads_to_the_decisions_behind_it(line_of) -> None:
-    told = line_of("flask-hello", "Dockerfile:51")
+    told = line_of("flask-hello", "Dockerfile:52")
     assert ["entry", "server"] == [argument.what for argument in told.decided]
     assert ("app.py:3", "app = Flask(__name__)") == (told.decided[0].because.where, told.decided[0].because.text)
 
 
 def test_an_empty_line_and_a_comment_stand_for_what_is_below(line_of) -> None:
-    assert line_of("flask-hello", "Dockerfile:51").parts == line_of("flask-hello", "Dockerfile:49").parts
-    assert "a comment, above the CMD in line 51" == line_of("flask-hello", "Dockerfile:50").role
+    assert line_of("flask-hello", "Dockerfile:52").parts == line_of("flask-hello", "Dockerfile:50").parts
+    assert "a comment, above the CMD in line 52" == line_of("flask-hello", "Dockerfile:51").role
 
 
 def test_a_line_of_the_source_says_what_was_decided_from_it(line_of) -> None:
@@ -149,7 +149,7 @@ def test_a_line_that_nothing_was_decided_from_says_what_its_file_is(line_of) -> 
 @pytest.mark.parametrize(
     ("place", "why"),
     [
-        ("Dockerfile:52", 'cannot explain "Dockerfile:52": the Dockerfile has 51 lines'),
+        ("Dockerfile:53", 'cannot explain "Dockerfile:53": the Dockerfile has 52 lines'),
         ("Dockerfile:0", 'cannot explain "Dockerfile:0": it names no line'),
         ("app.py", 'cannot explain "app.py": it names no line'),
         ("app.py:9999999999", 'cannot explain "app.py:9999999999": it names no line'),
