@@ -208,7 +208,6 @@ def _compiled(tree: sources.Tree, wanted: PlanRequest) -> BuildPlan:
 def _built(order: _Order, display: Progress | EventLines) -> tuple[Image, tuple[sources.Notice, ...], Proof | None]:
     """Fetch, plan, build, prove, push; return the image, all that a person should know about it, and its proof."""
     from s2i.images import again
-    from s2i.images.build import build as build_image
     from s2i.sources.commit import with_commit
 
     notices: list[sources.Notice] = []
@@ -222,6 +221,8 @@ def _built(order: _Order, display: Progress | EventLines) -> tuple[Image, tuple[
             progress.notice(notice)
 
         def built(plan: BuildPlan) -> Image:
+            from s2i.images.build import build as build_image  # what nothing has to be done for is done without
+
             progress.plan(plan)
             progress.run(wanted.run)
             made = build_image(tree, plan, wanted, on_event=progress.step, on_notice=noticed)

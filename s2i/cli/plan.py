@@ -11,7 +11,6 @@ import click
 from s2i import sources
 from s2i.cli.output import emit, output_option
 from s2i.errors import escape
-from s2i.planning.compile import compile as compile_plan
 from s2i.planning.plan import BuildPlan, Decision, Rejected, Run
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -32,6 +31,7 @@ def source_options(command: _F) -> _F:
 def planned(src: str, commit: str, context_dir: str, strategy: str) -> BuildPlan:
     """Fetch SRC and return its plan."""
     from s2i.images.bases import offered
+    from s2i.planning.compile import compile as compile_plan  # what a build of an unchanged source does without
 
     source = sources.parse(src, commit=commit, context_dir=context_dir)
     with sources.fetch(source, policy=sources.Policy.of(os.environ)) as tree:

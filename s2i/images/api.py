@@ -11,10 +11,10 @@ import http.client
 import io
 import json
 import queue
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,6 +29,9 @@ from s2i.images.steps import StepNames
 from s2i.sources import Tree
 from s2i.sources.tree import GROWTH, STAGED_TIME
 from s2i.wire import Refused, Stream, Wire
+
+if TYPE_CHECKING:
+    import tarfile
 
 CONTEXT_LIMIT = 20 << 20  # bytes of the source; more are better sent by a client, which sends only what changed
 TICK_SECONDS = 0.1
@@ -46,6 +49,8 @@ def context(tree: Tree, dockerfile: str) -> bytes:
 
     Raises as Tree.read does.
     """
+    import tarfile
+
     time = tree.origin.time or STAGED_TIME
     held = io.BytesIO()
     # Not tarfile's default: the engine takes a leading PAX header for the text of a Dockerfile.
@@ -176,7 +181,7 @@ def _read(answer: Stream, into: queue.SimpleQueue[bytes | Exception | None]) -> 
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes, mode: int, time: int) -> None:
-    about = tarfile.TarInfo(name)
+    about = archive.tarinfo(name)
     about.size, about.mode, about.mtime = len(data), mode, time
     archive.addfile(about, io.BytesIO(data))
 

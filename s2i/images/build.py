@@ -17,7 +17,7 @@ import msgspec
 from s2i import shell
 from s2i.engines.docker import connection
 from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT, S2IError
-from s2i.images import admission, again, api, carried, classic, clients, command, ended, platforms, result
+from s2i.images import admission, again, api, carried, clients, command, ended, platforms, result
 from s2i.images.cage import Cage, caged
 from s2i.images.carried.labels import described
 from s2i.images.clients import BuildClient
@@ -264,6 +264,8 @@ def _stage(tree: Tree, plan: BuildPlan, client: BuildClient, order: command.Orde
 
 
 def _lowered(plan: BuildPlan, order: command.Order) -> BuildPlan:
+    from s2i.images import classic  # the last resort: what every build would have to load for it
+
     bundle = dict(order.secrets).get("ca", "")
     if bundle:
         (order.context / classic.CA).write_bytes(Path(bundle).read_bytes())
@@ -272,7 +274,9 @@ def _lowered(plan: BuildPlan, order: command.Order) -> BuildPlan:
 
 def _reader(client: BuildClient, names: StepNames) -> Reader:
     if client.kind == "classic":
-        return classic.ClassicReader(names)
+        from s2i.images.classic import ClassicReader
+
+        return ClassicReader(names)
     return RawReader(names) if client.progress == "rawjson" else PlainReader(names)
 
 
