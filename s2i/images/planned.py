@@ -24,7 +24,7 @@ def plan(tree: Tree, wanted: PlanRequest = DETECTED, learnt: Given | None = None
     Asks the engine what it has, and for a registry only when the answer would change the plan: a base would be
     pulled, or the Python that is asked for is not offered. Raises what compile raises, E_BASE, E_DOCKER.
     """
-    from s2i.images.bases import obtain, offer
+    from s2i.images.bases import offer
 
     compiled = functools.partial(compile_plan, tree, strategy=wanted.strategy, learnt=learnt, locked=wanted.locked)
     if wanted.platform and wanted.platform != platforms.of_engine(connection.wire()):
@@ -34,24 +34,30 @@ def plan(tree: Tree, wanted: PlanRequest = DETECTED, learnt: Given | None = None
     try:
         made = compiled(offered)
     except S2IError as refusal:
-        if refusal.kind is not E_PYTHON_VERSION or tried is not False or not obtain.registry_answers():
+        if refusal.kind is not E_PYTHON_VERSION or tried is not False or not _registry_answers():
             raise
         return compiled(bases.refresh(registry=True))
-    if tried is False and any(w.code == "W_PYTHON_ABSENT" for w in made.warnings) and obtain.registry_answers():
+    if tried is False and any(w.code == "W_PYTHON_ABSENT" for w in made.warnings) and _registry_answers():
         return compiled(bases.refresh(registry=True))
     if made.base is None or made.base.obtain != "pull":
         return made
-    answers = obtain.registry_answers()
+    answers = _registry_answers()
     offered = bases.refresh(registry=answers)
     if not offered:
         raise E_BASE(python=made.base.python, why=NOWHERE)
     return made if answers else compiled(offered)
 
 
+def _registry_answers() -> bool:
+    from s2i.images.bases import obtain  # which knows how to make bases, too: few builds need it
+
+    return obtain.registry_answers()
+
+
 def _asked_again() -> tuple[Base, ...]:
     """Return what a registry has, for an engine that has nothing on a machine that can make nothing. Raises E_BASE."""
-    from s2i.images.bases import obtain, table
+    from s2i.images.bases import table
 
-    if not obtain.registry_answers():
+    if not _registry_answers():
         raise E_BASE(python=table.defaults()[0], why=NOWHERE)
     return bases.refresh(registry=True)
