@@ -37,7 +37,8 @@ def folder(stage: Stage) -> str:
 def collected(stage: Stage, python: str, pruned: Pruned) -> tuple[Words, ...]:
     """Return the commands that end a stage: what it added is linked to its folder, compiled, and given one date."""
     out = folder(stage)
-    link = ("-exec", "cp", "--archive", "--link", "--parents", f"--target-directory={out}", "{}", "+")
+    # Not --archive: cp 9.1 (Debian 12) then looks for the folders in the wrong place. A link has all that its file has.
+    link = ("-exec", "cp", "--no-dereference", "--link", "--parents", f"--target-directory={out}", "{}", "+")
     commands: list[Words] = [
         ("mkdir", "-p", out),
         ("find", VENV, "!", "-type", "d", "-newermt", NEXT_DAY, "!", "-path", _LOCK, *pruned.words, *link),

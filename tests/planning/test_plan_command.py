@@ -31,7 +31,7 @@ steps
       $ uv venv --python /usr/local/bin/python3 /opt/venv
       $ uv pip install --python /opt/venv/bin/python -r requirements.txt 'gunicorn>=21,<28'
       $ mkdir -p /out/build
-      $ find /opt/venv '!' -type d -newermt 1980-01-03 '!' -path /opt/venv/.lock '(' '!' -path '*/site-packages/*/tests/*' '!' -path '*/site-packages/*.a' '!' -path '*/site-packages/*/uv_cache.json' -o -path … (380 characters)
+      $ find /opt/venv '!' -type d -newermt 1980-01-03 '!' -path /opt/venv/.lock '(' '!' -path '*/site-packages/*/tests/*' '!' -path '*/site-packages/*.a' '!' -path '*/site-packages/*/uv_cache.json' -o -path … (387 characters)
       $ /opt/venv/bin/python -c 'from compileall import compile_dir; from py_compile import PycInvalidationMode; compile_dir("/out/build/opt/venv/lib", ddir="/opt/venv/lib", workers=0, quiet=2, invalidation_m… (240 characters)
       $ find /out/build -exec touch --no-dereference --date=1980-01-02 '{}' +
    3. runtime  Copy the environment, without the tools that made it
