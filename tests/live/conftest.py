@@ -20,7 +20,7 @@ from s2i.images import bases, clients
 from s2i.images.build import build
 from s2i.images.clients import BuildClient
 from s2i.images.events import Image
-from s2i.images.request import BuildRequest
+from s2i.images.request import BuildRequest, PlanRequest
 from s2i.planning.compile import compile as compile_plan
 from s2i.planning.plan import BuildPlan
 from tests.live import second_engine
@@ -72,6 +72,8 @@ class Builds:
     def planned(self, tree: sources.Tree, plan: BuildPlan, **options: Any) -> Image:
         """Build ``plan``; ``options`` are parameters of build, and else fields of its request."""
         self.events.clear()
+        if "platform" in options:
+            options["planning"] = PlanRequest(platform=options.pop("platform"))
         given = {name: options.pop(name) for name in ("on_event", "on_notice", "cancelled") if name in options}
         request = BuildRequest(**{"tags": (self.tag,), "title": self.title, **options})
         image = build(tree, plan, request, **{"on_event": self.events.append, **given})

@@ -141,7 +141,7 @@ def test_a_full_disk_of_the_engine_is_said_and_room_is_all_it_takes(
         done = s2i("build", source, tag, "-o", "json")
         assert done.returncode == 6, done.stderr
         error = json.loads(done.stderr.splitlines()[-1])["error"]
-        assert (error["code"], "docker builder prune" in error["advice"]) == ("E_BUILD_DISK", True)
+        assert (error["code"], "s2i image gc --cache" in error["advice"]) == ("E_BUILD_DISK", True)
         client = doomed.client()
         assert (client.containers.list(all=True), client.images.list(tag), workspaces()) == ([], [], [])
     done = s2i("build", source, tag)
