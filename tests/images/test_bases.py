@@ -320,7 +320,7 @@ class Pair:
             debian, "runtime_base", lambda way, client, cancelled: self._put(table.local(way.python).runtime)
         )
         monkeypatch.setattr(debian, "build_base", self._build)
-        monkeypatch.setattr(offer, "_names", lambda client: dict.fromkeys(self.names, "1"))
+        monkeypatch.setattr(offer, "_names", lambda client: dict.fromkeys(self.names, table.RECIPE))
 
     def _build(self, way: Way, client: object, cancelled: object) -> str:
         if self.fails:

@@ -87,5 +87,5 @@ def test_debians_own_python_comes_before_an_installed_one() -> None:
 
 def test_where_an_interpreter_is_depends_on_whose_it_is() -> None:
     debian, own = Way("3.13", "trixie"), Way("3.8", "bookworm", (), "/v/3.8.18")
-    assert (debian.interpreter, debian.recipe, debian.origin) == ("/usr/bin/python3", "1", "Debian trixie's packages")
+    assert (debian.interpreter, debian.recipe, debian.origin) == ("/usr/bin/python3", "2", "Debian trixie's packages")
     assert (own.interpreter, own.recipe, own.origin) == ("/usr/local/bin/python3", "installed-1", "/v/3.8.18")

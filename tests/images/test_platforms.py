@@ -9,6 +9,7 @@ import pytest
 
 from s2i.errors import S2IError
 from s2i.images import admission, command, platforms
+from s2i.images.bases import table
 from s2i.images.clients import CLASSIC, BuildClient
 
 DOCKER = BuildClient("docker", "/usr/bin/docker", "20.10.24")
@@ -94,7 +95,7 @@ class Engine:
 
 
 def test_a_base_of_this_machine_is_not_taken_for_another_processors() -> None:
-    labels = {"s2i.base.recipe": "1"}
+    labels = {"s2i.base.recipe": table.RECIPE}
     ours = {"Id": "sha256:1", "Architecture": "amd64", "Config": {"Labels": labels}}
     engine: Any = Engine({"s2i.local/python:3.13": ours})
     text = "FROM s2i.local/python:3.13\n"

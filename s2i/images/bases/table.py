@@ -13,7 +13,7 @@ from s2i import assets
 from s2i.planning.plan import Base
 
 # Raise one when images made before must be made again: of Debian's own Python, and of an installed one.
-RECIPE, RECIPE_INSTALLED = "1", "installed-1"
+RECIPE, RECIPE_INSTALLED = "2", "installed-1"
 RECIPE_LABEL = "s2i.base.recipe"
 DEBIAN_PYTHON = "/usr/bin/python3"
 OWN_PYTHON = "/usr/local/bin/python3"  # of official images, and of those made from an installation
