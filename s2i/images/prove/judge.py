@@ -8,12 +8,15 @@ from collections.abc import Sequence
 
 import msgspec
 
+from s2i.images import diagnose
 from s2i.images.prove import checks, signs
 from s2i.images.prove.checks import CALLED
 from s2i.images.prove.proof import Cause, Check, Found, Proof, Seen
 from s2i.planning.plan import BuildPlan
 
 SHOWN_LINES = 12
+# What the table of failed starts says of everything: the proof has seen more than that.
+VAGUE = frozenset({"crash", "killed", "error", "ended-at-once", "ended", "unknown"})
 _SIGNALS = {137: " (SIGKILL)", 139: " (SIGSEGV)", 143: " (SIGTERM)"}
 
 
@@ -98,6 +101,10 @@ def _ended(plan: BuildPlan, seen: Seen) -> _Verdict:
         return _Verdict("import", why, "name the distribution that has it in the requirements", _place(plan, found))
     if sign:
         return _signed(plan, seen, sign)
+    known = _known(plan, seen)
+    if known.id not in VAGUE:
+        where = known.where or (_place(plan, found) if found else "")
+        return _Verdict("import" if found and found.shape == "error" else "exited", known.why, known.fix, where)
     if found and found.shape in ("error", "exits"):
         what = f"{found.error}: {found.text}" if found.text else found.error
         return _Verdict("import", f"importing {plan.entry} raises {what}", "", _place(plan, found))
@@ -106,6 +113,16 @@ def _ended(plan: BuildPlan, seen: Seen) -> _Verdict:
         return _Verdict("exited", why, 'when it is meant to end, it is a job: kind = "job" in s2i.toml')
     code = "" if seen.exit is None else f" with code {seen.exit}{_SIGNALS.get(seen.exit, '')}"
     return _Verdict("exited", f"it exited{code} before it answered on port {seen.port}")
+
+
+def _known(plan: BuildPlan, seen: Seen) -> diagnose.Explanation:
+    """Return what the table of failed starts has to say of an app that ended."""
+    return diagnose.start(
+        diagnose.Seen(
+            lines=tuple(_said(seen)), exit=seen.exit, port=seen.port, kind=plan.kind, entry=plan.entry,
+            own=bool(plan.dockerfile),
+        )
+    )  # fmt: skip
 
 
 def _unanswered(plan: BuildPlan, seen: Seen) -> _Verdict:

@@ -185,3 +185,14 @@ def test_a_privilege_that_should_not_be_there_is_shown() -> None:
 def test_a_job_is_judged_by_its_command(said: tuple[str, str] | None, cause: str, seen: str) -> None:
     proof = judge.job(Proof(image="i", kind="job", entry="report.py"), said, 0.2)
     assert (proof.cause, proof.checks[0].seen) == (cause, seen)
+
+
+def test_an_app_that_ended_is_explained_by_the_table_of_failed_starts() -> None:
+    lines = (
+        "Traceback (most recent call last):",
+        "ImportError: libGL.so.1: cannot open shared object file: No such file or directory",
+    )
+    proof = judged(ENDED, log=lines)
+    assert proof.cause == "exited"
+    assert "libGL.so.1" in proof.why
+    assert "libgl1" in proof.advice
