@@ -142,7 +142,7 @@ def printed(rows: Iterator[Row]) -> Iterator[bool]:
 
 
 def cold(shared: Bench) -> Iterator[Row]:
-    """Measure a build of which no layer is kept. What was downloaded is, for s2i as for uv by hand; pip keeps nothing."""
+    """Measure a build of which no layer is kept. What was downloaded is, for s2i as for uv by hand."""
     for name in APPS:
         app = shared.app(name)
         took = shared.medians(WAYS, lambda way, app=app: shared.build(way, app, cold=True))  # type: ignore[misc]
