@@ -221,6 +221,13 @@ def test_two_builds_from_nothing_have_one_digest(builder: Builder, builds: Build
     assert made[0].digest == made[1].digest
 
 
+@on(REPEATING)
+def test_two_builds_of_an_app_from_nothing_have_one_digest(builder: Builder, builds: Builds, app: Path) -> None:
+    made = [builds(app, client=builder.client, cache=False) for _ in range(2)]
+    assert made[0].digest == made[1].digest
+    assert made[0].id == made[1].id
+
+
 # What an image carries --------------------------------------------------------------------------------------------
 
 
