@@ -130,6 +130,11 @@ def _unanswered(plan: BuildPlan, seen: Seen) -> _Verdict:
         why = "something listens, and no base image of s2i is here to ask it from inside of its network"
         return _Verdict("outside", why, "`s2i doctor --fix` makes one")
     wanted = f"expected 0.0.0.0:$PORT (PORT={seen.port})"
+    sign = signs.read(_said(seen))
+    if seen.found and seen.found.shape == "hangs":  # a server may listen already while its worker imports the app
+        if sign:
+            return _signed(plan, seen, sign)
+        return _Verdict("hangs", f"importing {plan.entry} did not end within {seen.limit:g} s", "", _hung(plan, seen))
     if any(port == seen.port for _, port in seen.listening):
         why = f"it listens on port {seen.port}, but gives no HTTP answer there"
         return _Verdict("mute", why, "an app speaks plain HTTP: TLS is the router's part; or does it hang?")
@@ -137,11 +142,8 @@ def _unanswered(plan: BuildPlan, seen: Seen) -> _Verdict:
         ports = ", ".join(str(port) for port in sorted({port for _, port in seen.listening}))
         advice = "read the port from the environment: os.environ['PORT']"
         return _Verdict("elsewhere", f"it listens on port {ports}, {wanted}", advice)
-    sign = signs.read(_said(seen))
     if sign:
         return _signed(plan, seen, sign)
-    if seen.found and seen.found.shape == "hangs":
-        return _Verdict("hangs", f"importing {plan.entry} did not end within {seen.limit:g} s", "", _hung(plan, seen))
     return _Verdict("silent", f"it listened nowhere within {seen.limit:g} s, {wanted}")
 
 
