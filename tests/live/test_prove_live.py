@@ -166,7 +166,12 @@ def test_a_good_app_is_proven_and_nothing_is_left_of_it(wsgi: Made, engine: dock
 @pytest.mark.parametrize(
     ("mode", "cause", "why", "log"),
     [
-        ("exits", "exited", "it exited with code 3 before it answered on port 8080", ("no such table: users",)),
+        (
+            "exits",
+            "exited",
+            "the database has no table users: its migrations have not been run",
+            ("no such table: users",),
+        ),
         ("ends", "exited", "it ended with exit code 0 before it answered on port 8080: an app goes on listening", ()),
         (
             "loopback",
