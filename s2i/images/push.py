@@ -10,7 +10,6 @@ import os
 import re
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from s2i.errors import E_CANCELLED, E_PUSH, E_PUSH_DENIED, E_PUSH_LATER, E_TAG, 
 from s2i.images import api
 from s2i.images.events import Image, StepEvent
 from s2i.images.log import readable
+from s2i.planning import toml
 from s2i.wire import Refused, Wire
 
 HUB = "docker.io"
@@ -220,5 +220,4 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @functools.cache
 def faults() -> tuple[Fault, ...]:
     """Return the known causes, in the order in which they are tried."""
-    with Path(__file__).with_name("push.toml").open("rb") as file:
-        return msgspec.convert(tomllib.load(file), _Table).fault
+    return toml.load(Path(__file__).with_name("push.toml"), _Table).fault
