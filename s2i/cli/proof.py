@@ -13,6 +13,7 @@ from s2i.cli.progress import Progress
 from s2i.engines.docker import connection
 from s2i.engines.engine import Owner
 from s2i.errors import E_PROOF, S2IError
+from s2i.images import admission
 from s2i.images.events import Image
 from s2i.images.prove import Proof, line, notices, outcome, prove
 from s2i.planning.plan import BuildPlan
@@ -62,10 +63,7 @@ def proven(
         raise
     for notice in notices(proof):
         noticed(notice)
-    engine = connection.wire()
-    for tag in tags:
-        repository, _, version = tag.rpartition(":")
-        engine.post(f"/images/{built.id}/tag", {"repo": repository, "tag": version})
+    admission.name(connection.wire(), built.id, tags)
     progress.say(f"{'proven' if proof.proven else 'named'} as {', '.join(tags)}", style="bold green")
     return Proven(msgspec.structs.replace(built, tags=tags), plan, proof)
 

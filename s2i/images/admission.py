@@ -40,6 +40,13 @@ def tag(value: str) -> str:
     return value if found["version"] else f"{value}:latest"
 
 
+def name(engine: Wire, image: str, tags: Sequence[str]) -> None:
+    """Give ``image`` (its ID) the names ``tags``, each with its version, whatever had them before."""
+    for one in tags:
+        repository, _, version = one.rpartition(":")
+        engine.post(f"/images/{image}/tag", {"repo": repository, "tag": version})
+
+
 def admit(
     engine: Wire,
     dockerfile: str,

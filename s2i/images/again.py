@@ -17,6 +17,7 @@ import msgspec
 import s2i
 from s2i import assets, dirs
 from s2i.engines.docker import connection
+from s2i.errors import S2IError
 from s2i.images import admission, bases
 from s2i.images.carried import folder
 from s2i.images.events import Image, StepResult
@@ -52,7 +53,7 @@ def recall(tree: Tree, request: BuildRequest) -> Made | None:
     if not request.cache or request.planning.saved:
         return None
     made = _read(_place(tree, request))
-    if made is None or made.key != _key(tree, request):
+    if made is None or made.key != key(tree, request):
         return None
     engine = connection.wire()
     for name, identity in (*made.bases.items(), (made.image.id, made.image.id)):
@@ -65,10 +66,7 @@ def recall(tree: Tree, request: BuildRequest) -> Made | None:
 def give(made: Made, request: BuildRequest) -> Image:
     """Return the image of ``made`` with the names that ``request`` wants for it."""
     folder.known(made.image.id)  # notes that it was built again
-    engine = connection.wire()
-    for tag in request.tags:
-        repository, _, version = tag.rpartition(":")
-        engine.post(f"/images/{made.image.id}/tag", {"repo": repository, "tag": version})
+    admission.name(connection.wire(), made.image.id, request.tags)
     steps = tuple(StepResult(step.name, True, 0.0) for step in made.image.steps)
     return msgspec.structs.replace(made.image, tags=request.tags, steps=steps, seconds=0.0)
 
@@ -83,13 +81,33 @@ def recipe(tree: Tree, plan: BuildPlan, request: BuildRequest) -> str:
     return made.recipe if _shape(made.plan) == _shape(plan) else ""
 
 
+def key(tree: Tree, request: BuildRequest) -> str:
+    """Return what stands for all that the image of ``tree`` follows from. Reads every file."""
+    asked = {name: value for name, value in msgspec.structs.asdict(request).items() if name not in _APART}
+    if request.secrets:
+        from s2i.images.private.secrets import fingerprint
+
+        asked["secrets"] = fingerprint(request.secrets)
+    return _sha(asked, tree.origin, tree.digest(), bases.offered(), _program())
+
+
 def remember(
-    tree: Tree, plan: BuildPlan, request: BuildRequest, image: Image, found: Mapping[str, str], text: str
+    tree: Tree, plan: BuildPlan, request: BuildRequest, image: Image, found: Mapping[str, str], text: str, before: str
 ) -> None:
-    """Keep that ``image`` was made. ``found``: the image ID of each base; ``text``: see Made.recipe."""
+    """Keep that ``image`` was made. ``found``: the image ID of each base; ``text``: see Made.recipe.
+
+    ``before``: the key before anything was copied. Of a source that was written to meanwhile nothing is kept: what
+    it holds now is not what the image is made of.
+    """
     if not request.remembered:
         return
-    made = Made(_key(tree, request), _installs(tree, plan), text, plan, image, dict(found))
+    try:
+        if key(tree, request) != before:
+            return
+        installs = _installs(tree, plan)
+    except S2IError:  # a file is gone: the image stands all the same
+        return
+    made = Made(before, installs, text, plan, image, dict(found))
     place = _place(tree, request)
     dirs.make_private(place.parent)
     dirs.write(place, msgspec.json.encode(made))
@@ -106,15 +124,6 @@ def _place(tree: Tree, request: BuildRequest) -> Path:
     origin = tree.origin
     name = _sha(origin.kind, origin.place, origin.subdir, msgspec.structs.astuple(request.planning), request.namespace)
     return dirs.cache() / "made" / f"{name[:32]}.json"
-
-
-def _key(tree: Tree, request: BuildRequest) -> str:
-    asked = {name: value for name, value in msgspec.structs.asdict(request).items() if name not in _APART}
-    if request.secrets:
-        from s2i.images.private.secrets import fingerprint
-
-        asked["secrets"] = fingerprint(request.secrets)
-    return _sha(asked, tree.origin, tree.digest(), bases.offered(), _program())
 
 
 def _installs(tree: Tree, plan: BuildPlan) -> str:

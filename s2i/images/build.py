@@ -69,6 +69,7 @@ def build(
     ):
         secret = kept.of(request, os.environ, record.notice)
         engine = connection.wire()
+        before = again.key(whole, request) if request.remembered else ""
         run = _Run(engine, tree, plan, request, secret, record.event, record.cancelled, cage)
         recipe = again.recipe(whole, plan, request) if request.client is None and api.fits(tree) else ""
         made = run.by_api(recipe) if recipe else None
@@ -83,7 +84,7 @@ def build(
         image = record.made(_image(engine, made.identity, request, made.reader, seconds))
         if request.remembered:
             carried.keep(engine, image, run.tree, plan, request, made.dockerfile, made.bases, made.how, record.notice)
-    again.remember(whole, plan, request, image, made.bases, made.recipe)
+    again.remember(whole, plan, request, image, made.bases, made.recipe, before)
     return image
 
 

@@ -77,7 +77,7 @@ def tree(tmp_path: Path) -> Callable[[], Tree]:
 
 
 def keep(tree: Tree, plan: BuildPlan = PLAN, request: BuildRequest = REQUEST) -> None:
-    again.remember(tree, plan, request, IMAGE, BASES, "FROM base:1\n")
+    again.remember(tree, plan, request, IMAGE, BASES, "FROM base:1\n", again.key(tree, request))
 
 
 def test_an_unchanged_source_gives_the_image_that_is_there_and_the_names_that_are_wanted(
@@ -200,3 +200,22 @@ def test_a_build_with_the_same_secret_is_not_done_again_and_with_another_it_is(
     assert (again.recall(tree(), given[0]) is not None, again.recall(tree(), given[1])) == (True, None)
     kept = b"".join(path.read_bytes() for path in dirs.cache().rglob("*") if path.is_file())
     assert (b"s3cretcanary" in kept, b"czNjcmV0Y2FuYXJ5" in kept) == (False, False)
+
+
+def write_to_it(folder: Path) -> None:
+    (folder / "app.py").write_text("app = 2\n")
+
+
+def remove_it(folder: Path) -> None:
+    (folder / "app.py").unlink()
+
+
+@pytest.mark.parametrize("meanwhile", [write_to_it, remove_it])
+def test_of_a_source_that_changed_while_it_was_built_nothing_is_kept(
+    meanwhile: Callable[[Path], None], engine: Engine, tree: Callable[[], Tree]
+) -> None:
+    built = tree()
+    before = again.key(built, REQUEST)
+    meanwhile(built.anchor)
+    again.remember(built, PLAN, REQUEST, IMAGE, BASES, "FROM base:1\n", before)
+    assert not (dirs.cache() / "made").exists()
