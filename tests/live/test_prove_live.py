@@ -13,7 +13,8 @@ import pytest
 from home import Home
 
 from s2i import sources
-from s2i.engines.docker import trial
+from s2i.engines.docker import netns, trial
+from s2i.engines.docker.silence import Silence
 from s2i.engines.engine import Owner
 from s2i.images import planned
 from s2i.images import prove as proving
@@ -125,7 +126,7 @@ def make(tmp_path_factory: pytest.TempPathFactory, engine: docker.DockerClient) 
         return Made(folder, images)
 
     yield one
-    for image in images:
+    for image in set(images):  # one source gives one image
         engine.api.remove_image(image, force=True)
 
 
@@ -260,11 +261,58 @@ def test_a_job_is_proven_by_its_command_and_not_run(make: Callable[..., Made]) -
     assert (bad.cause, bad.why) == ("command", "its command cannot be run: there is no file gone.py")
 
 
-def test_an_image_of_a_dockerfile_is_asked_from_beside(make: Callable[..., Made], engine: docker.DockerClient) -> None:
+def dockerfile_of(engine: docker.DockerClient) -> str:
     base = next(t for i in engine.images.list() for t in i.tags if t.startswith("s2i.local/python:"))
-    text = f'FROM {base}\nWORKDIR /srv\nCMD ["python3", "-m", "http.server", "8080"]\n'
-    proof = make(Dockerfile=text)()
+    return f'FROM {base}\nWORKDIR /srv\nCMD ["python3", "-m", "http.server", "8080"]\n'
+
+
+@pytest.mark.parametrize("enters", [True, False])
+def test_an_image_of_a_dockerfile_is_asked(
+    make: Callable[..., Made], engine: docker.DockerClient, enters: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not enters:
+        monkeypatch.setattr(netns, "is_possible", lambda: False)
+    proof = make(Dockerfile=dockerfile_of(engine))()
     assert (proof.cause, results(proof)["answer"], results(proof)["stop"]) == ("", True, True)
+
+
+@pytest.mark.parametrize(("mode", "cause"), [("", ""), ("loopback", "loopback"), ("elsewhere", "elsewhere")])
+def test_where_the_network_of_an_app_cannot_be_entered_it_is_asked_from_beside(
+    http: Made, mode: str, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(netns, "is_possible", lambda: False)
+    # Another variable than in the tests before: what is proven is not proven again.
+    proof = http(mode, SEEN="from beside")
+    assert proof.cause == cause
+
+
+def test_an_app_that_answers_byte_by_byte_does_not_hold_up_its_proof(make: Callable[..., Made]) -> None:
+    slow = 'import time\nfor one in b"HTTP/1.1 200 OK":\n    self.wfile.write(bytes([one]))\n    time.sleep(1)\n'
+    text = HTTP.replace('self.wfile.write(b"SSH-2.0-none\\r\\n")', slow.replace("\n", "\n        ").rstrip())
+    proof = make(app_py=text, s2i_toml='start = ["python", "app.py"]\n')("mute", limit=8.0)
+    assert proof.cause == "mute"
+
+
+def test_a_trial_takes_over_a_network_that_was_made_ahead_and_leaves_none(
+    http: Made, engine: docker.DockerClient
+) -> None:
+    silence = Silence(OWNER)
+    held = silence.container()
+    assert engine.containers.get(held).attrs["HostConfig"]["NetworkMode"] == "none"
+    with trial.Trial(http.image, Config(), OWNER, silence=silence) as attempt:
+        attempt.start()
+        (app,) = engine.containers.list(filters={"ancestor": http.image})
+        assert app.attrs["HostConfig"]["NetworkMode"] == f"container:{engine.containers.get(held).id}"
+    with pytest.raises(docker.errors.NotFound):
+        engine.containers.get(held)
+
+
+def test_a_network_that_is_not_needed_any_more_goes_though_it_is_still_being_made(engine: docker.DockerClient) -> None:
+    silence = Silence(OWNER)
+    silence.close()
+    assert silence.container() == ""
+    left = engine.containers.list(all=True, filters={"label": "s2i.role=proof"})
+    assert [one.name for one in left if one.name.endswith("-silence")] == []
 
 
 def test_the_leftovers_of_a_killed_proof_are_swept(http: Made, engine: docker.DockerClient) -> None:

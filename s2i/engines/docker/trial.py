@@ -11,17 +11,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from s2i.engines.docker import connection
+from s2i.engines.docker import connection, netns
 from s2i.engines.docker.hardening import NOTHING, Declared, container_settings
 from s2i.engines.engine import Owner, Workload
 from s2i.errors import E_CONTAINER, E_DISK, E_DOCKER, E_IMAGE_GONE
 from s2i.resources import labels
 from s2i.resources.app import Config
 from s2i.wire import Refused
+
+if TYPE_CHECKING:
+    from s2i.engines.docker.silence import Silence
 
 OUTPUT_LIMIT = 256 << 10  # bytes that are read of what a container prints
 LINE_LIMIT = 16 << 10
@@ -42,12 +45,15 @@ class State(msgspec.Struct, frozen=True):
 class Trial:
     """The containers of one trial of ``image`` with ``config``; all are removed at the end of the block.
 
-    ``server`` is the id of the server that asks, "" for a command line. Usable from many threads. Raises E_DOCKER and
-    its kin, E_CONTAINER, E_DISK, E_IMAGE_GONE.
+    ``server`` is the id of the server that asks, "" for a command line. ``silence`` is used up. Usable from many
+    threads. Raises E_DOCKER and its kin, E_CONTAINER, E_DISK, E_IMAGE_GONE.
     """
 
-    def __init__(self, image: str, config: Config, owner: Owner, server: str = "") -> None:
+    def __init__(
+        self, image: str, config: Config, owner: Owner, server: str = "", silence: Silence | None = None
+    ) -> None:
         self.image = image
+        self._silence = silence
         self._work = Workload(owner, image, config)
         self._server = server
         self._name = f"s2i-proof-{secrets.token_hex(6)}"
@@ -55,7 +61,7 @@ class Trial:
         self._engine = connection.wire(ENGINE_SECONDS)
         self._declares: Declared | None = None
         self._created, self._started = threading.Event(), threading.Event()
-        self._closed = False
+        self.is_closed = False
 
     def __enter__(self) -> Trial:
         return self
@@ -67,19 +73,34 @@ class Trial:
 
     def close(self) -> None:
         """Remove every container of the trial, the newest first. What cannot be removed is left to ``sweep``."""
-        self._closed = True
+        self.is_closed = True
         while self._made:
-            _remove(self._engine.delete, self._made.pop())
+            remove(self._engine.delete, self._made.pop())
+        if self._silence is not None:
+            self._silence.close()
 
     def start(self) -> None:
         """Start the image as an instance is started."""
         try:
-            self._create("", self._work, "none")
+            held = self._silence.container() if self._silence else ""
+            self._create("", self._work, f"container:{held}" if held else "none")
             self._created.set()
             self._begin(self._name)
         finally:
             self._created.set()
             self._started.set()
+
+    def enter(self) -> bool:
+        """Put the calling thread into the network of the started container for good, where this machine allows it.
+
+        Waits for the start.
+        """
+        if not netns.is_possible():
+            return False
+        self._started.wait(ENGINE_SECONDS)
+        with self._meant():
+            found = self._engine.get(f"/containers/{self._name}/json")
+        return netns.enter(found["State"]["Pid"], found["Id"])
 
     def beside(self, image: str, argv: Sequence[str]) -> Iterator[bytes]:
         """Yield the lines of ``argv``, run by ``image`` in a container that shares the network of the started one.
@@ -130,8 +151,8 @@ class Trial:
         self._made.append(name)  # before it is there: a Ctrl-C in between would leave it behind else
         with self._meant():
             self._engine.post("/containers/create", {"name": name}, body)
-        if self._closed:  # another thread has put everything away meanwhile
-            _remove(self._engine.delete, name)
+        if self.is_closed:  # another thread has put everything away meanwhile
+            remove(self._engine.delete, name)
         return name
 
     def _begin(self, name: str) -> None:
@@ -185,7 +206,7 @@ def sweep(before: float, server: str | None = None) -> int:
     rows = engine.get("/containers/json", {"all": "1", "filters": json.dumps({"label": wanted})})
     old = [str(row["Id"]) for row in rows if row["Created"] < int(before)]  # the engine says whole seconds
     for container in old:
-        _remove(engine.delete, container)
+        remove(engine.delete, container)
     return len(old)
 
 
@@ -200,7 +221,8 @@ def _no_container(name: str) -> Callable[..., Exception]:
     return lambda **facts: E_CONTAINER(name=name, **facts)
 
 
-def _remove(delete: Callable[..., Any], container: str) -> None:
+def remove(delete: Callable[..., Any], container: str) -> None:
+    """Remove a container by name or ID, running or not; one that cannot be removed is left to ``sweep``."""
     with contextlib.suppress(Refused, OSError, http.client.HTTPException):
         delete(f"/containers/{container}", {"force": "true", "v": "true"})
 

@@ -7,7 +7,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
@@ -16,7 +16,7 @@ from s2i import shell
 from s2i.engines.docker import ports, trial
 from s2i.engines.docker.trial import Trial
 from s2i.errors import S2IError
-from s2i.images.prove.inside import Program
+from s2i.images.prove.inside import Program, probe
 from s2i.images.prove.proof import Found, Seen
 from s2i.planning.plan import BuildPlan
 
@@ -132,24 +132,37 @@ class _Importing:
 
 
 def _looked(attempt: Trial, plan: BuildPlan, port: int, limit: float) -> Callable[[], Iterator[Heard]]:
-    """Return what yields what is heard of the port: asked from beside the app, with its own Python or one of ours."""
+    """Return what yields what is heard of the port, in a thread of its own: asked from within the app's network.
+
+    From this machine where that can be entered, else from a container beside, with the app's Python or one of ours.
+    """
+
+    def look() -> Iterator[Heard]:
+        if attempt.enter():
+            yield from _heard(probe.probe(port, limit, lambda: attempt.is_closed))
+        else:
+            yield from _beside(attempt, plan, port, limit)
+
+    return look
+
+
+def _beside(attempt: Trial, plan: BuildPlan, port: int, limit: float) -> Iterator[Heard]:
     program = Program("probe", str(port), f"{limit:g}")
-    if plan.base is not None:
-        argv = (plan.base.interpreter, "-I", "-S", *program.words)
-        return lambda: _heard(program, attempt.beside(attempt.image, argv))
-    base = next(iter(trial.base_images()), "")
-    argv = ("python3", "-I", "-S", *program.words)
-    return lambda: _heard(program, attempt.beside(base, argv)) if base else _tables(attempt, port)
+    image = attempt.image if plan.base is not None else next(iter(trial.base_images()), "")
+    if not image:
+        return _tables(attempt, port)
+    interpreter = plan.base.interpreter if plan.base is not None else "python3"
+    lines = attempt.beside(image, (interpreter, "-I", "-S", *program.words))
+    return _heard(said for line in lines if (said := program.said(line)))
 
 
-def _heard(program: Program, lines: Iterator[bytes]) -> Iterator[Heard]:
-    for line in lines:
-        match program.said(line):
-            case ("answers", value) if _ANSWERS.fullmatch(value):
-                yield value
-            case ("listens", value):
-                words = [word for word in value.split()[:LISTENERS_LIMIT] if _LISTENS.fullmatch(word)]
-                yield tuple(sorted({ports.address(word) for word in words}))
+def _heard(told: Iterable[tuple[str, str]]) -> Iterator[Heard]:
+    for word, value in told:
+        if word == "answers" and _ANSWERS.fullmatch(value):
+            yield value
+        elif word == "listens":
+            words = [one for one in value.split()[:LISTENERS_LIMIT] if _LISTENS.fullmatch(one)]
+            yield tuple(sorted({ports.address(one) for one in words}))
 
 
 def _tables(attempt: Trial, port: int) -> Iterator[Heard]:
