@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
 from s2i.engines.docker import connection
+from s2i.engines.docker.silence import Silence
 from s2i.engines.engine import Owner
 from s2i.errors import E_PROOF, S2IError
 from s2i.images import admission
@@ -23,6 +25,8 @@ from s2i.wire import Refused
 
 Build = Callable[[BuildPlan], Image]
 
+_OWNER = Owner("", "app", "proof")
+
 
 class Proven(NamedTuple):
     """An image that is proven, the plan that it was built by in the end, and the proof."""
@@ -30,6 +34,11 @@ class Proven(NamedTuple):
     image: Image
     plan: BuildPlan
     proof: Proof
+
+
+def silence() -> AbstractContextManager[Silence]:
+    """Return what begins to make the network of a proof; it is gone at the end of the block."""
+    return contextlib.closing(Silence(_OWNER))
 
 
 def proven(
@@ -40,6 +49,7 @@ def proven(
     tags: tuple[str, ...],
     build: Build,
     replan: Callable[[BuildPlan, Proof], BuildPlan | None],
+    silence: Silence | None,
     progress: Progress | EventLines,
     noticed: Callable[[Notice], None],
 ) -> Proven:
@@ -47,7 +57,7 @@ def proven(
 
     Raises E_PROOF: then no tag has moved, and the image is kept without a name.
     """
-    proof = _proof(built, plan, config, progress)
+    proof = _proof(built, plan, config, progress, silence)
     try:
         better = outcome.settle(proof, lambda seen: replan(plan, seen))
         if better is not None:
@@ -68,10 +78,12 @@ def proven(
     return Proven(msgspec.structs.replace(built, tags=tags), plan, proof)
 
 
-def _proof(image: Image, plan: BuildPlan, config: Config, progress: Progress | EventLines) -> Proof:
+def _proof(
+    image: Image, plan: BuildPlan, config: Config, progress: Progress | EventLines, silence: Silence | None = None
+) -> Proof:
     config = msgspec.structs.replace(config, port=plan.port or config.port)
-    owner = Owner("", "job" if plan.kind == "job" else "app", "proof")
-    made = prove(image.id, plan, config, owner=owner)
+    owner = msgspec.structs.replace(_OWNER, kind="job" if plan.kind == "job" else "app")
+    made = prove(image.id, plan, config, owner=owner, silence=silence)
     if made.known:
         progress.say("prove  this image is proven already")
     for check in () if made.known else made.checks:

@@ -229,7 +229,7 @@ def _begun(lines: Callable[[], Iterator[T]]) -> queue.SimpleQueue[T | None]:
         try:
             for one in lines():
                 said.put(one)
-        except Exception:  # noqa: BLE001, S110 - the container has ended, or the engine: both are asked for next
+        except (S2IError, OSError):  # the container has ended, or the engine: both are asked for next
             pass
         finally:
             said.put(None)
