@@ -387,6 +387,12 @@ E_TAKEN = Kind(
     'the name "{name}" belongs to {what} of the project "{project}"',
     "give another one with --name, or delete that first",
 )
+E_TRAFFIC = Kind(
+    "E_TRAFFIC",
+    2,
+    "revision {revision} cannot get requests: {why}",
+    "`s2i app revisions {name}` shows those that can",
+)
 E_BUSY = Kind(
     "E_BUSY",
     7,

@@ -27,15 +27,29 @@ class StopInstance(msgspec.Struct, frozen=True):
 
 
 class PointRoute(msgspec.Struct, frozen=True):
-    """Send all requests of an app to one address ("ip:port"); to none when ``address`` is ""."""
+    """Send the requests of an app to addresses ("ip:port"), each with so many of SLOTS; () to none."""
 
     project: str
     app: str
-    address: str
+    shares: tuple[tuple[str, int], ...]
+
+
+class Park(msgspec.Struct, frozen=True):
+    """End an instance, and have the next one made, not started, in the same sandbox: a request soon wakes it."""
+
+    work: Workload
 
 
 class MarkServing(msgspec.Struct, frozen=True):
     """Record that a revision has taken over."""
+
+    project: str
+    app: str
+    number: int
+
+
+class MarkReady(msgspec.Struct, frozen=True):
+    """Record that a revision could take over, and is not to."""
 
     project: str
     app: str
@@ -112,7 +126,9 @@ Action = (
     StartInstance
     | StartSandbox
     | StopInstance
+    | Park
     | PointRoute
+    | MarkReady
     | MarkServing
     | MarkFailed
     | ForgetApp
@@ -128,18 +144,18 @@ Lane = tuple[str, ...]
 def lane(action: Action) -> Lane:
     """Return what ``action`` holds while it is carried out: two of one lane never run at once.
 
-    Endings have a lane of their own: an app that ignores SIGTERM delays nobody.
+    Each instance has a lane of its own: one that ignores SIGTERM, or is slow to start, delays nobody.
     """
     match action:
+        case StartInstance(work) | StartSandbox(work) | Park(work):
+            return ("slot", work.owner.project, work.owner.name, work.owner.instance)
         case StopInstance(owner):
-            return ("end", owner.project, owner.kind, owner.name, owner.instance, owner.run)
+            return ("slot", owner.project, owner.name, owner.instance)
         case RemoveContainer(_, container):
             return ("end", container)
-        case StartInstance(work) | StartSandbox(work):
-            return ("app", work.owner.project, work.owner.name)
         case MarkFailed(owner):
             return ("app", owner.project, owner.name)
-        case PointRoute(project, app) | MarkServing(project, app) | ForgetApp(project, app):
+        case PointRoute(project, app) | MarkServing(project, app) | MarkReady(project, app) | ForgetApp(project, app):
             return ("app", project, app)
         case StartTask(work):
             return ("run", work.owner.project, work.owner.run)

@@ -20,7 +20,7 @@ def assemble() -> Platform:
     server = store.server
     router = CaddyRouter()
     platform = Platform(store, late(lambda: DockerEngine(server)), router, build)
-    platform.gate = Gate(router.places.gate, platform.loop.wake)
+    platform.gate = Gate(router.places.gate, platform.waker.wake)
     later = threading.Timer(FIRST_SECONDS, lambda: _sweep(platform.started, server))
     later.daemon = True
     later.start()

@@ -16,8 +16,10 @@ from s2i.control.actions import (
     FinishTask,
     ForgetApp,
     MarkFailed,
+    MarkReady,
     MarkRunning,
     MarkServing,
+    Park,
     PointRoute,
     RemoveContainer,
     StartInstance,
@@ -31,7 +33,7 @@ from s2i.engines.engine import Engine
 from s2i.errors import S2IError
 from s2i.images.carried import folder
 from s2i.resources.app import Event
-from s2i.router.router import SLOTS, Router
+from s2i.router.router import Router
 
 GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
 KEEP_REVISIONS = 10
@@ -59,12 +61,18 @@ def execute(action: Action, world: World) -> None:
             world.engine.start_sandbox(work)
         case StopInstance(owner):
             world.engine.stop(owner, GRACE_SECONDS)
-        case PointRoute(project, app, address):
+        case Park(work):
+            world.engine.park(work, GRACE_SECONDS)
+        case PointRoute(project, app, shares):
             world.router.add(project, app)
-            world.router.point(project, app, {address: SLOTS} if address else {})
+            world.router.point(project, app, dict(shares))
         case MarkServing(project, app, number):
             world.store.mark_serving(project, app, number)
             _record(world, project, app, "serving", f"revision {number} serves")
+            _forget_old(world, project, app)
+        case MarkReady(project, app, number):
+            world.store.mark_ready(project, app, number)
+            _record(world, project, app, "ready", f"revision {number} is ready, and gets no requests")
             _forget_old(world, project, app)
         case MarkFailed():
             _mark_failed(action, world)
@@ -172,7 +180,7 @@ def _save_log(world: World, container: str, path: Path) -> None:
 def _forget_old(world: World, project: str, app: str) -> None:
     wanted = world.store.app(project, app)
     for old in world.store.revisions(project, app)[:-KEEP_REVISIONS]:
-        if old.number not in (wanted.serving, wanted.target):
+        if old.number not in (wanted.serving, wanted.target, *wanted.percents):
             world.store.forget_revision(project, app, old.number)
     sweep_images(world)
 

@@ -12,9 +12,11 @@ import msgspec
 
 from s2i.control.actions import Action, Lane, StartInstance, lane
 from s2i.control.execute import World, engine_down, execute
+from s2i.control.fleet import Key, Name, Wanted, fleets, successor_of
 from s2i.control.probe import Prober
-from s2i.control.reconcile import Wanted, instance_of, reconcile, successor_of
+from s2i.control.reconcile import act
 from s2i.control.store import Store
+from s2i.control.waker import Target
 from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
 from s2i.engines.engine import Observed, Workload
 from s2i.errors import S2IError
@@ -24,7 +26,7 @@ IDLE_SECONDS = 0.7
 RUNS_SECONDS = 0.2  # while a job runs: its end is seen by looking
 ROLLOUT_SECONDS = 0.1  # while a revision comes up: its exit is seen by looking, its first answer is told
 DRAIN_SECONDS = 0.02
-WAKE_SECONDS = 15.0
+LOOK_PAUSE = 0.002
 FAULT_SECONDS = (0.5, 1.0, 2.0, 5.0)  # after so many failures in a row
 
 log = logging.getLogger("s2i")
@@ -47,12 +49,18 @@ class Loop:
         clock: Callable[[], float] = time.monotonic,
         spawn: Callable[[Callable[[], None]], None] | None = None,
         probe: Callable[[str], bool] | None = None,
+        counts: Callable[[], Mapping[Key, int]] = dict,
+        awake: Callable[[], Iterable[Name]] = tuple,
     ) -> None:
-        """``clock`` is monotonic; ``spawn`` runs a lane's actions (default: a thread); ``probe`` asks an address."""
+        """``clock`` is monotonic; ``spawn`` runs a lane's actions (default: a thread); ``probe`` asks an address.
+
+        ``counts``, ``awake``: see Wanted.
+        """
         self.engine_error: S2IError | None = None
         self._world = world
         self._clock = clock
         self._spawn = spawn or _in_thread
+        self._counts, self._awake = counts, awake
         self._prober = Prober(self.kick, probe)
         self._kicked = threading.Event()
         self._ended = threading.Event()
@@ -62,7 +70,7 @@ class Loop:
         self._notes: dict[Slot, Note] = {}
         self._refused: queue.SimpleQueue[tuple[Slot, str]] = queue.SimpleQueue()
         self._begun = self._done = 0  # looks, counted
-        self._serving: dict[tuple[str, str], tuple[str, float]] = {}  # address ("" while down), when it may restart
+        self.targets: Mapping[Name, Target] = {}  # of the last look
         self._faults = 0
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
 
@@ -84,24 +92,22 @@ class Loop:
         """Look again now."""
         self._kicked.set()
 
-    def wake(self, project: str, app: str, limit: float = WAKE_SECONDS) -> str | None:
-        """Return the address of an app's instance as soon as it answers; None: not within ``limit`` seconds.
+    def look(self) -> None:
+        """Return when everything has been looked at once more, from now on."""
+        look = self._begun + 1
+        self.kick()
+        while self._done < look and not self._ended.is_set():
+            time.sleep(LOOK_PAUSE)
 
-        Called for a request that found nobody listening: the last look is older than that, so look again first.
-        """
-        until = self._clock() + limit
-        while (now := self._clock()) < until and not self._ended.is_set():
-            look = self._begun + 1
-            self.kick()
-            while self._done < look and self._clock() < until and not self._ended.is_set():
-                time.sleep(0.005)
-            address, retry_at = self._serving.get((project, app), ("", until))
-            if (project, app) not in self._serving or (not address and retry_at >= until):
-                return None
-            if address and self._prober.answers(address):
-                return address
-            time.sleep(max(0.0, min(retry_at - now, 0.05)))
-        return None
+    def start_now(self, work: Workload) -> None:
+        """Start an instance, unless something is being done with it already."""
+        action = StartInstance(work)
+        key = lane(action)
+        with self._lock:
+            if key in self._busy or self._ended.is_set():
+                return
+            self._busy.add(key)
+        self._spawn(lambda: self._act(key, [action]))
 
     def step(self) -> float:
         """Look, decide, act once; return the seconds until the next look is due."""
@@ -118,17 +124,21 @@ class Loop:
             return self._blind(error)
         self.engine_error, self._faults = None, 0
         # Wanted is read after the look: a container that is seen was wanted before it was made.
-        wanted = wanted_of(self._world.store)
+        wanted = msgspec.structs.replace(
+            wanted_of(self._world.store), counts=self._counts(), awake=frozenset(self._awake())
+        )
         seen = self._look(containers, wanted)
         now = self._clock()
         while not self._refused.empty():
             key, why = self._refused.get()
             self._notes[key] = failed_start(self._notes.get(key, Note()), why, now)
-        self._notes = remember(self._notes, seen, {slot(instance_of(one).owner) for one in wanted.revisions}, now)
-        for held, actions in _by_lane(reconcile(wanted, seen, self._notes, now)):
+        series = {(one.project, one.app, f"r{one.number}") for one in wanted.revisions}
+        self._notes = remember(self._notes, seen, series, now)
+        found = fleets(wanted, seen, self._notes)
+        for held, actions in _by_lane(act(wanted, found, seen, self._notes, now)):
             if held not in busy and self._rested(held, now):
                 self._begin(held, actions)
-        self._serving = _serving(wanted, seen, self._notes)
+        self.targets = {(app.project, app.name): Target(app, found[app.project, app.name]) for app in wanted.apps}
         self._done = self._begun
         return _pause(wanted, seen)
 
@@ -201,22 +211,6 @@ class Loop:
             self._refused.put((slot(action.work.owner), str(error)))
 
 
-def _serving(wanted: Wanted, seen: Seen, notes: Mapping[Slot, Note]) -> dict[tuple[str, str], tuple[str, float]]:
-    """Return where each app's serving instance runs ("" while it does not), and when it may be started again."""
-    slots = group(seen.containers)
-    found = {}
-    for app in wanted.apps:
-        for revision in wanted.revisions:
-            if (revision.project, revision.app, revision.number) != (app.project, app.name, app.serving):
-                continue
-            key = slot(instance_of(revision).owner)
-            sandbox, instance = slots.get(key, (None, None))
-            runs = sandbox and instance and instance.state == "running"
-            address = sandbox.address if sandbox and runs and not app.deleting else ""
-            found[app.project, app.name] = (address, notes.get(key, Note()).retry_at)
-    return found
-
-
 def _in_thread(lane: Callable[[], None]) -> None:
     threading.Thread(target=lane, daemon=True).start()
 
@@ -228,7 +222,7 @@ def wanted_of(store: Store) -> Wanted:
         revision
         for app in apps
         for revision in store.revisions(app.project, app.name)
-        if revision.number in (app.serving, app.target)
+        if revision.number in app.percents or revision.number == app.target
     ]
     return Wanted(apps, tuple(revisions), store.open_runs(), tuple(_coming(store, apps)))
 
@@ -248,11 +242,11 @@ def _by_lane(actions: Iterable[Action]) -> list[tuple[Lane, list[Action]]]:
 
 
 def _pause(wanted: Wanted, seen: Seen) -> float:
-    kept = {(one.project, one.app, one.number) for one in wanted.revisions}
-    for one in seen.containers:
-        owner = one.owner
-        if one.role == "instance" and (owner.project, owner.name, owner.number) not in kept:
+    pointed = {address for shares in seen.shares.values() for address in shares}
+    rolling = any(app.target != app.serving or app.deleting for app in wanted.apps)
+    for sandbox, instance in group(seen.containers).values():
+        if sandbox and instance and instance.state == "running" and sandbox.address not in pointed and not rolling:
             return DRAIN_SECONDS
-    if any(app.target != app.serving or app.deleting for app in wanted.apps):
+    if rolling:
         return ROLLOUT_SECONDS
     return RUNS_SECONDS if wanted.runs else IDLE_SECONDS

@@ -12,9 +12,11 @@ from s2i import dirs
 from s2i.control.deploy import Deployments
 from s2i.control.execute import World, run_log, sweep_images
 from s2i.control.loop import Loop
+from s2i.control.scaling import Autoscaler
 from s2i.control.store import Store
 from s2i.control.task import Build
 from s2i.control.tidy import Sweeper
+from s2i.control.waker import Waker
 from s2i.engines.engine import Engine
 from s2i.errors import E_BUSY
 from s2i.resources import labels
@@ -35,7 +37,9 @@ class Platform:
         self.router = router
         self.started = time.time()
         self.world = World(engine, router, store, time.time)
-        self.loop = Loop(self.world)
+        self.loop = Loop(self.world, counts=lambda: self.autoscaler.counts(), awake=lambda: self.waker.held())
+        self.waker = Waker(lambda: self.loop.targets, self.loop.look, self.loop.start_now)
+        self.autoscaler = Autoscaler(self.world, lambda: self.loop.targets, self.waker.held, self.loop.kick)
         self.deployments = Deployments(self.world, self.loop, build, self._labels)
         self.gate: Gate | None = None  # where the router asks for an app that does not answer
         self.sweeper = Sweeper(self.world)
@@ -48,11 +52,13 @@ class Platform:
         if self.gate:
             self.gate.start()
         self.loop.start()
+        self.autoscaler.start()
 
     def stop(self) -> None:
         """Cancel the builds, end the loop and the router; containers are left as they are."""
         self.sweeper.stop()
         self.deployments.stop()
+        self.autoscaler.stop()
         self.loop.stop()
         self.router.stop()
         if self.gate:
@@ -66,6 +72,7 @@ class Platform:
         """
         self.engine.info()  # before anything ends: without an engine nothing can be removed
         self.deployments.stop()
+        self.autoscaler.stop()
         self.loop.stop()
         apps, jobs = self.store.apps(), self.store.jobs()
         for app in apps:

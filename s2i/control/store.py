@@ -16,8 +16,8 @@ from typing import TypeVar
 import msgspec
 
 from s2i.control.schema import migrate
-from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, S2IError
-from s2i.resources.app import App, Deployment, Event, Revision
+from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, E_TRAFFIC, S2IError
+from s2i.resources.app import App, Deployment, Event, Revision, RevisionStatus, Scale
 from s2i.resources.job import Job, JobRun
 from s2i.resources.names import project_words
 
@@ -116,6 +116,47 @@ class Store:
                 _put_revision(db, msgspec.structs.replace(old, status="retired"))
             _put_revision(db, msgspec.structs.replace(self.revision(project, name, number), status="serving"))
             _put_app(db, msgspec.structs.replace(app, serving=number, reason=""))
+
+    def mark_ready(self, project: str, name: str, number: int) -> None:
+        """Record that revision ``number`` could serve, and that the requests stay where they go, if anywhere."""
+        with self._write() as db:
+            app = self.app(project, name)
+            stays = tuple(sorted(app.percents.items()))
+            status: RevisionStatus = "ready" if stays else "serving"
+            _put_revision(db, msgspec.structs.replace(self.revision(project, name, number), status=status))
+            _put_app(db, msgspec.structs.replace(app, serving=number, target=number, traffic=stays, reason=""))
+
+    def set_traffic(self, project: str, name: str, traffic: tuple[tuple[int, int], ...]) -> App:
+        """Send the requests of an app to revisions by percent, () to the newest that can serve; return the app.
+
+        Raises E_NOT_FOUND, E_TRAFFIC.
+        """
+        with self._write() as db:
+            app = self.app(project, name)
+            for number, _ in traffic:
+                if (found := self.revision(project, name, number)).status in ("starting", "failed"):
+                    raise E_TRAFFIC(revision=number, why=f"it is {found.status}", name=name)
+            changed = msgspec.structs.replace(app, traffic=tuple(sorted(traffic)))
+            for one in self.revisions(project, name):
+                status: RevisionStatus = "serving" if one.number in changed.percents else "retired"
+                if one.status not in ("starting", "failed", status):
+                    _put_revision(db, msgspec.structs.replace(one, status=status))
+            _put_app(db, changed)
+        return changed
+
+    def set_scale(self, project: str, name: str, scale: Scale) -> App:
+        """Change how many instances an app may have; return it. Raises E_NOT_FOUND."""
+        with self._write() as db:
+            changed = msgspec.structs.replace(self.app(project, name), scale=scale)
+            _put_app(db, changed)
+        return changed
+
+    def set_stopped(self, project: str, name: str, stopped: bool) -> App:
+        """Let nothing of an app run any more, or let it run again; return it. Raises E_NOT_FOUND."""
+        with self._write() as db:
+            changed = msgspec.structs.replace(self.app(project, name), stopped=stopped)
+            _put_app(db, changed)
+        return changed
 
     def release_revision(self, project: str, name: str, number: int) -> None:
         """Let revision ``number`` get traffic, when it has not failed meanwhile."""

@@ -42,9 +42,14 @@ class Seen(msgspec.Struct, frozen=True):
     ready: frozenset[str] = frozenset()  # containers that answered HTTP
 
 
+def series(key: Slot) -> Slot:
+    """Return what the slots of one revision have in common: "r3-0" is one of "r3"."""
+    return (*key[:2], key[2].partition("-")[0])
+
+
 def remember(notes: Mapping[Slot, Note], seen: Seen, wanted: Collection[Slot], now: float) -> dict[Slot, Note]:
-    """Return the notes after one more look: of the slots that are seen, or ``wanted``."""
-    found = {key: _life(note, None, now) for key, note in notes.items() if key in wanted}
+    """Return the notes after one more look: of the slots that are seen, or of a ``wanted`` series."""
+    found = {key: _life(note, None, now) for key, note in notes.items() if series(key) in wanted}
     by_slot = group(seen.containers)
     for key, (sandbox, instance) in by_slot.items():
         note = notes.get(key) or Note()

@@ -87,6 +87,15 @@ class Engine(Protocol):
     def start_sandbox(self, work: Workload) -> None:
         """Run the sandbox of an app's instance, which start_instance then finds. Idempotent."""
 
+    def park(self, work: Workload, grace: float) -> None:
+        """End an app's instance (as ``stop`` does), leave its sandbox, and make the next one without starting it.
+
+        Idempotent; start_instance then takes it. Without a sandbox that runs nothing is made.
+        """
+
+    def accepted(self, owner: Owner) -> int | None:
+        """Return how many connections the instance's network has accepted so far; None where that is not known."""
+
     def start_task(self, work: Workload) -> None:
         """Run a job's task once, without a sandbox, in the project's network. Idempotent by ``owner.run``."""
 

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 DeploymentStatus = Literal["building", "rolling-out", "ready", "failed", "cancelled", "interrupted"]
-RevisionStatus = Literal["starting", "serving", "draining", "retired", "failed"]
+RevisionStatus = Literal["starting", "ready", "serving", "draining", "retired", "failed"]
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -18,6 +18,23 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory: int = 512 << 20
     port: int = 8080
     command: tuple[str, ...] = ()
+
+
+class Scale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many instances an app may have, and what each is meant to take.
+
+    ``min`` and ``max`` instances; with ``min`` 0 an app without requests sleeps. ``concurrency``: requests under way at
+    one instance, at most; 0: no limit. ``target``: as many are meant to be; 0: as the limit says, else 100.
+    ``down_delay``: for so many seconds after it was needed an instance is kept. ``window``: the seconds over which the
+    requests are averaged, and that an app has to be without any before it sleeps.
+    """
+
+    min: int = 0
+    max: int = 10
+    concurrency: int = 0
+    target: int = 0
+    down_delay: float = 0.0
+    window: float = 60.0
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -37,10 +54,14 @@ class Revision(msgspec.Struct, frozen=True):
     status: RevisionStatus = "starting"
     reason: str = ""  # why it failed
     held: bool = False  # not proven yet: it is started, and gets no traffic
+    quiet: bool = False  # it is to become ready, and gets traffic only when that is asked for
 
 
 class App(msgspec.Struct, frozen=True):
-    """What is wanted of an app: revision ``target`` is to serve; ``serving`` does now (0: none yet)."""
+    """What is wanted of an app: revision ``target`` is to serve; ``serving`` is the newest that could (0: none yet).
+
+    ``traffic``: percent by revision, where somebody has said so; else all goes to the one that serves.
+    """
 
     project: str
     name: str
@@ -49,6 +70,14 @@ class App(msgspec.Struct, frozen=True):
     reason: str = ""  # why the newest revision does not serve, when it does not
     created: float = 0.0
     deleting: bool = False  # to be forgotten as soon as its route and containers are gone
+    scale: Scale = Scale()
+    traffic: tuple[tuple[int, int], ...] = ()
+    stopped: bool = False  # nothing of it runs, and no request wakes it
+
+    @property
+    def percents(self) -> dict[int, int]:
+        """Percent of the requests by number of the revision that gets them."""
+        return dict(self.traffic) or ({self.serving: 100} if self.serving else {})
 
 
 class Deployment(msgspec.Struct, frozen=True):

@@ -7,7 +7,8 @@ from pathlib import Path
 from s2i.control.actions import Action, StartInstance, StopInstance, lane
 from s2i.control.execute import World, engine_down, execute
 from s2i.control.loop import wanted_of
-from s2i.control.reconcile import DRAIN_SECONDS, instance_of, reconcile
+from s2i.control.reconcile import reconcile
+from s2i.control.rollout import DRAIN_SECONDS
 from s2i.control.store import Store
 from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
 from s2i.errors import S2IError
@@ -68,8 +69,8 @@ class Simulation:
     def step(self, kill_after: int | None = None) -> tuple[Action, ...]:
         """One pass; with ``kill_after`` the server dies after so many actions: what it remembered is lost."""
         wanted, seen = wanted_of(self.store), self._seen()
-        slots = {slot(instance_of(one).owner) for one in wanted.revisions}
-        self.notes = remember(self.notes, seen, slots, self.now)
+        series = {(one.project, one.app, f"r{one.number}") for one in wanted.revisions}
+        self.notes = remember(self.notes, seen, series, self.now)
         actions = reconcile(wanted, seen, self.notes, self.now)
         assert all(lane(action) for action in actions)
         for number, action in enumerate(actions):

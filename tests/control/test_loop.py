@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from s2i.control.fleet import instance_of
 from s2i.control.loop import FAULT_SECONDS, Loop
-from s2i.control.reconcile import instance_of
+from s2i.control.waker import Waker
 from s2i.errors import E_CONTAINER, E_DOCKER
 from tests.control.simulation import Simulation
 
@@ -18,7 +19,16 @@ class Probes(Loop):
     """A loop whose lanes run at once, in the caller's thread, and whose probes ask the fake engine."""
 
     def __init__(self, world: Simulation) -> None:
-        super().__init__(world.world, clock=lambda: world.now, spawn=_now, probe=world.engine.answers)
+        self.waker = Waker(
+            lambda: self.targets, self.step, self.start_now, listens=world.engine.answers, clock=lambda: world.now
+        )
+        super().__init__(
+            world.world,
+            clock=lambda: world.now,
+            spawn=_now,
+            probe=world.engine.answers,
+            awake=lambda: self.waker.held(),
+        )
         self.world = world
 
     def settle(self) -> None:
@@ -101,13 +111,11 @@ def test_the_router_is_seen_to_at_every_look(world: Simulation, loop: Probes) ->
 
 
 def test_a_wake_of_an_unknown_app_is_refused_at_once(world: Simulation, loop: Probes) -> None:
-    loop.kick = loop.step  # type: ignore[method-assign, assignment]
-    assert loop.wake("default", "nobody") is None
+    assert loop.waker.wake("default", "nobody") is None
 
 
 def test_a_wake_gets_the_address_when_the_instance_is_back(world: Simulation, loop: Probes) -> None:
     owner = instance_of(world.deploy()).owner
     loop.settle()
     world.engine.exit(owner, 1)
-    loop.kick = loop.step  # type: ignore[method-assign, assignment]
-    assert {loop.wake("default", "shop")} == world.addresses()
+    assert {loop.waker.wake("default", "shop")} == world.addresses()

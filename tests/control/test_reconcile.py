@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from s2i.control.actions import MarkFailed, MarkServing, PointRoute, StartInstance, StopInstance
 from s2i.control.diagnosis import parted
-from s2i.control.reconcile import instance_of
+from s2i.control.fleet import instance_of
 from s2i.engines.engine import Owner
 from s2i.errors import E_DOCKER
 from tests.control.simulation import IMAGE, MISSING, Simulation

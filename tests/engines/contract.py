@@ -104,6 +104,29 @@ class EngineContract:
         assert not engine.start_instance(work).endswith(":4711")
         assert ["instance", "sandbox"] == sorted(one.role for one in engine.observe())
 
+    def test_a_parked_instance_waits_in_its_sandbox_and_is_started_there(
+        self, subject: Subject, engine: Engine
+    ) -> None:
+        address = engine.start_instance(self.work(subject, APP))
+        first, box = self.one(engine, APP, "instance"), self.one(engine, APP, "sandbox")
+        engine.park(self.work(subject, APP), 0)
+        parked = self.one(engine, APP, "instance")
+        assert (parked.state, parked.id == first.id) == ("created", False)
+        engine.park(self.work(subject, APP), 0)
+        assert self.one(engine, APP, "instance").id == parked.id
+        assert address == engine.start_instance(self.work(subject, APP))
+        started = self.one(engine, APP, "instance")
+        assert (started.id, started.state) == (parked.id, "running")
+        assert self.one(engine, APP, "sandbox").id == box.id
+
+    def test_an_instance_that_is_parked_without_a_sandbox_is_gone(self, subject: Subject, engine: Engine) -> None:
+        engine.start_instance(self.work(subject, APP))
+        subject.lose_sandbox(APP)
+        engine.park(self.work(subject, APP), 0)
+        assert [one.role for one in engine.observe() if one.role == "instance"] == []
+        engine.start_instance(self.work(subject, APP))
+        assert self.one(engine, APP, "instance").state == "running"
+
     def test_two_instances_have_two_addresses(self, subject: Subject, engine: Engine) -> None:
         second = msgspec.structs.replace(APP, number=2, instance="r2-0")
         assert engine.start_instance(self.work(subject, APP)) != engine.start_instance(self.work(subject, second))

@@ -26,6 +26,7 @@ class FakeEngine:
         self.output: defaultdict[str, list[bytes]] = defaultdict(list)
         self.mute: set[str] = set()
         self.ports: dict[Owner, tuple[tuple[str, int], ...]] = {}
+        self.connections: dict[Owner, int] = {}
         self.calls: list[tuple[str, str]] = []
         self._now = now
         self._ids = itertools.count(1)
@@ -83,11 +84,28 @@ class FakeEngine:
         if box is None or box.state != "running" or not box.address.endswith(f":{work.config.port}"):
             box, instance = self._new_sandbox(work, box, instance), None
         if instance is None or instance.state != "running":
-            self._drop(instance)
-            instance = Observed(self._id(), "instance", work.owner, "running", started=self._now())
-            self._put(instance)
-            self.works[instance.id] = work
+            parked = instance if instance is not None and instance.state == "created" else None
+            if parked is None:
+                self._drop(instance)
+            ident = parked.id if parked else self._id()
+            self._put(Observed(ident, "instance", work.owner, "running", started=self._now()))
+            self.works[ident] = work
         return box.address
+
+    def park(self, work: Workload, grace: float) -> None:
+        self._enter("park", work.owner)
+        self._need(work.image)
+        box, instance = self._of(work.owner, "sandbox"), self._of(work.owner, "instance")
+        if instance is not None and instance.state == "created":
+            return
+        self._drop(instance)
+        if box is not None and box.state == "running":
+            made = Observed(self._id(), "instance", work.owner, "created")
+            self._put(made)
+            self.works[made.id] = work
+
+    def accepted(self, owner: Owner) -> int | None:
+        return self.connections.get(owner, 0)
 
     def start_sandbox(self, work: Workload) -> None:
         self._enter("start_sandbox", work.owner)

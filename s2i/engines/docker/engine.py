@@ -56,14 +56,31 @@ class DockerEngine:
         box = self._running_sandbox(work)
         current = self._find(self._name(work.owner, "instance"))
         if not _serves(current, box):
-            if current is not None:
+            if current is not None and not _is_parked(current, box):
                 self._drop(current["Id"])
-            self._create("instance", work, work.image, f"container:{box['Id']}", declared)
+                current = None
+            if current is None:
+                self._create("instance", work, work.image, f"container:{box['Id']}", declared)
             self._start(self._name(work.owner, "instance"))
         return listing.address(box["NetworkSettings"], box["Config"]["Labels"])
 
     def start_sandbox(self, work: Workload) -> None:
         self._running_sandbox(work)
+
+    def park(self, work: Workload, grace: float) -> None:
+        declared = self._declared(work.image)
+        name = self._name(work.owner, "instance")
+        box, current = self._find(self._name(work.owner, "sandbox")), self._find(name)
+        if box is not None and current is not None and _is_parked(current, box):
+            return
+        if current is not None:
+            self._end(name, grace)
+        if box is not None and box["State"]["Running"]:
+            self._create("instance", work, work.image, f"container:{box['Id']}", declared)
+
+    def accepted(self, owner: Owner) -> int | None:
+        box = self._find(self._name(owner, "sandbox"))
+        return ports.accepted(box["State"]["Pid"]) if box is not None and box["State"]["Running"] else None
 
     def start_task(self, work: Workload) -> None:
         declared = self._declared(work.image)
@@ -79,10 +96,10 @@ class DockerEngine:
             name = self._name(owner, role)
             if self._find(name) is None:
                 continue
-            if role != "sandbox":
-                with explained(name), contextlib.suppress(docker.errors.NotFound):
-                    self._api.stop(name, timeout=round(grace))
-            self._drop(name)
+            if role == "sandbox":
+                self._drop(name)
+            else:
+                self._end(name, grace)
 
     def remove(self, container: str) -> None:
         if self._find(container) is not None:
@@ -155,6 +172,12 @@ class DockerEngine:
     def _start(self, name: str) -> None:
         with explained(name):
             self._api.start(name)
+
+    def _end(self, name: str, grace: float) -> None:
+        """End a container and remove it; one that never ran is only removed."""
+        with explained(name), contextlib.suppress(docker.errors.NotFound):
+            self._api.stop(name, timeout=round(grace))
+        self._drop(name)
 
     def _drop(self, container: str) -> None:
         with explained(container):
@@ -245,6 +268,12 @@ def _serves(instance: dict[str, Any] | None, box: dict[str, Any]) -> bool:
         and instance["HostConfig"]["NetworkMode"] == f"container:{box['Id']}"
         and listing.epoch(instance["State"]["StartedAt"]) >= listing.epoch(box["State"]["StartedAt"])
     )
+
+
+def _is_parked(instance: dict[str, Any], box: dict[str, Any]) -> bool:
+    """Say whether the instance has never been started, and would run in this sandbox."""
+    mode = instance["HostConfig"]["NetworkMode"]
+    return bool(instance["State"]["Status"] == "created" and mode == f"container:{box['Id']}")
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Which TCP ports are listened on in a network namespace, read from /proc."""
+"""What TCP does in a network namespace, read from /proc: who listens, how many connections came."""
 
 from __future__ import annotations
 
@@ -19,6 +19,19 @@ def listening(pid: int) -> tuple[tuple[str, int], ...]:
         except OSError:
             continue
     return tuple(sorted(found))
+
+
+def accepted(pid: int) -> int | None:
+    """Return the connections accepted so far in the namespace of process ``pid``; None where /proc does not show it.
+
+    The kernel's counter PassiveOpens (RFC 4022, tcpPassiveOpens).
+    """
+    try:
+        rows = [line.split() for line in Path(f"/proc/{pid}/net/snmp").read_text().splitlines()]
+    except OSError:
+        return None
+    names, values = [row for row in rows if row[0] == "Tcp:"][:2]
+    return int(values[names.index("PassiveOpens")])
 
 
 def parse(table: str) -> tuple[tuple[str, int], ...]:

@@ -1,0 +1,144 @@
+"""How many instances a revision should have, by the requests that are under way: Knative's algorithm. Pure.
+
+https://github.com/knative/serving/blob/main/docs/scaling/SYSTEM.md, pkg/autoscaler/scaling. The numbers are its
+defaults but for the panic window: ours is 2 s of a gauge that is read ten times a second and sees every request,
+theirs 6 s of averages that come once a second.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+from s2i.resources.app import Scale
+
+PANIC_SECONDS = 2.0
+PANIC_THRESHOLD = 2.0  # so many times what the ready instances can take is a panic
+UTILIZATION = 0.7  # of the target: room for what comes while an instance starts
+RATE_UP, RATE_DOWN = 1000.0, 2.0  # at most so many times as many, or as few, at once
+BUCKET_SECONDS = 0.1
+DEFAULT_TARGET = 100  # requests under way at one instance, where neither a target nor a limit is set
+
+Mode = Literal["stable", "panic"]
+Limit = Literal["", "min-scale", "max-scale", "rate", "panic", "scale-down-delay", "too-early"]
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """The readings of one BUCKET_SECONDS: which (time divided by it), their sum and their number."""
+
+    index: int
+    total: float
+    count: int
+
+    @property
+    def mean(self) -> float:
+        """The mean reading."""
+        return self.total / self.count
+
+
+class Scaler(msgspec.Struct, frozen=True):
+    """What is remembered of one revision from one decision to the next; times are monotonic seconds.
+
+    ``asked``: the instances that were wanted within the scale-down delay, each with its time.
+    """
+
+    begun: float
+    buckets: tuple[Bucket, ...] = ()
+    panic_at: float | None = None  # when the last reason for a panic was seen, None outside of one
+    panic_most: int = 0
+    asked: tuple[tuple[float, int], ...] = ()
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """How many instances are wanted, and the arithmetic of it.
+
+    ``stable`` and ``panic``: mean requests under way in each window. ``capacity``: requests that one instance is to
+    take. ``raw``: instances by the window that counts. ``limit``: what changed that, "" for nothing.
+    """
+
+    at: float
+    ready: int
+    stable: float
+    panic: float
+    capacity: float
+    mode: Mode
+    raw: int
+    wanted: int
+    limit: Limit = ""
+
+
+def capacity(scale: Scale) -> float:
+    """Return how many requests under way one instance is meant to have."""
+    target = min(filter(None, (scale.target, scale.concurrency)), default=DEFAULT_TARGET)
+    return max(target * UTILIZATION, 0.01)
+
+
+def read(scaler: Scaler, scale: Scale, under_way: float, now: float) -> Scaler:
+    """Return ``scaler`` with one more reading: the requests under way ``now``, those that wait included."""
+    index = math.floor(now / BUCKET_SECONDS)
+    last = scaler.buckets[-1] if scaler.buckets else None
+    if last is not None and last.index == index:
+        newest, kept = Bucket(index, last.total + under_way, last.count + 1), scaler.buckets[:-1]
+    else:
+        newest, kept = Bucket(index, under_way, 1), scaler.buckets
+    oldest = index - round(scale.window / BUCKET_SECONDS)
+    if kept and kept[0].index <= oldest:
+        kept = tuple(one for one in kept if one.index > oldest)
+    return msgspec.structs.replace(scaler, buckets=(*kept, newest))
+
+
+def decide(scaler: Scaler, scale: Scale, ready: int, now: float) -> tuple[Scaler, Decision]:
+    """Return what is to be remembered, and how many instances are wanted ``now`` that ``ready`` can take requests."""
+    stable, panic = _mean(scaler, scale.window, now), _mean(scaler, PANIC_SECONDS, now)
+    room, has = capacity(scale), max(ready, 1)
+    scaler = _panicked(scaler, scale, panic >= PANIC_THRESHOLD * room * has, now)
+    mode: Mode = "stable" if scaler.panic_at is None else "panic"
+    raw = math.ceil((stable if mode == "stable" else panic) / room)
+    wanted, limit = _rated(raw, ready)
+    if mode == "panic":
+        most = max(scaler.panic_most, wanted, ready)
+        scaler = msgspec.structs.replace(scaler, panic_most=most)
+        wanted, limit = most, "" if most == raw else "panic"
+    if wanted == 0 and ready and now - scaler.begun < scale.window:  # nobody knows that it was idle for a whole window
+        wanted, limit = 1, "too-early"
+    scaler, kept = _delayed(scaler, scale, wanted, now)
+    if kept != wanted:
+        wanted, limit = kept, "scale-down-delay"
+    bounded = min(max(wanted, scale.min), scale.max)
+    if bounded != wanted:
+        limit = "min-scale" if bounded > wanted else "max-scale"
+    return scaler, Decision(now, ready, stable, panic, room, mode, raw, bounded, limit)
+
+
+def _panicked(scaler: Scaler, scale: Scale, alarm: bool, now: float) -> Scaler:
+    """Return ``scaler`` in a panic, or out of it when there was no reason for one during a window."""
+    if alarm:
+        return msgspec.structs.replace(scaler, panic_at=now)
+    if scaler.panic_at is not None and now - scaler.panic_at >= scale.window:
+        return msgspec.structs.replace(scaler, panic_at=None, panic_most=0)
+    return scaler
+
+
+def _rated(raw: int, ready: int) -> tuple[int, Limit]:
+    """Return how many instances may be had at once, and whether that is fewer, or more, than ``raw``."""
+    most, least = math.ceil(max(ready, 1) * RATE_UP), math.floor(ready / RATE_DOWN)
+    wanted = min(max(raw, least), most)
+    return wanted, "" if wanted == raw else "rate"
+
+
+def _delayed(scaler: Scaler, scale: Scale, wanted: int, now: float) -> tuple[Scaler, int]:
+    """Return the most that was wanted within the scale-down delay."""
+    if not scale.down_delay:
+        return scaler, wanted
+    recent = [(at, one) for at, one in scaler.asked if at > now - scale.down_delay]
+    asked = (*(one for one in recent if one[1] > wanted), (now, wanted))
+    return msgspec.structs.replace(scaler, asked=asked), asked[0][1]
+
+
+def _mean(scaler: Scaler, window: float, now: float) -> float:
+    """Return the mean of a window's readings; of a younger scaler, of its whole life."""
+    first = math.floor((now - window) / BUCKET_SECONDS)
+    found = [one.mean for one in scaler.buckets if one.index > first]
+    return sum(found) / len(found) if found else 0.0

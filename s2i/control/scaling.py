@@ -1,0 +1,151 @@
+"""The autoscaler at work: read what is under way, decide, and remember the arithmetic."""
+
+from __future__ import annotations
+
+import collections
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from s2i.control.autoscale import Decision, Scaler, decide, read
+from s2i.control.execute import World
+from s2i.control.fleet import Fleet, Key, Name
+from s2i.control.waker import Target
+from s2i.errors import S2IError
+
+BUSY_SECONDS = 0.1  # between two readings while requests are under way
+IDLE_SECONDS = 0.5
+FAULT_SECONDS = 2.0
+TRICKLE = 0.001  # what a connection counts that came between two readings: it keeps an app from sleeping, no more
+KEEP = 200  # decisions of one app
+
+log = logging.getLogger("s2i")
+
+
+class Logged(msgspec.Struct, frozen=True):
+    """One decision that changed something, of one revision; ``at`` in epoch seconds."""
+
+    at: float
+    revision: int
+    decision: Decision
+
+
+class Autoscaler:
+    """Decides how many instances each revision should have. One thread; ``clock`` is monotonic.
+
+    ``targets``: the apps as the loop last saw them; ``held``: how many requests wait, by app; ``changed`` is called
+    when the number of instances that are wanted has changed.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        targets: Callable[[], Mapping[Name, Target]],
+        held: Callable[[], Mapping[Name, int]],
+        changed: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._world, self._targets, self._held, self._changed, self._clock = world, targets, held, changed, clock
+        self._scalers: dict[Key, Scaler] = {}
+        self._accepted: dict[Key, int] = {}
+        self._counts: dict[Key, int] = {}
+        self._log: dict[Name, collections.deque[Logged]] = {}
+        self._last: dict[Key, tuple[int, str]] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="autoscaler", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is wanted stays as it is."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def counts(self) -> dict[Key, int]:
+        """Return how many instances of each revision are wanted, as far as that was decided."""
+        return dict(self._counts)
+
+    def log(self, project: str, app: str) -> tuple[Logged, ...]:
+        """Return the last decisions that changed something, the oldest first."""
+        return tuple(self._log.get((project, app), ()))
+
+    def step(self) -> float:
+        """Read and decide once; return the seconds until the next reading is due."""
+        targets, held, now = self._targets(), self._held(), self._clock()
+        followed = dict(_followed(targets))
+        for key in self._scalers.keys() - followed.keys():
+            for of_key in (self._scalers, self._accepted, self._counts, self._last):
+                of_key.pop(key, None)  # type: ignore[attr-defined]
+        for name in self._log.keys() - targets.keys():
+            self._log.pop(name, None)
+        runs = any(place.alive for fleet in followed.values() for place in fleet.places)
+        in_flight = self._world.router.in_flight() if runs else {}
+        before = dict(self._counts)
+        for key, fleet in followed.items():
+            target = targets[key[:2]]
+            waiting = held.get(key[:2], 0) * target.app.percents[key[2]] / 100
+            self._one(key, target, fleet, waiting + sum(in_flight.get(one, 0) for one in _addresses(fleet)), now)
+        if self._counts != before:
+            self._changed()
+        return BUSY_SECONDS if held or in_flight else IDLE_SECONDS
+
+    def _one(self, key: Key, target: Target, fleet: Fleet, under_way: float, now: float) -> None:
+        scale = target.app.scale
+        ready = len(fleet.addresses)
+        scaler = self._scalers.get(key)
+        if scaler is None:
+            scaler = Scaler(now)
+            self._note_accepted(key, fleet)
+        scaler = read(scaler, scale, under_way, now)
+        known, decision = decide(scaler, scale, ready, now)
+        if decision.wanted == 0 and ready and self._note_accepted(key, fleet):
+            # Requests came that were over before anybody looked.
+            scaler = read(scaler, scale, TRICKLE, now)
+            known, decision = decide(scaler, scale, ready, now)
+        self._scalers[key], self._counts[key] = known, decision.wanted
+        said = (decision.wanted, decision.limit)
+        if self._last.get(key) != said and (key in self._last or decision.wanted != ready):
+            log.info("scale %s r%d: %d", "/".join(key[:2]), key[2], decision.wanted)
+            kept = self._log.setdefault(key[:2], collections.deque(maxlen=KEEP))
+            kept.append(Logged(self._world.now(), key[2], decision))
+        self._last[key] = said
+
+    def _note_accepted(self, key: Key, fleet: Fleet) -> bool:
+        """Say whether connections were accepted since this was asked last."""
+        counts = [self._world.engine.accepted(place.work.owner) for place in fleet.places]
+        now = sum(filter(None, counts))
+        before, self._accepted[key] = self._accepted.get(key, now), now
+        return now > before
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                pause = self.step()
+            except S2IError as error:
+                log.warning("nothing is scaled: %s", error)
+                pause = FAULT_SECONDS
+            except Exception:
+                log.exception("the autoscaler stumbled")
+                pause = FAULT_SECONDS
+            self._ended.wait(pause)
+
+
+def _followed(targets: Mapping[Name, Target]) -> list[tuple[Key, Fleet]]:
+    """Return the fleets that get requests."""
+    return [
+        ((*name, number), target.fleets[number])
+        for name, target in targets.items()
+        if not target.app.stopped
+        for number in target.app.percents
+        if number in target.fleets
+    ]
+
+
+def _addresses(fleet: Fleet) -> list[str]:
+    return [place.address for place in fleet.places if place.address]
