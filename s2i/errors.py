@@ -387,11 +387,17 @@ E_TAKEN = Kind(
     'the name "{name}" belongs to {what} of the project "{project}"',
     "give another one with --name, or delete that first",
 )
+E_NO_REVISION = Kind(
+    "E_NO_REVISION",
+    2,
+    "{name} cannot go back: {why}",
+    "`s2i app get {name}` shows its revisions",
+)
 E_TRAFFIC = Kind(
     "E_TRAFFIC",
     2,
-    "revision {revision} cannot get requests: {why}",
-    "`s2i app revisions {name}` shows those that can",
+    "{what} cannot be: {why}",
+    "percents of revisions that can serve, 100 in all and in steps of 5: r3=90 r2=10; `latest` for the newest",
 )
 E_BUSY = Kind(
     "E_BUSY",

@@ -7,7 +7,14 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator
 
+from litestar.response import Stream
+
 AHEAD = 256  # lines that are read before the caller has taken them
+
+
+def streamed(lines: Iterator[bytes], stopping: threading.Event) -> Stream:
+    """Return an answer of text that holds ``lines`` as they come."""
+    return Stream(in_thread(lines, stopping), media_type="text/plain; charset=utf-8")
 
 
 async def in_thread(lines: Iterator[bytes], stopping: threading.Event) -> AsyncIterator[bytes]:

@@ -1,77 +1,20 @@
-"""Apps, jobs and job runs over HTTP: list, get, logs, delete."""
+"""Jobs and job runs over HTTP: list, get, logs, delete."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import msgspec
 from litestar import delete, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
-from s2i.api.lines import in_thread
+from s2i.api.lines import streamed
 from s2i.control.platform import Platform
-from s2i.resources.app import App, Deployment, Event, Revision
 from s2i.resources.job import Job, JobRun
-
-TEXT = "text/plain; charset=utf-8"
-
-
-class AppView(msgspec.Struct, frozen=True):
-    """An app as callers see it: ``status`` is "ready", "building", "deploying", "failed", "interrupted" or "deleting".
-
-    One that never was has no revision, and as ``reason`` what became of its deployment.
-    """
-
-    project: str
-    name: str
-    url: str
-    status: str
-    revision: int
-    image: str = ""
-    source: str = ""
-    commit: str = ""
-    created: float = 0.0
-    reason: str = ""
-    revisions: list[Revision] = []
-    events: list[Event] = []
 
 
 def routes(platform: Platform) -> list[HTTPRouteHandler]:
-    """Return the handlers under /v1/projects/P/apps, jobs and jobruns."""
-    return [*_apps(platform), *_jobs(platform), *_runs(platform)]
-
-
-def _apps(platform: Platform) -> list[HTTPRouteHandler]:
-    store = platform.store
-
-    @get("/v1/projects/{project:str}/apps", sync_to_thread=True)
-    def every(project: FromPath[str]) -> list[AppView]:
-        unborn = [_unborn(platform, one) for one in platform.deployments.unborn(project)]
-        return sorted([*(_view(platform, app) for app in store.apps(project)), *unborn], key=lambda view: view.name)
-
-    @get("/v1/projects/{project:str}/apps/{name:str}", sync_to_thread=True)
-    def one(project: FromPath[str], name: FromPath[str]) -> AppView:
-        if found := next((one for one in platform.deployments.unborn(project) if one.name == name), None):
-            return _unborn(platform, found)
-        view = _view(platform, store.app(project, name))
-        revisions, events = list(store.revisions(project, name)), list(store.events(project, name))
-        return msgspec.structs.replace(view, revisions=revisions, events=events)
-
-    @get("/v1/projects/{project:str}/apps/{name:str}/logs", sync_to_thread=True)
-    def logs(
-        project: FromPath[str], name: FromPath[str], follow: FromQuery[bool] = False, tail: FromQuery[int | None] = None
-    ) -> Stream:
-        lines = platform.app_logs(store.app(project, name), follow=follow, tail=tail)
-        return _stream(lines, platform)
-
-    @delete("/v1/projects/{project:str}/apps/{name:str}", status_code=200, sync_to_thread=True)
-    def remove(project: FromPath[str], name: FromPath[str]) -> dict[str, str]:
-        platform.delete_app(project, name)
-        return {"deleted": name}
-
-    return [every, one, logs, remove]
+    """Return the handlers under /v1/projects/P/jobs and jobruns."""
+    return [*_jobs(platform), *_runs(platform)]
 
 
 def _jobs(platform: Platform) -> list[HTTPRouteHandler]:
@@ -106,7 +49,8 @@ def _runs(platform: Platform) -> list[HTTPRouteHandler]:
     def logs(
         project: FromPath[str], name: FromPath[str], follow: FromQuery[bool] = False, tail: FromQuery[int | None] = None
     ) -> Stream:
-        return _stream(platform.run_logs(store.run(project, name), follow=follow, tail=tail), platform)
+        lines = platform.run_logs(store.run(project, name), follow=follow, tail=tail)
+        return streamed(lines, platform.stopping)
 
     @delete("/v1/projects/{project:str}/jobruns/{name:str}", status_code=200, sync_to_thread=True)
     def remove(project: FromPath[str], name: FromPath[str]) -> dict[str, str]:
@@ -114,44 +58,3 @@ def _runs(platform: Platform) -> list[HTTPRouteHandler]:
         return {"deleted": name}
 
     return [every, one, logs, remove]
-
-
-def _stream(lines: Iterator[bytes], platform: Platform) -> Stream:
-    return Stream(in_thread(lines, platform.stopping), media_type=TEXT)
-
-
-def _view(platform: Platform, app: App) -> AppView:
-    status = "deleting" if app.deleting else "deploying" if app.target != app.serving else "ready"
-    if not app.target:
-        status = "failed"
-    shown = app.serving or app.target
-    found = next((one for one in platform.store.revisions(app.project, app.name) if one.number == shown), None)
-    url = platform.router.url(app.project, app.name)
-    return AppView(
-        project=app.project,
-        name=app.name,
-        url=url,
-        status=status,
-        revision=app.serving,
-        image=found.image if found else "",
-        source=found.source if found else "",
-        commit=found.commit if found else "",
-        created=app.created,
-        reason=app.reason,
-    )
-
-
-def _unborn(platform: Platform, one: Deployment) -> AppView:
-    """Return what a caller sees of a name that has a deployment and, as yet, no app."""
-    error = one.error or {}
-    reason = ": ".join(str(error[key]) for key in ("found", "message") if error.get(key))
-    return AppView(
-        project=one.project,
-        name=one.name,
-        url=platform.router.url(one.project, one.name),
-        status=one.status,
-        revision=0,
-        source=one.source,
-        created=one.created,
-        reason=reason,
-    )

@@ -27,7 +27,7 @@ COMMANDS = {
     "image": "image",
     "verify": "verify",
     "deploy": "deploy",
-    "app": "app",
+    "app": "apps",
     "job": "job",
     "jobrun": "jobrun",
     "server": "server",

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from s2i import sources
 from s2i.cli.build import title
-from s2i.cli.eventlines import EventLines
+from s2i.cli.following import fail, follow, look
 from s2i.cli.output import emit, output_option, safe
 from s2i.cli.plan import source_options
 from s2i.cli.private import arguments_of, asked, private_options
-from s2i.cli.progress import Progress, progress_option, shown
-from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError, escape
+from s2i.cli.progress import progress_option, shown
+from s2i.errors import escape
 from s2i.resources import config, names
 from s2i.resources.app import Config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from s2i.cli.client import Client
-
-CANCEL_SECONDS = 15.0
-RECONNECTS = 3
 
 
 @click.command()
@@ -115,10 +108,10 @@ def _deploy(project: str, body: dict[str, Any], wait: bool, progress: str, outpu
     begun = client.call("POST", base, body)
     if not wait:
         emit(begun, output) if output else click.echo(begun["id"])
-        click.echo(f"it goes on: `{_look(begun, '')}`, or `s2i jobrun list` when it is a job", err=True)
+        click.echo(f"it goes on: `{look(begun, '')}`, or `s2i jobrun list` when it is a job", err=True)
         return
     path = f"{base}/{begun['id']}"
-    ended = _follow(client, path, begun, shown(progress, output))
+    ended = follow(client, path, begun, shown(progress, output))
     if output:
         emit(ended, output)
     elif ended["kind"] == "app" and ended["result"]:
@@ -126,81 +119,7 @@ def _deploy(project: str, body: dict[str, Any], wait: bool, progress: str, outpu
     if ended["kind"] == "job":
         _job_ended(client, project, ended, show=not output)
     if ended["error"]:
-        _fail(ended)
-
-
-def _follow(client: Client, path: str, begun: dict[str, Any], display: Progress | EventLines) -> dict[str, Any]:
-    """Show a deployment until it has ended, and return it then. Ctrl-C cancels a build, and leaves a roll-out.
-
-    Raises E_SERVER_STOPPED when the server was stopped before that.
-    """
-    building, jobrun = True, ""
-    with display as progress:
-        try:
-            for event in _events(client, path):
-                building = building and event.get("status") != "rolling-out"
-                jobrun = event.get("jobrun") or jobrun
-                progress.wire(event)
-        except KeyboardInterrupt:
-            if building:
-                _cancel(client, path)
-            else:
-                what = "run" if jobrun else "roll-out"
-                progress.say(f"note   the {what} goes on without us: `{_look(begun, jobrun)}`")
-            raise
-    found = _after(client, path)
-    if found["status"] not in ("building", "rolling-out"):
-        return found
-    if building:
-        raise E_SERVER_STOPPED(name=begun["name"], doing="built", then="run the same command again")
-    then = f"it goes on with the next server, which any command starts: `{_look(begun, jobrun)}`"
-    raise E_SERVER_STOPPED(name=begun["name"], doing="run" if jobrun else "rolled out", then=then)
-
-
-def _after(client: Client, path: str) -> dict[str, Any]:
-    """Return a deployment after its last event; as one that still goes on when the server has gone meanwhile."""
-    try:
-        found: dict[str, Any] = client.call("GET", path)
-    except S2IError as error:
-        if error.kind is not E_SERVER:
-            raise
-        return {"status": "rolling-out"}
-    return found
-
-
-def _look(begun: dict[str, Any], jobrun: str) -> str:
-    """Return the command that shows what became of a deployment."""
-    what = f"jobrun get {jobrun}" if jobrun else f"app get {begun['name']}"
-    return f"s2i {what}{names.project_words(begun['project'])}"
-
-
-def _events(client: Client, path: str) -> Iterator[dict[str, Any]]:
-    """Yield the events of a deployment to its end, from one server and then the next when one is killed."""
-    import json
-
-    from s2i.cli.client import connect
-
-    seen = 0
-    for attempt in range(RECONNECTS + 1):
-        try:
-            for line in client.lines(f"{path}/events", start=seen):
-                seen += 1
-                yield json.loads(line)
-        except S2IError as error:
-            if error.kind is not E_SERVER or attempt == RECONNECTS:
-                raise
-            connect()  # starts the next server; `client` talks to whoever has the socket
-        else:
-            return
-
-
-def _cancel(client: Client, path: str) -> None:
-    """Cancel a build and wait until nothing of it is left."""
-    client.call("POST", f"{path}/cancel")
-    until = time.monotonic() + CANCEL_SECONDS
-    with contextlib.suppress(KeyboardInterrupt):  # once is enough
-        while client.call("GET", path)["status"] == "building" and time.monotonic() < until:
-            time.sleep(0.05)
+        fail(ended)
 
 
 def _job_ended(client: Client, project: str, ended: dict[str, Any], *, show: bool) -> None:
@@ -215,9 +134,3 @@ def _job_ended(client: Client, project: str, ended: dict[str, Any], *, show: boo
         # Most reasons are the exit code once more.
         why = "" if run["reason"] in ("", code) else f": {run['reason']}"
         click.echo(safe(f"{run['name']}: {run['status']}, {code}{why}"))
-
-
-def _fail(ended: dict[str, Any]) -> None:
-    from s2i.cli.client import RemoteError
-
-    raise RemoteError(ended["error"])

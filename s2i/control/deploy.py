@@ -17,7 +17,7 @@ from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import OPEN_DEPLOYMENT
 from s2i.control.task import Build, Built, Prove, Request, Task
-from s2i.errors import E_CANCELLED, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, S2IError
+from s2i.errors import E_CANCELLED, E_IMAGE_GONE, E_INTERNAL, E_INTERRUPTED, E_JOB_FAILED, S2IError
 from s2i.resources.app import Config, Deployment, DeploymentStatus, Event, Revision
 from s2i.resources.config import checked_config, checked_port, checked_seconds
 from s2i.resources.job import Job
@@ -72,6 +72,26 @@ class Deployments:
         self._loop.kick()  # what can be made ready beside the build is
         self._spawn(lambda: self._guarded(new, lambda: self._build_and_accept(new, request, network)), ident)
         return new
+
+    def again(self, revision: Revision, why: str) -> Deployment:
+        """Roll ``revision`` out as a new one with the next number: its image and its config, without a build.
+
+        ``why`` is told as its source. Raises E_BUSY, E_IMAGE_GONE, E_DOCKER and its kin.
+        """
+        if not self._world.engine.image_exists(revision.image):
+            raise E_IMAGE_GONE(image=revision.image)
+        now = self._world.now()
+        new = Deployment(secrets.token_hex(6), revision.project, revision.app, why, "building", now)
+        self._store.open_deployment(new)
+        self._prune()
+        made = Revision(
+            revision.project, revision.app, 0, revision.image, revision.config, revision.source, revision.commit, now
+        )
+        self._store.accept_revision(made, new.id)
+        self._loop.kick()
+        accepted = self._store.deployment(new.project, new.id)
+        self._spawn(lambda: self._guarded(accepted, lambda: self._wait(accepted)), new.id)
+        return accepted
 
     def cancel(self, project: str, ident: str) -> Deployment:
         """End the build of a deployment. Once its revision is accepted, the roll-out goes on. Raises E_NOT_FOUND."""

@@ -81,7 +81,7 @@ class Autoscaler:
         followed = dict(_followed(targets))
         for key in self._scalers.keys() - followed.keys():
             for of_key in (self._scalers, self._accepted, self._counts, self._last):
-                of_key.pop(key, None)  # type: ignore[attr-defined]
+                of_key.pop(key, None)
         for name in self._log.keys() - targets.keys():
             self._log.pop(name, None)
         runs = any(place.alive for fleet in followed.values() for place in fleet.places)

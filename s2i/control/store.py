@@ -135,7 +135,7 @@ class Store:
             app = self.app(project, name)
             for number, _ in traffic:
                 if (found := self.revision(project, name, number)).status in ("starting", "failed"):
-                    raise E_TRAFFIC(revision=number, why=f"it is {found.status}", name=name)
+                    raise E_TRAFFIC(what=f"traffic to revision {number}", why=f"it is {found.status}")
             changed = msgspec.structs.replace(app, traffic=tuple(sorted(traffic)))
             for one in self.revisions(project, name):
                 status: RevisionStatus = "serving" if one.number in changed.percents else "retired"

@@ -6,12 +6,16 @@ import os
 import re
 from collections.abc import Iterable
 
-from s2i.errors import E_ENV, E_LIMIT, E_PORT, E_VALUE, S2IError
-from s2i.resources.app import Config
+from s2i.errors import E_ENV, E_LIMIT, E_PORT, E_TRAFFIC, E_VALUE, S2IError
+from s2i.resources.app import Config, Scale
 
 MEMORY_LEAST = 32 << 20  # Docker's own minimum is 6 MB; a Python that has imported a web framework needs about 25
 CPU_LEAST = 0.1
 VALUE_LIMIT = 128 << 10  # the kernel's MAX_ARG_STRLEN: execve refuses a longer KEY=VALUE
+
+INSTANCES_MOST = 20  # a share of the traffic is a slot of the router, and there are so many
+CONCURRENCY_MOST = 10_000
+DELAY_MOST, WINDOW_LEAST = 3600.0, 6.0  # s; Knative's own limits
 
 # Set by the platform for every container, or able to load code into every process of it.
 RESERVED = frozenset({"PORT", "HOME", "PATH", "JOB_INDEX", "JOB_ARRAY_SIZE", "JOB_INDEX_RETRY_COUNT"})
@@ -111,6 +115,35 @@ def checked_seconds(seconds: float, what: str = "timeout", most: int = 86400) ->
     if not 1 <= seconds <= most:
         raise E_LIMIT(what=what, value=f"{seconds:g}", why="it is out of range", least="1", most=most)
     return seconds
+
+
+def checked_scale(scale: Scale) -> Scale:
+    """Return ``scale`` when an app can have it. Raises E_LIMIT."""
+    _between("max-scale", scale.max, 1, INSTANCES_MOST)
+    _between("min-scale", scale.min, 0, scale.max)
+    _between("concurrency", scale.concurrency, 0, CONCURRENCY_MOST)
+    _between("concurrency-target", scale.target, 0, scale.concurrency or CONCURRENCY_MOST)
+    _between("scale-down-delay", scale.down_delay, 0, DELAY_MOST)
+    _between("window", scale.window, WINDOW_LEAST, DELAY_MOST)
+    return scale
+
+
+def checked_traffic(percents: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Return percents by revision when they can be had: () or 100 in all, in steps of 5. Raises E_TRAFFIC."""
+    parts = dict(percents)
+    shown = " ".join(f"r{number}={percent}" for number, percent in percents)
+    if len(parts) != len(percents):
+        raise E_TRAFFIC(what=shown, why="a revision is named twice")
+    if any(percent <= 0 or percent % 5 for percent in parts.values()):
+        raise E_TRAFFIC(what=shown, why="each part is a multiple of 5, and more than 0")
+    if percents and sum(parts.values()) != 100:
+        raise E_TRAFFIC(what=shown, why=f"the parts are {sum(parts.values())} in all, not 100")
+    return percents
+
+
+def _between(what: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise E_LIMIT(what=what, value=f"{value:g}", why="it is out of range", least=f"{least:g}", most=f"{most:g}")
 
 
 def checked_config(config: Config) -> Config:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from s2i.cli import deploy
+from s2i.cli import deploy, following
 from s2i.cli.progress import Progress
 from s2i.errors import E_SERVER, S2IError
 
@@ -45,7 +45,7 @@ def test_an_interrupt_says_where_to_look(
 ) -> None:
     client: Any = Client({**ROLLS, "jobrun": jobrun}, interrupt=True)
     with pytest.raises(KeyboardInterrupt):
-        deploy._follow(client, "/p", {**BEGUN, "project": project}, Progress())
+        following.follow(client, "/p", {**BEGUN, "project": project}, Progress())
     assert capsys.readouterr().err == f"note   {expected}\n"
 
 
@@ -90,6 +90,6 @@ def test_a_server_that_was_stopped_is_a_passing_fault(
 ) -> None:
     client: Any = Client(*events)
     with pytest.raises(S2IError) as caught:
-        deploy._follow(client, "/p", BEGUN, Progress())
+        following.follow(client, "/p", BEGUN, Progress())
     assert (caught.value.exit, caught.value.message) == (75, message)
     assert advice in caught.value.advice

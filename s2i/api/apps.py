@@ -1,0 +1,219 @@
+"""Apps over HTTP: list, get, logs, scale, traffic, stop, start, restart, roll back, delete."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import delete, get, patch, post, put
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery, RawBody
+from litestar.response import Stream
+
+from s2i.api.lines import streamed
+from s2i.control.platform import Platform
+from s2i.control.scaling import Logged
+from s2i.errors import E_NO_REVISION, E_REQUEST
+from s2i.resources.app import App, Deployment, Event, Revision, Scale
+from s2i.resources.config import checked_scale, checked_traffic
+
+T = TypeVar("T")
+AT = "/v1/projects/{project:str}/apps"
+
+
+class AppView(msgspec.Struct, frozen=True):
+    """An app as callers see it.
+
+    ``status``: "ready", "asleep" (no instance runs, a request starts one), "stopped", "building", "deploying",
+    "failed", "interrupted" or "deleting". One that never was has no revision, and as ``reason`` what became of its
+    deployment. ``traffic``: percent by revision; ``running``: its instances that take requests.
+    """
+
+    project: str
+    name: str
+    url: str
+    status: str
+    revision: int
+    image: str = ""
+    source: str = ""
+    commit: str = ""
+    created: float = 0.0
+    reason: str = ""
+    scale: Scale = Scale()
+    traffic: dict[int, int] = {}
+    running: int = 0
+    revisions: list[Revision] = []
+    events: list[Event] = []
+
+
+class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where requests are to go: percent by revision, none for the newest that can serve."""
+
+    percents: tuple[tuple[int, int], ...] = ()
+
+
+class Rollback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to go back to; 0: what served before."""
+
+    revision: int = 0
+
+
+def routes(platform: Platform) -> list[HTTPRouteHandler]:
+    """Return the handlers under /v1/projects/P/apps."""
+    return [*_looks(platform), *_changes(platform), *_rollouts(platform)]
+
+
+def _looks(platform: Platform) -> list[HTTPRouteHandler]:
+    store = platform.store
+
+    @get(AT, sync_to_thread=True)
+    def every(project: FromPath[str]) -> list[AppView]:
+        unborn = [_unborn(platform, one) for one in platform.deployments.unborn(project)]
+        return sorted([*(_view(platform, app) for app in store.apps(project)), *unborn], key=lambda view: view.name)
+
+    @get(f"{AT}/{{name:str}}", sync_to_thread=True)
+    def one(project: FromPath[str], name: FromPath[str]) -> AppView:
+        if found := next((one for one in platform.deployments.unborn(project) if one.name == name), None):
+            return _unborn(platform, found)
+        view = _view(platform, store.app(project, name))
+        revisions, events = list(store.revisions(project, name)), list(store.events(project, name))
+        return msgspec.structs.replace(view, revisions=revisions, events=events)
+
+    @get(f"{AT}/{{name:str}}/logs", sync_to_thread=True)
+    def logs(
+        project: FromPath[str], name: FromPath[str], follow: FromQuery[bool] = False, tail: FromQuery[int | None] = None
+    ) -> Stream:
+        lines = platform.app_logs(store.app(project, name), follow=follow, tail=tail)
+        return streamed(lines, platform.stopping)
+
+    @get(f"{AT}/{{name:str}}/scale-log", sync_to_thread=True)
+    def scale_log(project: FromPath[str], name: FromPath[str]) -> list[Logged]:
+        store.app(project, name)
+        return list(platform.autoscaler.log(project, name))
+
+    return [every, one, logs, scale_log]
+
+
+def _changes(platform: Platform) -> list[HTTPRouteHandler]:
+    store = platform.store
+
+    @patch(f"{AT}/{{name:str}}/scale", sync_to_thread=True)
+    def scale(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
+        before = msgspec.to_builtins(store.app(project, name).scale)
+        wanted = _decoded(msgspec.json.encode({**before, **_decoded(body, dict[str, Any])}), Scale)
+        return _changed(platform, store.set_scale(project, name, checked_scale(wanted)))
+
+    @put(f"{AT}/{{name:str}}/traffic", sync_to_thread=True)
+    def traffic(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
+        percents = checked_traffic(_decoded(body, Traffic).percents)
+        return _changed(platform, store.set_traffic(project, name, percents))
+
+    @post(f"{AT}/{{name:str}}/stop", status_code=200, sync_to_thread=True)
+    def stop(project: FromPath[str], name: FromPath[str]) -> AppView:
+        return _changed(platform, store.set_stopped(project, name, stopped=True))
+
+    @post(f"{AT}/{{name:str}}/start", status_code=200, sync_to_thread=True)
+    def start(project: FromPath[str], name: FromPath[str]) -> AppView:
+        return _changed(platform, store.set_stopped(project, name, stopped=False))
+
+    @delete(f"{AT}/{{name:str}}", status_code=200, sync_to_thread=True)
+    def remove(project: FromPath[str], name: FromPath[str]) -> dict[str, str]:
+        platform.delete_app(project, name)
+        return {"deleted": name}
+
+    return [scale, traffic, stop, start, remove]
+
+
+def _rollouts(platform: Platform) -> list[HTTPRouteHandler]:
+    store = platform.store
+
+    @post(f"{AT}/{{name:str}}/restart", sync_to_thread=True)
+    def restart(project: FromPath[str], name: FromPath[str]) -> Deployment:
+        found = store.revision(project, name, _serving(store.app(project, name)))
+        return platform.deployments.again(found, f"revision {found.number}, restarted")
+
+    @post(f"{AT}/{{name:str}}/rollback", sync_to_thread=True)
+    def rollback(project: FromPath[str], name: FromPath[str], body: RawBody) -> Deployment:
+        wanted, app = _decoded(body, Rollback).revision, store.app(project, name)
+        found = store.revision(project, name, wanted) if wanted else _before(platform, app)
+        return platform.deployments.again(found, f"revision {found.number}")
+
+    return [restart, rollback]
+
+
+def _serving(app: App) -> int:
+    if not app.serving:
+        raise E_NO_REVISION(name=app.name, why="none of its revisions serves")
+    return app.serving
+
+
+def _before(platform: Platform, app: App) -> Revision:
+    """Return the newest revision that served before and differs from what serves now. Raises E_NO_REVISION."""
+    now = platform.store.revision(app.project, app.name, _serving(app))
+    for one in reversed(platform.store.revisions(app.project, app.name)):
+        differs = (one.image, one.config) != (now.image, now.config)
+        if one.number < now.number and one.status == "retired" and differs:
+            return one
+    raise E_NO_REVISION(name=app.name, why="no other one has served before")
+
+
+def _changed(platform: Platform, app: App) -> AppView:
+    platform.loop.kick()
+    return _view(platform, app)
+
+
+def _decoded(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except msgspec.MsgspecError as error:
+        raise E_REQUEST(why=error) from None
+
+
+def _view(platform: Platform, app: App) -> AppView:
+    shown = app.serving or app.target
+    found = next((one for one in platform.store.revisions(app.project, app.name) if one.number == shown), None)
+    target = platform.loop.targets.get((app.project, app.name))
+    running = sum(len(fleet.addresses) for fleet in target.fleets.values()) if target else 0
+    return AppView(
+        project=app.project,
+        name=app.name,
+        url=platform.router.url(app.project, app.name),
+        status=_status(app, running),
+        revision=app.serving,
+        image=found.image if found else "",
+        source=found.source if found else "",
+        commit=found.commit if found else "",
+        created=app.created,
+        reason=app.reason,
+        scale=app.scale,
+        traffic=app.percents,
+        running=running,
+    )
+
+
+def _status(app: App, running: int) -> str:
+    if app.deleting:
+        return "deleting"
+    if not app.target:
+        return "failed"
+    if app.target != app.serving:
+        return "deploying"
+    if app.stopped:
+        return "stopped"
+    return "ready" if running or app.scale.min else "asleep"
+
+
+def _unborn(platform: Platform, one: Deployment) -> AppView:
+    """Return what a caller sees of a name that has a deployment and, as yet, no app."""
+    error = one.error or {}
+    reason = ": ".join(str(error[key]) for key in ("found", "message") if error.get(key))
+    return AppView(
+        project=one.project,
+        name=one.name,
+        url=platform.router.url(one.project, one.name),
+        status=one.status,
+        revision=0,
+        source=one.source,
+        created=one.created,
+        reason=reason,
+    )

@@ -1,0 +1,34 @@
+"""`s2i app`: the applications of a project."""
+
+from __future__ import annotations
+
+import click
+
+from s2i.cli.apps import change, look, rollout
+
+
+@click.group()
+def app() -> None:
+    """Applications: code that answers HTTP.
+
+    \b
+    Example:  s2i app list
+    """
+
+
+for command in (
+    look.list_,
+    look.get,
+    look.revisions,
+    look.logs,
+    look.events,
+    look.scale_log,
+    change.scale,
+    change.traffic,
+    change.stop,
+    change.start,
+    rollout.restart,
+    rollout.rollback,
+    change.delete,
+):
+    app.add_command(command)

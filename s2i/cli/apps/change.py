@@ -1,0 +1,134 @@
+"""`s2i app scale|traffic|stop|start|delete`: change what an app is to have, at once."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from s2i.cli.nouns import delete_options, delete_thing, path, project_option
+from s2i.cli.output import emit, output_option
+from s2i.errors import E_TRAFFIC, E_VALUE
+
+_PART = re.compile(r"r([1-9][0-9]{0,8})=([0-9]{1,3})")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--min-scale", type=int, help="Instances at least; 0: an app without requests sleeps.")
+@click.option("--max-scale", type=int, help="Instances at most.")
+@click.option("--concurrency", type=int, help="Requests at once at one instance, at most; 0: no limit.")
+@click.option("--concurrency-target", type=int, help="Requests at once that one instance is to have; 0: by the limit.")
+@click.option("--scale-down-delay", type=float, metavar="SECONDS", help="Keep an instance for so long after its need.")
+@click.option("--window", type=float, metavar="SECONDS", help="Average the requests over so long [default: 60].")
+@project_option
+@output_option
+def scale(
+    name: str,
+    project: str,
+    min_scale: int | None,
+    max_scale: int | None,
+    concurrency: int | None,
+    concurrency_target: int | None,
+    scale_down_delay: float | None,
+    window: float | None,
+    output: str | None,
+) -> None:
+    """Say how many instances an app may have. It holds at once, and makes no new revision.
+
+    \b
+    Example:  s2i app scale shop --min-scale 1 --max-scale 5 --concurrency-target 20
+    """
+    from s2i.cli.client import connect
+
+    given = {
+        "min": min_scale,
+        "max": max_scale,
+        "concurrency": concurrency,
+        "target": concurrency_target,
+        "down_delay": scale_down_delay,
+        "window": window,
+    }
+    wanted = {key: value for key, value in given.items() if value is not None}
+    if not wanted:
+        raise E_VALUE(what="scale", value=name, why="no option says what to change: --max-scale 5", command="app scale")
+    found = connect().call("PATCH", f"{path(project, 'apps', name)}/scale", wanted)
+    if output:
+        emit(found, output)
+    else:
+        of = found["scale"]
+        click.echo(f"{name}: {of['min']} to {of['max']} instances")
+
+
+@click.command()
+@click.argument("name")
+@click.argument("percents", nargs=-1, metavar="REVISION=PERCENT...")
+@project_option
+@output_option
+def traffic(name: str, percents: tuple[str, ...], project: str, output: str | None) -> None:
+    """Split the requests of an app between its revisions; `latest` sends all to the newest that can serve.
+
+    New revisions get no requests while a split holds.
+
+    \b
+    Example:  s2i app traffic shop r3=90 r2=10
+              s2i app traffic shop latest
+    """
+    from s2i.cli.client import connect
+
+    parts = () if percents == ("latest",) else tuple(_part(word) for word in percents)
+    if not percents:
+        raise E_TRAFFIC(what="a split of nothing", why="no revision is named")
+    found = connect().call("PUT", f"{path(project, 'apps', name)}/traffic", {"percents": parts})
+    if output:
+        emit(found, output)
+    else:
+        click.echo(f"{name}: " + " ".join(f"r{number}={percent}" for number, percent in found["traffic"].items()))
+
+
+@click.command()
+@click.argument("name")
+@project_option
+def stop(name: str, project: str) -> None:
+    """End all instances of an app, when their requests are answered; no request wakes it until it is started.
+
+    \b
+    Example:  s2i app stop shop
+    """
+    _post(name, project, "stop", "stopped")
+
+
+@click.command()
+@click.argument("name")
+@project_option
+def start(name: str, project: str) -> None:
+    """Let a stopped app run again.
+
+    \b
+    Example:  s2i app start shop
+    """
+    _post(name, project, "start", "started")
+
+
+@click.command()
+@delete_options
+def delete(name: str, project: str, yes: bool) -> None:
+    """Delete an app: its route, containers, images and history.
+
+    \b
+    Example:  s2i app delete shop --yes
+    """
+    delete_thing(path(project, "apps", name), name, f"Delete the app {name} of the project {project}?", yes=yes)
+
+
+def _post(name: str, project: str, verb: str, done: str) -> None:
+    from s2i.cli.client import connect
+
+    connect().call("POST", f"{path(project, 'apps', name)}/{verb}")
+    click.echo(f"{done} {name}")
+
+
+def _part(word: str) -> tuple[int, int]:
+    if not (found := _PART.fullmatch(word)):
+        raise E_TRAFFIC(what=word, why="it is not like r3=90")
+    return int(found[1]), int(found[2])

@@ -1,0 +1,213 @@
+"""`s2i app list|get|logs|events|revisions|scale-log`: what there is, and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from s2i.cli.nouns import log_options, path, project_option
+from s2i.cli.output import emit, output_option, safe, table, when
+from s2i.resources.names import project_words
+
+if TYPE_CHECKING:
+    from s2i.cli.client import Client
+
+
+@click.command("list")
+@project_option
+@output_option
+def list_(project: str, output: str | None) -> None:
+    """List the apps of a project.
+
+    \b
+    Example:  s2i app list -o json
+    """
+    from s2i.cli.client import connect
+
+    found = connect().call("GET", f"/v1/projects/{project}/apps")
+    if output:
+        emit(found, output)
+        return
+    if not found:
+        click.echo(f"no apps in the project {project}", err=True)
+        return
+    rows = [(one["name"], one["status"], one["revision"] or "", one["url"], one["source"]) for one in found]
+    table(("name", "status", "revision", "url", "source"), rows)
+
+
+@click.command()
+@click.argument("name")
+@project_option
+@output_option
+def get(name: str, project: str, output: str | None) -> None:
+    """Show one app, its revisions and what happened to it.
+
+    \b
+    Example:  s2i app get shop
+    """
+    from s2i.cli.client import connect
+
+    at = path(project, "apps", name)
+    found = connect().call("GET", at)
+    if output:
+        emit(found, output)
+        return
+    for field in ("name", "project", "status", "url", "source", "commit", "image"):
+        if found[field]:
+            click.echo(f"{field:<10}{safe(found[field])}")
+    click.echo(f"{'scale':<10}{_scale(found)}")
+    if len(found["traffic"]) > 1:
+        click.echo(f"{'traffic':<10}{_traffic(found)}")
+    _show_reason(found)
+    click.echo()
+    _show_revisions(found)
+    click.echo()
+    lines = [(when(one["at"]), one["what"], one["text"].split("\n")[0]) for one in found["events"][-10:]]
+    table(("time", "event", "about"), lines)
+
+
+def _followed(client: Client, at: str, tail: int | None) -> Iterator[str]:
+    """Yield the log of what serves, and of each revision that takes over from it."""
+    number = client.call("GET", at)["revision"]
+    while True:
+        yield from client.lines(f"{at}/logs", follow=True, tail=tail)
+        before, number, tail = number, client.call("GET", at)["revision"], None
+        if number == before:
+            click.echo("the instance has ended", err=True)
+            return
+        click.echo(f"revision {number} has taken over", err=True)
+
+
+def _show_reason(found: dict[str, Any]) -> None:
+    """Print why the newest revision does not serve: its number and a sentence, then the end of its log."""
+    first, *tail = found["reason"].splitlines() or [""]
+    failed = [one["number"] for one in found["revisions"] if one["status"] == "failed"]
+    if first:
+        whose = f"revision {failed[-1]} failed: " if failed else ""
+        click.echo(f"{'reason':<10}{whose}{safe(first)}")
+    for line in tail:
+        click.echo(f"{'':<10}{safe(line)}")
+
+
+@click.command()
+@click.argument("name")
+@project_option
+@log_options
+def logs(name: str, project: str, follow: bool, tail: int | None) -> None:
+    """Print what an app's instance wrote. Control characters are shown, not sent to the terminal.
+
+    \b
+    Example:  s2i app logs shop -f --tail 20
+    """
+    from s2i.cli.client import connect
+
+    at = path(project, "apps", name)
+    client = connect()
+    silent = True
+    for line in _followed(client, at, tail) if follow else client.lines(f"{at}/logs", tail=tail):
+        silent = False
+        click.echo(safe(line))
+    if silent and client.call("GET", at)["reason"]:
+        click.echo(f"nothing runs that could have a log: see `s2i app get {name}{project_words(project)}`", err=True)
+
+
+@click.command()
+@click.argument("name")
+@project_option
+@output_option
+def revisions(name: str, project: str, output: str | None) -> None:
+    """List the revisions of an app that are kept: what each was built from, and what gets requests.
+
+    \b
+    Example:  s2i app revisions shop
+    """
+    from s2i.cli.client import connect
+
+    found = connect().call("GET", path(project, "apps", name))
+    if output:
+        emit(found["revisions"], output)
+    else:
+        _show_revisions(found)
+
+
+@click.command()
+@click.argument("name")
+@project_option
+@output_option
+def events(name: str, project: str, output: str | None) -> None:
+    """Print what happened to an app, the oldest first.
+
+    \b
+    Example:  s2i app events shop
+    """
+    from s2i.cli.client import connect
+
+    found = connect().call("GET", path(project, "apps", name))["events"]
+    if output:
+        emit(found, output)
+        return
+    for one in found:
+        first, *more = one["text"].split("\n")
+        click.echo(safe(f"{when(one['at'])}  {one['what']:<10}{first}"))
+        for line in more:
+            click.echo(safe(f"{'':<22}{line}"))
+
+
+@click.command("scale-log")
+@click.argument("name")
+@project_option
+@output_option
+def scale_log(name: str, project: str, output: str | None) -> None:
+    """Print how many instances an app was to have, and the arithmetic of each change.
+
+    \b
+    Example:  s2i app scale-log shop
+    """
+    from s2i.cli.client import connect
+
+    found = connect().call("GET", f"{path(project, 'apps', name)}/scale-log")
+    if output:
+        emit(found, output)
+        return
+    for one in found:
+        click.echo(f"{when(one['at'])}  r{one['revision']}  {_arithmetic(one['decision'])}")
+    if not found:
+        click.echo("nothing has been scaled since the server started", err=True)
+
+
+def _arithmetic(decision: dict[str, Any]) -> str:
+    """Return a decision as a sum: the mean of the window that counts, by what an instance is to take."""
+    mode = decision["mode"]
+    mean, limit = decision[mode], decision["limit"]
+    sum_ = f"{mode}: {mean:.2f} under way / {decision['capacity']:g} = {decision['raw']}"
+    bound = f", {decision['wanted']} by {limit}" if limit else ""
+    return f"{decision['ready']} ready -> {decision['wanted']} wanted  ({sum_}{bound})"
+
+
+def _show_revisions(found: dict[str, Any]) -> None:
+    rows = [
+        (
+            one["number"],
+            f"{found['traffic'][str(one['number'])]} %" if str(one["number"]) in found["traffic"] else "",
+            one["status"],
+            when(one["created"]),
+            one["commit"][:12] or one["source"],
+            one["image"][:19],
+        )
+        for one in found["revisions"]
+    ]
+    table(("revision", "traffic", "status", "created", "source", "image"), rows)
+
+
+def _scale(found: dict[str, Any]) -> str:
+    """Return the settings of the autoscaler in words: "1 runs, 0 to 10, 70 requests each"."""
+    scale = found["scale"]
+    target = min(filter(None, (scale["target"], scale["concurrency"])), default=100)
+    limit = f", {scale['concurrency']} at most" if scale["concurrency"] else ""
+    return f"{found['running']} of {scale['min']} to {scale['max']} run, for {target} requests at once each{limit}"
+
+
+def _traffic(found: dict[str, Any]) -> str:
+    return " ".join(f"r{number}={percent}" for number, percent in found["traffic"].items())

@@ -1,0 +1,101 @@
+"""Follow a deployment: from the server that does it, and the next one when that is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from s2i.cli.eventlines import EventLines
+from s2i.cli.progress import Progress
+from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError
+from s2i.resources import names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from s2i.cli.client import Client
+
+CANCEL_SECONDS = 15.0
+RECONNECTS = 3
+
+
+def follow(client: Client, path: str, begun: dict[str, Any], display: Progress | EventLines) -> dict[str, Any]:
+    """Show a deployment until it has ended, and return it then. Ctrl-C cancels a build, and leaves a roll-out.
+
+    Raises E_SERVER_STOPPED when the server was stopped before that.
+    """
+    building, jobrun = True, ""
+    with display as progress:
+        try:
+            for event in _events(client, path):
+                building = building and event.get("status") != "rolling-out"
+                jobrun = event.get("jobrun") or jobrun
+                progress.wire(event)
+        except KeyboardInterrupt:
+            if building:
+                _cancel(client, path)
+            else:
+                what = "run" if jobrun else "roll-out"
+                progress.say(f"note   the {what} goes on without us: `{look(begun, jobrun)}`")
+            raise
+    found = _after(client, path)
+    if found["status"] not in ("building", "rolling-out"):
+        return found
+    if building:
+        raise E_SERVER_STOPPED(name=begun["name"], doing="built", then="run the same command again")
+    then = f"it goes on with the next server, which any command starts: `{look(begun, jobrun)}`"
+    raise E_SERVER_STOPPED(name=begun["name"], doing="run" if jobrun else "rolled out", then=then)
+
+
+def _after(client: Client, path: str) -> dict[str, Any]:
+    """Return a deployment after its last event; as one that still goes on when the server has gone meanwhile."""
+    try:
+        found: dict[str, Any] = client.call("GET", path)
+    except S2IError as error:
+        if error.kind is not E_SERVER:
+            raise
+        return {"status": "rolling-out"}
+    return found
+
+
+def look(begun: dict[str, Any], jobrun: str) -> str:
+    """Return the command that shows what became of a deployment."""
+    what = f"jobrun get {jobrun}" if jobrun else f"app get {begun['name']}"
+    return f"s2i {what}{names.project_words(begun['project'])}"
+
+
+def _events(client: Client, path: str) -> Iterator[dict[str, Any]]:
+    """Yield the events of a deployment to its end, from one server and then the next when one is killed."""
+    import json
+
+    from s2i.cli.client import connect
+
+    seen = 0
+    for attempt in range(RECONNECTS + 1):
+        try:
+            for line in client.lines(f"{path}/events", start=seen):
+                seen += 1
+                yield json.loads(line)
+        except S2IError as error:
+            if error.kind is not E_SERVER or attempt == RECONNECTS:
+                raise
+            connect()  # starts the next server; `client` talks to whoever has the socket
+        else:
+            return
+
+
+def _cancel(client: Client, path: str) -> None:
+    """Cancel a build and wait until nothing of it is left."""
+    client.call("POST", f"{path}/cancel")
+    until = time.monotonic() + CANCEL_SECONDS
+    with contextlib.suppress(KeyboardInterrupt):  # once is enough
+        while client.call("GET", path)["status"] == "building" and time.monotonic() < until:
+            time.sleep(0.05)
+
+
+def fail(ended: dict[str, Any]) -> NoReturn:
+    """Raise what a deployment ended with, as the server told it."""
+    from s2i.cli.client import RemoteError
+
+    raise RemoteError(ended["error"])
