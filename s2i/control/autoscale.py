@@ -18,24 +18,36 @@ PANIC_SECONDS = 2.0
 PANIC_THRESHOLD = 2.0  # so many times what the ready instances can take is a panic
 UTILIZATION = 0.7  # of the target: room for what comes while an instance starts
 RATE_UP, RATE_DOWN = 1000.0, 2.0  # at most so many times as many, or as few, at once
-BUCKET_SECONDS = 0.1
+FINE_SECONDS, COARSE_SECONDS = 0.1, 1.0  # of a bucket of the panic window, and of the stable one
 DEFAULT_TARGET = 100  # requests under way at one instance, where neither a target nor a limit is set
 
 Mode = Literal["stable", "panic"]
 Limit = Literal["", "min-scale", "max-scale", "rate", "panic", "scale-down-delay", "too-early"]
 
 
-class Bucket(msgspec.Struct, frozen=True):
-    """The readings of one BUCKET_SECONDS: which (time divided by it), their sum and their number."""
+class Series(msgspec.Struct, frozen=True):
+    """Readings in buckets of ``width`` seconds: which one (time by width), the sum and the number of its readings."""
 
-    index: int
-    total: float
-    count: int
+    width: float
+    buckets: tuple[tuple[int, float, int], ...] = ()
 
-    @property
-    def mean(self) -> float:
-        """The mean reading."""
-        return self.total / self.count
+    def read(self, value: float, now: float, window: float) -> Series:
+        """Return the series with one more reading, without what is older than ``window``."""
+        index = math.floor(now / self.width)
+        buckets = self.buckets
+        if buckets and buckets[-1][0] == index:
+            _, total, count = buckets[-1]
+            buckets = (*buckets[:-1], (index, total + value, count + 1))
+        else:
+            oldest = index - round(window / self.width)
+            buckets = (*(one for one in buckets if one[0] > oldest), (index, value, 1))
+        return Series(self.width, buckets)
+
+    def mean(self, now: float, window: float) -> float:
+        """Return the mean of the buckets of ``window``; of a younger series, of its whole life."""
+        first = math.floor((now - window) / self.width)
+        found = [total / count for index, total, count in self.buckets if index > first]
+        return sum(found) / len(found) if found else 0.0
 
 
 class Scaler(msgspec.Struct, frozen=True):
@@ -45,7 +57,8 @@ class Scaler(msgspec.Struct, frozen=True):
     """
 
     begun: float
-    buckets: tuple[Bucket, ...] = ()
+    fine: Series = Series(FINE_SECONDS)
+    coarse: Series = Series(COARSE_SECONDS)
     panic_at: float | None = None  # when the last reason for a panic was seen, None outside of one
     panic_most: int = 0
     asked: tuple[tuple[float, int], ...] = ()
@@ -77,21 +90,16 @@ def capacity(scale: Scale) -> float:
 
 def read(scaler: Scaler, scale: Scale, under_way: float, now: float) -> Scaler:
     """Return ``scaler`` with one more reading: the requests under way ``now``, those that wait included."""
-    index = math.floor(now / BUCKET_SECONDS)
-    last = scaler.buckets[-1] if scaler.buckets else None
-    if last is not None and last.index == index:
-        newest, kept = Bucket(index, last.total + under_way, last.count + 1), scaler.buckets[:-1]
-    else:
-        newest, kept = Bucket(index, under_way, 1), scaler.buckets
-    oldest = index - round(scale.window / BUCKET_SECONDS)
-    if kept and kept[0].index <= oldest:
-        kept = tuple(one for one in kept if one.index > oldest)
-    return msgspec.structs.replace(scaler, buckets=(*kept, newest))
+    return msgspec.structs.replace(
+        scaler,
+        fine=scaler.fine.read(under_way, now, PANIC_SECONDS),
+        coarse=scaler.coarse.read(under_way, now, scale.window),
+    )
 
 
 def decide(scaler: Scaler, scale: Scale, ready: int, now: float) -> tuple[Scaler, Decision]:
     """Return what is to be remembered, and how many instances are wanted ``now`` that ``ready`` can take requests."""
-    stable, panic = _mean(scaler, scale.window, now), _mean(scaler, PANIC_SECONDS, now)
+    stable, panic = scaler.coarse.mean(now, scale.window), scaler.fine.mean(now, PANIC_SECONDS)
     room, has = capacity(scale), max(ready, 1)
     scaler = _panicked(scaler, scale, panic >= PANIC_THRESHOLD * room * has, now)
     mode: Mode = "stable" if scaler.panic_at is None else "panic"
@@ -135,10 +143,3 @@ def _delayed(scaler: Scaler, scale: Scale, wanted: int, now: float) -> tuple[Sca
     recent = [(at, one) for at, one in scaler.asked if at > now - scale.down_delay]
     asked = (*(one for one in recent if one[1] > wanted), (now, wanted))
     return msgspec.structs.replace(scaler, asked=asked), asked[0][1]
-
-
-def _mean(scaler: Scaler, window: float, now: float) -> float:
-    """Return the mean of a window's readings; of a younger scaler, of its whole life."""
-    first = math.floor((now - window) / BUCKET_SECONDS)
-    found = [one.mean for one in scaler.buckets if one.index > first]
-    return sum(found) / len(found) if found else 0.0

@@ -121,8 +121,10 @@ def _fleets(
 
 def sizes_of(app: App, counts: Mapping[Key, int], awake: bool, seen: Seen, slots: Slots) -> dict[int, int]:
     """Return how many instances each revision is to have: those that get requests, and the one that is to."""
-    if app.stopped or app.deleting:
-        return dict.fromkeys(app.percents, 0)
+    if app.deleting:
+        return {}
+    if app.stopped:  # a revision that was on its way still comes, to be known as good
+        return {number: int(number == app.target != app.serving) for number in {*app.percents, app.target}}
     has = {number: _existing(app, number, slots) for number in {*app.percents, app.target}}
     sizes = {
         number: min(max(counts.get((app.project, app.name, number), has[number]), app.scale.min), app.scale.max)

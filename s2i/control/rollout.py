@@ -36,7 +36,7 @@ def app(app: App, fleets: Mapping[int, Fleet], seen: Seen, now: float) -> list[A
     new = fleets.get(app.target) if app.target != app.serving and app.target not in app.percents else None
     actions: list[Action] = []
     if new:
-        if shares and set(shares) <= set(new.addresses):
+        if (shares and set(shares) <= set(new.addresses)) or (app.stopped and _has_come(new)):
             return [MarkServing(app.project, app.name, app.target)]
         actions += _roll_out(new, now)
         if _has_come(new) and not any(isinstance(one, MarkFailed) for one in actions):

@@ -89,6 +89,8 @@ class Store:
     def accept_revision(self, revision: Revision, deployment: str) -> Revision:
         """Make ``revision`` the one that its app is to serve, under the next number; return it with that.
 
+        One that was stopped is started.
+
         Raises E_TAKEN when a job has the name, E_BUSY while the app is being deleted.
         """
         key = (revision.project, revision.app)
@@ -102,7 +104,7 @@ class Store:
             query = "SELECT coalesce(max(number), 0) FROM revisions WHERE project = ? AND app = ?"
             last: int = db.execute(query, key).fetchone()[0]
             made = msgspec.structs.replace(revision, number=last + 1)
-            _put_app(db, msgspec.structs.replace(app, target=made.number, reason=""))
+            _put_app(db, msgspec.structs.replace(app, target=made.number, reason="", stopped=False))
             _put_revision(db, made)
             _change_deployment(db, deployment, status="rolling-out", kind="app", revision=made.number)
         return made

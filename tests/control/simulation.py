@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from s2i.control.actions import Action, StartInstance, StopInstance, lane
+import msgspec
+
+from s2i.control.actions import Action, Park, StartInstance, StopInstance, lane
 from s2i.control.execute import World, engine_down, execute
+from s2i.control.fleet import Key, Name, Wanted
 from s2i.control.loop import wanted_of
 from s2i.control.reconcile import reconcile
 from s2i.control.rollout import DRAIN_SECONDS
 from s2i.control.store import Store
 from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
+from s2i.engines.engine import Owner
 from s2i.errors import S2IError
 from s2i.resources.app import Config, Deployment, Revision
 from s2i.resources.job import Job, JobRun
@@ -36,6 +40,8 @@ class Simulation:
         self.world = World(self.engine, self.router, self.store, lambda: self.now)
         self.notes: dict[Slot, Note] = {}
         self.done: list[Action] = []
+        self.counts: dict[Key, int] = {}  # what the autoscaler wants
+        self.awake: set[Name] = set()  # apps for which a request waits
         self._ids = 0
 
     def begin(self, name: str = "shop") -> str:
@@ -45,11 +51,11 @@ class Simulation:
         self.store.open_deployment(Deployment(ident, "default", name, "src", "building", self.now))
         return ident
 
-    def deploy(self, name: str = "shop", image: str = IMAGE, ident: str = "") -> Revision:
+    def deploy(self, name: str = "shop", image: str = IMAGE, ident: str = "", *, quiet: bool = False) -> Revision:
         """Deploy as a whole, or end the deployment ``ident`` that was begun."""
         ident = ident or self.begin(name)
         self._build(image)
-        made = self.store.accept_revision(Revision("default", name, 0, image, Config()), ident)
+        made = self.store.accept_revision(Revision("default", name, 0, image, Config(), quiet=quiet), ident)
         self.store.change_deployment(ident, status="ready")
         return made
 
@@ -68,7 +74,7 @@ class Simulation:
 
     def step(self, kill_after: int | None = None) -> tuple[Action, ...]:
         """One pass; with ``kill_after`` the server dies after so many actions: what it remembered is lost."""
-        wanted, seen = wanted_of(self.store), self._seen()
+        wanted, seen = self._wanted(), self._seen()
         series = {(one.project, one.app, f"r{one.number}") for one in wanted.revisions}
         self.notes = remember(self.notes, seen, series, self.now)
         actions = reconcile(wanted, seen, self.notes, self.now)
@@ -100,7 +106,9 @@ class Simulation:
 
     def _do(self, action: Action) -> None:
         if isinstance(action, StopInstance):
-            self._check_stop(action)
+            self._check_stop(action.owner)
+        if isinstance(action, Park):
+            self._check_stop(action.work.owner)
         self.done.append(action)
         try:
             execute(action, self.world)
@@ -110,16 +118,19 @@ class Simulation:
             key = slot(action.work.owner)
             self.notes[key] = failed_start(self.notes.get(key, Note()), str(error), self.now)
 
-    def _check_stop(self, action: StopInstance) -> None:
-        sandbox, instance = group(self.engine.observe())[slot(action.owner)]
+    def _check_stop(self, owner: Owner) -> None:
+        sandbox, instance = group(self.engine.observe())[slot(owner)]
         if not (sandbox and sandbox.address and instance and instance.state == "running"):
             return
         pointed = {address for shares in self.router.slots.values() for address in shares}
-        assert sandbox.address not in pointed, f"{action} while requests go to it"
-        since = self.notes[slot(action.owner)].unpointed
+        assert sandbox.address not in pointed, f"{owner} is ended while requests go to it"
+        since = self.notes[slot(owner)].unpointed
         assert since is not None
         late = self.now - since >= DRAIN_SECONDS
-        assert late or not self.router.busy.get(sandbox.address), f"{action} cuts requests off"
+        assert late or not self.router.busy.get(sandbox.address), f"{owner} is ended cuts requests off"
+
+    def _wanted(self) -> Wanted:
+        return msgspec.structs.replace(wanted_of(self.store), counts=self.counts, awake=frozenset(self.awake))
 
     def _seen(self) -> Seen:
         containers = self.engine.observe()
