@@ -37,9 +37,9 @@ class Platform:
         self.router = router
         self.started = time.time()
         self.world = World(engine, router, store, time.time)
-        self.loop = Loop(self.world, counts=lambda: self.autoscaler.counts(), awake=lambda: self.waker.held())
+        self.loop = Loop(self.world, counts=lambda: self.autoscaler.counts(), awake=lambda: self.waker.awake())
         self.waker = Waker(lambda: self.loop.targets, self.loop.look, self.loop.start_now)
-        self.autoscaler = Autoscaler(self.world, lambda: self.loop.targets, self.waker.held, self.loop.kick)
+        self.autoscaler = Autoscaler(self.world, lambda: self.loop.targets, self.waker, self.loop.kick)
         self.deployments = Deployments(self.world, self.loop, build, self._labels)
         self.gate: Gate | None = None  # where the router asks for an app that does not answer
         self.sweeper = Sweeper(self.world)

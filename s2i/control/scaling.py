@@ -13,7 +13,7 @@ import msgspec
 from s2i.control.autoscale import Decision, Scaler, decide, read
 from s2i.control.execute import World
 from s2i.control.fleet import Fleet, Key, Name
-from s2i.control.waker import Target
+from s2i.control.waker import Target, Waker
 from s2i.errors import S2IError
 
 BUSY_SECONDS = 0.1  # between two readings while requests are under way
@@ -36,19 +36,19 @@ class Logged(msgspec.Struct, frozen=True):
 class Autoscaler:
     """Decides how many instances each revision should have. One thread; ``clock`` is monotonic.
 
-    ``targets``: the apps as the loop last saw them; ``held``: how many requests wait, by app; ``changed`` is called
-    when the number of instances that are wanted has changed.
+    ``targets``: the apps as the loop last saw them; ``waker`` knows the requests that wait; ``changed`` is called when
+    the number of instances that are wanted has changed.
     """
 
     def __init__(
         self,
         world: World,
         targets: Callable[[], Mapping[Name, Target]],
-        held: Callable[[], Mapping[Name, int]],
+        waker: Waker,
         changed: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._world, self._targets, self._held, self._changed, self._clock = world, targets, held, changed, clock
+        self._world, self._targets, self._waker, self._changed, self._clock = world, targets, waker, changed, clock
         self._scalers: dict[Key, Scaler] = {}
         self._accepted: dict[Key, int] = {}
         self._counts: dict[Key, int] = {}
@@ -77,7 +77,7 @@ class Autoscaler:
 
     def step(self) -> float:
         """Read and decide once; return the seconds until the next reading is due."""
-        targets, held, now = self._targets(), self._held(), self._clock()
+        targets, held, now = self._targets(), self._waker.take(), self._clock()
         followed = dict(_followed(targets))
         for key in self._scalers.keys() - followed.keys():
             for of_key in (self._scalers, self._accepted, self._counts, self._last):
@@ -91,6 +91,7 @@ class Autoscaler:
             target = targets[key[:2]]
             waiting = held.get(key[:2], 0) * target.app.percents[key[2]] / 100
             self._one(key, target, fleet, waiting + sum(in_flight.get(one, 0) for one in _addresses(fleet)), now)
+        self._waker.counted()  # not before: until then they keep what they have woken
         if self._counts != before:
             self._changed()
         return BUSY_SECONDS if held or in_flight else IDLE_SECONDS

@@ -60,11 +60,24 @@ class Waker:
         self._listens, self._clock = listens or is_listened_on, clock
         self._lock = threading.Lock()
         self._held: collections.Counter[Name] = collections.Counter()
+        self._most: dict[Name, int] = {}
+        self._taken: dict[Name, int] = {}
 
-    def held(self) -> dict[Name, int]:
-        """Return how many requests wait, by app."""
+    def awake(self) -> frozenset[Name]:
+        """Return the apps for which a request waits, or has waited and is not ``counted`` yet."""
         with self._lock:
-            return dict(self._held)
+            return frozenset((*self._most, *self._taken))
+
+    def take(self) -> dict[Name, int]:
+        """Return the most requests that waited at once, by app, since this was asked last."""
+        with self._lock:
+            self._taken, self._most = self._most, dict(self._held)
+            return dict(self._taken)
+
+    def counted(self) -> None:
+        """Let those that were taken sleep again: whoever decides about instances has counted their requests."""
+        with self._lock:
+            self._taken = {}
 
     def wake(self, project: str, app: str, limit: float = WAIT_SECONDS) -> str | None:
         """Return the address of an instance that takes connections, started for it when the app sleeps.
@@ -101,6 +114,7 @@ class Waker:
     def _waiting(self, name: Name) -> Iterator[bool]:
         with self._lock:
             self._held[name] += 1
+            self._most[name] = max(self._most.get(name, 0), self._held[name])
             may_wait = self._held[name] <= QUEUE_LIMIT
         try:
             yield may_wait

@@ -27,7 +27,7 @@ class Probes(Loop):
             clock=lambda: world.now,
             spawn=_now,
             probe=world.engine.answers,
-            awake=lambda: self.waker.held(),
+            awake=lambda: self.waker.awake(),
         )
         self.world = world
 

@@ -1,0 +1,172 @@
+"""The autoscaler and the waker at work on a world in memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from s2i.control.fleet import instance_of
+from s2i.control.loop import Loop
+from s2i.control.scaling import BUSY_SECONDS, IDLE_SECONDS, Autoscaler
+from s2i.control.waker import QUEUE_LIMIT, Waker
+from s2i.resources.app import Scale
+from tests.control.simulation import Simulation
+
+SHOP = ("default", "shop")
+
+
+class Server(Simulation):
+    """The loop, the waker and the autoscaler of one server, each turned by the test."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.loop = Loop(
+            self.world,
+            clock=lambda: self.now,
+            spawn=_now,
+            probe=self.engine.answers,
+            counts=lambda: self.scaler.counts(),
+            awake=lambda: self.waker.awake(),
+        )
+        self.waker = Waker(
+            lambda: self.loop.targets, self.look, self.loop.start_now,
+            listens=self.engine.answers, clock=self.passing,
+        )  # fmt: skip
+        self.scaler = Autoscaler(
+            self.world, lambda: self.loop.targets, self.waker, lambda: None, clock=lambda: self.now
+        )
+
+    def passing(self) -> float:
+        """Time passes while somebody waits."""
+        self.now += 0.005
+        return self.now
+
+    def look(self) -> None:
+        self.loop.step()
+        self.now += 0.01
+
+    def run(self, seconds: float) -> None:
+        """Let time pass: readings as often as they are due, looks as well."""
+        until = self.now + seconds
+        while self.now < until:
+            pause = self.scaler.step()
+            self.loop.step()
+            for thread in threading.enumerate():
+                if thread.name.startswith("probe"):
+                    thread.join(5)
+            self.now += pause
+
+
+def _now(work: Callable[[], None]) -> None:
+    work()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    made = Server(tmp_path)
+    made.deploy()
+    made.run(3)
+    return made
+
+
+def test_it_sleeps_after_a_minute_without_requests_and_says_why(server: Server) -> None:
+    server.run(50)
+    assert len(server.addresses()) == 1
+    server.run(20)
+    assert server.addresses() == set()
+    (logged,) = server.scaler.log(*SHOP)
+    assert (logged.revision, logged.decision.ready, logged.decision.wanted, logged.decision.raw) == (1, 1, 0, 0)
+
+
+def test_requests_that_are_over_before_anybody_looks_keep_it_awake(server: Server) -> None:
+    owner = instance_of(server.store.revision(*SHOP, 1)).owner
+    for _ in range(6):
+        server.run(20)
+        server.engine.connections[owner] = server.engine.connections.get(owner, 0) + 1
+    assert len(server.addresses()) == 1
+    server.run(130)
+    assert server.addresses() == set()
+
+
+def test_what_is_under_way_brings_instances_and_its_end_takes_them(server: Server) -> None:
+    server.store.set_scale(*SHOP, Scale(target=10, max=8))
+    (address,) = server.addresses()
+    server.router.busy[address] = 56
+    server.run(3)
+    assert len(server.addresses()) == 8
+    server.router.busy.clear()
+    server.run(150)
+    assert server.addresses() == set()
+
+
+def test_it_reads_more_often_while_requests_are_under_way(server: Server) -> None:
+    assert server.scaler.step() == IDLE_SECONDS
+    (address,) = server.addresses()
+    server.router.busy[address] = 1
+    assert server.scaler.step() == BUSY_SECONDS
+
+
+def test_a_request_at_an_app_that_sleeps_starts_the_one_that_waits(server: Server) -> None:
+    (address,) = server.addresses()
+    server.run(70)
+    server.engine.calls.clear()
+    assert server.waker.wake(*SHOP) == address
+    assert [verb for verb, _ in server.engine.calls] == ["start_instance"]
+    server.run(5)
+    assert set(server.router.pointed(*SHOP)) == {address}
+
+
+def test_a_hundred_requests_at_once_start_one(server: Server) -> None:
+    server.run(70)
+    server.engine.calls.clear()
+    found: list[str | None] = []
+    threads = [threading.Thread(target=lambda: found.append(server.waker.wake(*SHOP))) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(found) == 100
+    assert set(found) == server.addresses()
+    assert [verb for verb, _ in server.engine.calls].count("start_instance") == 1
+    server.scaler.step()
+    server.scaler.step()
+    assert server.waker.awake() == frozenset()
+
+
+def test_an_app_that_crashes_again_and_again_is_not_waited_for(server: Server) -> None:
+    owner = instance_of(server.store.revision(*SHOP, 1)).owner
+    for _ in range(8):
+        server.run(1)
+        if server.addresses():
+            server.engine.exit(owner, 1)
+    began = time.monotonic()
+    assert server.waker.wake(*SHOP, limit=2.0) is None
+    assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("name", ["nobody", "shop"])
+def test_what_does_not_exist_or_is_stopped_is_not_woken(server: Server, name: str) -> None:
+    server.store.set_stopped(*SHOP, stopped=True)
+    server.run(5)
+    assert server.waker.wake("default", name) is None
+    assert server.addresses() == set()
+
+
+def test_too_many_that_wait_are_told_at_once(server: Server) -> None:
+    server.run(70)
+    server.waker._held[SHOP] = QUEUE_LIMIT
+    assert server.waker.wake(*SHOP) is None
+    assert server.waker.take() == {SHOP: QUEUE_LIMIT + 1}
+    assert server.waker.take() == {SHOP: QUEUE_LIMIT}
+
+
+def test_what_is_deleted_is_forgotten(server: Server) -> None:
+    server.run(70)
+    assert server.scaler.log(*SHOP)
+    server.store.delete_app(*SHOP)
+    server.run(5)
+    assert (server.scaler.log(*SHOP), server.scaler.counts()) == ((), {})
