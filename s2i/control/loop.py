@@ -71,6 +71,7 @@ class Loop:
         self._refused: queue.SimpleQueue[tuple[Slot, str]] = queue.SimpleQueue()
         self._begun = self._done = 0  # looks, counted
         self.targets: Mapping[Name, Target] = {}  # of the last look
+        self._read: tuple[object, Wanted] | None = None  # what the store asked for, and its state then
         self._faults = 0
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
 
@@ -124,9 +125,7 @@ class Loop:
             return self._blind(error)
         self.engine_error, self._faults = None, 0
         # Wanted is read after the look: a container that is seen was wanted before it was made.
-        wanted = msgspec.structs.replace(
-            wanted_of(self._world.store), counts=self._counts(), awake=frozenset(self._awake())
-        )
+        wanted = self._wanted()
         seen = self._look(containers, wanted)
         now = self._clock()
         while not self._refused.empty():
@@ -158,6 +157,12 @@ class Loop:
         self.engine_error = error
         self._faults += 1
         return FAULT_SECONDS[min(self._faults, len(FAULT_SECONDS)) - 1]
+
+    def _wanted(self) -> Wanted:
+        state = self._world.store.state()
+        if self._read is None or self._read[0] != state:
+            self._read = (state, wanted_of(self._world.store))
+        return msgspec.structs.replace(self._read[1], counts=self._counts(), awake=frozenset(self._awake()))
 
     def _look(self, containers: tuple[Observed, ...], wanted: Wanted) -> Seen:
         router = self._world.router

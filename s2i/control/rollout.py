@@ -47,7 +47,7 @@ def app(app: App, fleets: Mapping[int, Fleet], seen: Seen, now: float) -> list[A
     kept = {number: fleet for number, fleet in fleets.items() if number in app.percents}
     actions += _route(app, kept, new, shares, seen)
     for fleet in kept.values():
-        actions += _keep(fleet, seen, now)
+        actions += _keep(fleet, set(shares), now)
     return actions
 
 
@@ -128,14 +128,14 @@ def _route(app: App, kept: Mapping[int, Fleet], new: Fleet | None, shares: Share
     return [_pointed(app, {})] if others & set(shares) else []
 
 
-def _keep(fleet: Fleet, seen: Seen, now: float) -> list[Action]:
+def _keep(fleet: Fleet, shares: set[str], now: float) -> list[Action]:
     """Keep the instances of a revision running (FAULTS F10), or its first slot ready to be woken."""
     actions: list[Action] = []
     for place in fleet.places:
         if now >= place.note.retry_at:
             actions += _start(place)
     if fleet.asleep is not None:
-        actions += _sleep(fleet.asleep, {address for each in seen.shares.values() for address in each}, now)
+        actions += _sleep(fleet.asleep, shares, now)
     return actions
 
 

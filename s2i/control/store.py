@@ -61,6 +61,12 @@ class Store:
             row: tuple[str] = db.execute("SELECT value FROM settings WHERE key = 'server'").fetchone()
         return row[0]
 
+    def state(self) -> tuple[int, int]:
+        """Return what is another whenever anything in the database is."""
+        with self._lock:
+            others: tuple[int] = self._db.execute("PRAGMA data_version").fetchone()
+            return self._db.total_changes, others[0]
+
     # Apps and revisions ---------------------------------------------------------------------------------------
 
     def apps(self, project: str | None = None) -> tuple[App, ...]:

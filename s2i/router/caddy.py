@@ -56,6 +56,8 @@ class CaddyRouter:
         self._address = os.environ.get("S2I_HTTP_ADDRESS", "127.0.0.1")
         self._admin = Admin(self.places.admin)
         self._lock = threading.RLock()
+        self._pointed: dict[tuple[str, str], tuple[int, dict[str, int]]] = {}  # with the generation that was read
+        self._made: tuple[object, dict[str, Any]] | None = None  # the config of now, and what it was made of
         self._first = http_port()
         self._known = self._remembered()
         self.port: int = self._known.port or self._first
@@ -63,8 +65,9 @@ class CaddyRouter:
     def ensure(self) -> None:
         with self._lock:
             for project, app in self._known.routes:
-                if not slots.exist(self.places.slots, project, app):  # after a reboot: closed until pointed again
-                    slots.write(self.places.slots, project, app, {})
+                self._have_slots(project, app)
+            if self._is_right():
+                return
             running = self._running()
             if running is None:
                 self._start()
@@ -73,10 +76,10 @@ class CaddyRouter:
 
     def add(self, project: str, app: str) -> None:
         with self._lock:
-            if not slots.exist(self.places.slots, project, app):
-                slots.write(self.places.slots, project, app, {})
-            self._known.routes.add((project, app))
-            self._remember()
+            self._have_slots(project, app)
+            if (project, app) not in self._known.routes:
+                self._known.routes.add((project, app))
+                self._remember()
             self.ensure()
 
     def remove(self, project: str, app: str) -> None:
@@ -85,13 +88,18 @@ class CaddyRouter:
             self._remember()
             self.ensure()
             slots.remove(self.places.slots, project, app)
+            self._pointed.pop((project, app), None)
 
     def point(self, project: str, app: str, shares: Mapping[str, int]) -> None:
         with self._lock:
             slots.write(self.places.slots, project, app, shares)
 
     def pointed(self, project: str, app: str) -> dict[str, int]:
-        return slots.read(self.places.slots, project, app)
+        found = slots.generation(self.places.slots, project, app)
+        kept = self._pointed.get((project, app))
+        if kept is None or kept[0] != found or not found:
+            kept = self._pointed[project, app] = found, slots.read(self.places.slots, project, app)
+        return dict(kept[1])
 
     def in_flight(self) -> dict[str, int]:
         """Return the number of requests under way by address. Raises E_ROUTER when Caddy does not answer."""
@@ -112,7 +120,18 @@ class CaddyRouter:
                 self._admin.post("/stop")
             self._end(STOP_SECONDS)
 
+    def _have_slots(self, project: str, app: str) -> None:
+        if not slots.generation(self.places.slots, project, app):  # after a reboot: closed until pointed again
+            slots.write(self.places.slots, project, app, {})
+
     # The process
+
+    def _is_right(self) -> bool:
+        """Say whether the Caddy that answers has the config of now: without reading all of it, at every look."""
+        try:
+            return bool(self._admin.get(f"/id/{self._wanted()['apps']['http']['servers'][SERVER]['@id']}/listen"))
+        except (Unreachable, Refused):
+            return False
 
     def _running(self) -> dict[str, Any] | None:
         """Return the config of the Caddy that answers, None when none does, or before it has one."""
@@ -187,7 +206,10 @@ class CaddyRouter:
     # What it remembers
 
     def _wanted(self) -> dict[str, Any]:
-        return document(self._known.routes, f"{self._address}:{self.port}", DOMAIN, self.places)
+        state = (frozenset(self._known.routes), self.port)
+        if self._made is None or self._made[0] != state:
+            self._made = state, document(self._known.routes, f"{self._address}:{self.port}", DOMAIN, self.places)
+        return self._made[1]
 
     def _settle(self, port: int) -> None:
         self.port = port

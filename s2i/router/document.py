@@ -6,6 +6,8 @@ when it reloads (golang/go#65802).
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,7 +63,17 @@ class Places(NamedTuple):
 
 
 def document(apps: Iterable[tuple[str, str]], listen: str, domain: str, places: Places) -> dict[str, Any]:
-    """Return the config that serves each (project, app) as APP.PROJECT.DOMAIN on ``listen`` ("127.0.0.1:8080")."""
+    """Return the config that serves each (project, app) as APP.PROJECT.DOMAIN on ``listen`` ("127.0.0.1:8080").
+
+    Its server has an ``@id`` that no other config has, so that whose config is in force can be asked for.
+    """
+    whole = _document(apps, listen, domain, places)
+    digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+    whole["apps"]["http"]["servers"][SERVER]["@id"] = f"config-{digest[:32]}"
+    return whole
+
+
+def _document(apps: Iterable[tuple[str, str]], listen: str, domain: str, places: Places) -> dict[str, Any]:
     return {
         "admin": {"listen": f"unix/{places.admin}|0600", "config": {"persist": False}},
         "logging": {"logs": {"default": _log(places.log)}},

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import itertools
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +26,7 @@ def write(root: Path, project: str, app: str, shares: Mapping[str, int]) -> None
         raise ValueError(f"shares are slots and sum up to {SLOTS}, not {dict(shares)}")
     folder = root / project / app
     folder.mkdir(parents=True, exist_ok=True)
-    last = _generation(folder)
+    last = generation(root, project, app)
     new = folder / str(last + 1)
     shutil.rmtree(new, ignore_errors=True)  # of a writer that was killed
     new.mkdir()
@@ -52,11 +53,6 @@ def read(root: Path, project: str, app: str) -> dict[str, int]:
     return dict(found)
 
 
-def exist(root: Path, project: str, app: str) -> bool:
-    """Say whether the app has slots."""
-    return (root / project / app / CURRENT).is_dir()
-
-
 def remove(root: Path, project: str, app: str) -> None:
     """Remove the app's slots."""
     shutil.rmtree(root / project / app, ignore_errors=True)
@@ -64,9 +60,10 @@ def remove(root: Path, project: str, app: str) -> None:
         (root / project).rmdir()
 
 
-def _generation(folder: Path) -> int:
+def generation(root: Path, project: str, app: str) -> int:
+    """Return the number of the switch that is in force; 0 when there are no slots."""
     try:
-        return int((folder / CURRENT).readlink().name)
+        return int(os.readlink(f"{root}/{project}/{app}/{CURRENT}"))  # noqa: PTH115 - asked for every app at every look
     except (OSError, ValueError):
         return 0
 

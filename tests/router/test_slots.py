@@ -49,7 +49,7 @@ def test_removing_leaves_no_folder(tmp_path: Path) -> None:
     slots.write(tmp_path, "p", "a", {ONE: SLOTS})
     slots.write(tmp_path, "p", "b", {ONE: SLOTS})
     slots.remove(tmp_path, "p", "a")
-    assert not slots.exist(tmp_path, "p", "a")
-    assert slots.exist(tmp_path, "p", "b")
+    assert not slots.generation(tmp_path, "p", "a")
+    assert slots.generation(tmp_path, "p", "b")
     slots.remove(tmp_path, "p", "b")
     assert list(tmp_path.iterdir()) == []
