@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import sys
@@ -62,7 +61,7 @@ def _answered() -> Iterator[None]:
         yield
     except Refused as refusal:
         raise _refusal(refusal.body) from None
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         raise _silent(str(error) or type(error).__name__) from None
 
 

@@ -7,7 +7,6 @@ The whole context is sent each time, so it has to be small.
 from __future__ import annotations
 
 import base64
-import http.client
 import io
 import json
 import queue
@@ -108,7 +107,7 @@ def stream(
 ) -> None:
     """POST, and hand each line of the engine's answer to ``on_line``; returns early when ``cancelled`` is set.
 
-    Raises shell.TimedOut, and Refused, OSError, http.client.HTTPException when the engine gives up.
+    Raises shell.TimedOut, and Refused, OSError when the engine gives up.
     """
     deadline = time.monotonic() + timeout
     said: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
@@ -174,10 +173,8 @@ def _read(answer: Stream, into: queue.SimpleQueue[bytes | Exception | None]) -> 
         for line in answer.lines():
             into.put(line)
         into.put(None)
-    except (OSError, http.client.HTTPException, Refused) as error:
+    except (OSError, Refused) as error:
         into.put(error)
-    except (AttributeError, ValueError):  # http.client's, when the connection is closed under it
-        into.put(None)
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes, mode: int, time: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import http.client
 import os
 import threading
 import time
@@ -127,7 +126,7 @@ class _Run(NamedTuple):
                     self.engine, api.query(order, EPOCH), archive, read,
                     timeout=self.request.timeout, cancelled=self.cancelled,
                 )  # fmt: skip
-        except (OSError, http.client.HTTPException, Refused):
+        except (OSError, Refused):
             return None  # a client finds the words for what is wrong
         if reader.unfit:
             return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import secrets
 import threading
@@ -160,7 +159,7 @@ class Trial:
             if "no such image" in low:
                 raise E_IMAGE_GONE(image=self.image) from None
             raise (E_DISK if "no space left" in low else _no_container(self._name))(why=str(refusal)) from None
-        except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
+        except (OSError, json.JSONDecodeError) as error:
             raise E_DOCKER(socket=connection.host(), why=f"it stopped answering: {error}") from None
 
 
@@ -201,7 +200,7 @@ def _no_container(name: str) -> Callable[..., Exception]:
 
 
 def _remove(delete: Callable[..., Any], container: str) -> None:
-    with contextlib.suppress(Refused, OSError, http.client.HTTPException):
+    with contextlib.suppress(Refused, OSError):
         delete(f"/containers/{container}", {"force": "true", "v": "true"})
 
 
