@@ -7,12 +7,13 @@ than these take altogether.
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 from collections.abc import Iterator, Mapping
 from io import BufferedReader
 from typing import Any
 from urllib.parse import urlencode
+
+import msgspec
 
 from s2i.wire import request
 from s2i.wire.answer import Answer, NoHTTP
@@ -117,8 +118,11 @@ class Wire:
             yield Stream(connection, file, method)
 
     def _call(self, method: str, path: str, query: Query | None, body: object = None) -> Any:
-        data = self.raw(method, path, query, None if body is None else json.dumps(body).encode())
-        return json.loads(data) if data.strip().startswith((b"{", b"[")) else None
+        data = self.raw(method, path, query, None if body is None else msgspec.json.encode(body))
+        try:
+            return msgspec.json.decode(data) if data.strip().startswith((b"{", b"[")) else None
+        except msgspec.DecodeError as error:
+            raise Gone(f"its answer is no JSON: {error}") from None
 
 
 class Stream:
@@ -154,6 +158,6 @@ class Stream:
 
 def _message(data: bytes) -> str:
     try:
-        return str(json.loads(data)["message"])
-    except (ValueError, LookupError, TypeError):
+        return str(msgspec.json.decode(data)["message"])
+    except (msgspec.DecodeError, LookupError, TypeError):
         return data.decode(errors="replace").strip() or "no reason is given"

@@ -159,7 +159,7 @@ class Trial:
             if "no such image" in low:
                 raise E_IMAGE_GONE(image=self.image) from None
             raise (E_DISK if "no space left" in low else _no_container(self._name))(why=str(refusal)) from None
-        except (OSError, json.JSONDecodeError) as error:
+        except OSError as error:
             raise E_DOCKER(socket=connection.host(), why=f"it stopped answering: {error}") from None
 
 
