@@ -190,7 +190,9 @@ def sweep(before: float, server: str | None = None) -> int:
 
 def base_images() -> tuple[str, ...]:
     """Return the ids of the runtime base images that s2i made here, the newest first."""
-    rows = connection.wire().get("/images/json", {"filters": json.dumps({"label": [labels.BASE]})})
+    # By name and label: every image that is built on one of them inherits its label.
+    wanted = {"label": [labels.BASE], "reference": ["s2i.local/python"]}
+    rows = connection.wire().get("/images/json", {"filters": json.dumps(wanted)})
     rows.sort(key=lambda row: row["Created"], reverse=True)
     return tuple(str(r["Id"]) for r in rows if any(t.startswith("s2i.local/python:") for t in r["RepoTags"] or ()))
 
