@@ -87,7 +87,7 @@ def recipe(tree: Tree, plan: BuildPlan, request: BuildRequest) -> str:
 
 
 def key(tree: Tree, request: BuildRequest) -> str:
-    """Return what stands for all that the image of ``tree`` follows from. Reads every file."""
+    """Return what stands for all that the image of ``tree`` follows from. Reads every file, once for a tree."""
     asked = {name: value for name, value in msgspec.structs.asdict(request).items() if name not in _APART}
     if request.secrets:
         from s2i.images.private.secrets import fingerprint
@@ -101,13 +101,13 @@ def remember(
 ) -> None:
     """Keep that ``image`` was made. ``found``: the image ID of each base; ``text``: see Made.recipe.
 
-    ``before``: the key before anything was copied. Of a source that was written to meanwhile nothing is kept: what
-    it holds now is not what the image is made of.
+    ``before``: the key before anything was copied. Of a source that was written to since it was first read nothing is
+    kept: what it holds now is not what the image is made of.
     """
     if not request.remembered:
         return
     try:
-        if key(tree, request) != before:
+        if key(tree, request) != before or not tree.unchanged():
             return
         installs = _installs(tree, plan)
     except S2IError:  # a file is gone: the image stands all the same
