@@ -6,9 +6,7 @@ The whole context is sent each time, so it has to be small.
 
 from __future__ import annotations
 
-import base64
 import io
-import json
 import queue
 import threading
 import time
@@ -74,8 +72,8 @@ def query(order: Order, epoch: int) -> dict[str, str | tuple[str, ...]]:
         "version": "2",
         "dockerfile": "Dockerfile",
         "networkmode": "default",
-        "labels": json.dumps(dict(order.labels)),
-        "buildargs": json.dumps(arguments),
+        "labels": _json(dict(order.labels)),
+        "buildargs": _json(arguments),
         "t": order.tags,
         "extrahosts": (f"{order.salt}:127.0.0.1",) if order.salt else (),
     }
@@ -147,7 +145,7 @@ class ApiReader(RawReader):
     def feed(self, line: bytes) -> Iterator[StepEvent]:
         row = msgspec.json.decode(line, type=_Row)
         if row.id == "moby.buildkit.trace":
-            status = trace.status(base64.b64decode(msgspec.json.decode(row.aux, type=str)))
+            status = trace.status(msgspec.json.decode(row.aux, type=bytes))
             self.unfit = self.unfit or any(NO_SESSION in vertex.error for vertex in status.vertexes)
             if not self.unfit:
                 yield from self.take(status)
@@ -166,6 +164,10 @@ class _Row(msgspec.Struct):
 
 class _Identity(msgspec.Struct):
     ID: str
+
+
+def _json(value: dict[str, str]) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _read(answer: Stream, into: queue.SimpleQueue[bytes | Exception | None]) -> None:
