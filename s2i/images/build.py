@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import http.client
 import os
 import threading
 import time
@@ -17,12 +16,11 @@ import msgspec
 from s2i import shell
 from s2i.engines.docker import connection
 from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT, S2IError
-from s2i.images import admission, again, api, carried, clients, command, ended, platforms, result
+from s2i.images import admission, again, api, carried, clients, command, platforms, result
 from s2i.images.cage import Cage, caged
 from s2i.images.carried.labels import described
 from s2i.images.clients import BuildClient
 from s2i.images.context import SOURCE, moved, tell_apart
-from s2i.images.dockerfile import render
 from s2i.images.events import Image, StepEvent
 from s2i.images.log import SHOWN_LINES
 from s2i.images.private import kept, mounts
@@ -127,7 +125,7 @@ class _Run(NamedTuple):
                     self.engine, api.query(order, EPOCH), archive, read,
                     timeout=self.request.timeout, cancelled=self.cancelled,
                 )  # fmt: skip
-        except (OSError, http.client.HTTPException, Refused):
+        except (OSError, Refused):
             return None  # a client finds the words for what is wrong
         if reader.unfit:
             return None
@@ -191,6 +189,8 @@ class _Run(NamedTuple):
         if self.cancelled.is_set():
             raise E_BUILD_CANCELLED()
         if not well:
+            from s2i.images import ended  # as _diagnosed: not on the way of a build that works
+
             failed, lines = reader.log.failed, reader.log.lines()
             step = failed.name if failed else "the build"
             self.cage.explain(step, lines[-SHOWN_LINES:])
@@ -253,6 +253,8 @@ def _stage(tree: Tree, plan: BuildPlan, client: BuildClient, order: command.Orde
     else:
         source = order.context / SOURCE
         source.mkdir(mode=0o755)
+        from s2i.images.dockerfile import render  # a build by the engine's API has its text already
+
         dockerfile = render(moved(plan) if client.kind != "classic" else _lowered(plan, order))
     tree.stage(source)
     if client.kind != "classic":

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from collections.abc import Sequence
 
 from s2i.engines.docker import connection
 from s2i.errors import E_BUILD_ENGINE, E_BUILD_KILLED
+from s2i.patterns import lazily
 
 PING_SECONDS = 5.0
 # What clients print when the connection to a running build breaks; no step prints these.
-_BROKEN = re.compile(
+_BROKEN = lazily(
     r"error reading from server: EOF|closing transport|transport is closing|Cannot connect to the Docker daemon"
     r"|code = Unavailable|read unix .*: connection reset by peer|\Aunexpected EOF\Z|Connection broken: IncompleteRead"
 )

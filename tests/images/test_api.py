@@ -68,8 +68,8 @@ def test_the_engine_is_told_of_tags_labels_time_and_namespace(tmp_path: Path) ->
         "version": "2",
         "dockerfile": "Dockerfile",
         "networkmode": "default",
-        "labels": '{"x": "1"}',
-        "buildargs": '{"SOURCE_DATE_EPOCH": "7", "BUILDKIT_CACHE_MOUNT_NS": "p"}',
+        "labels": '{"x":"1"}',
+        "buildargs": '{"SOURCE_DATE_EPOCH":"7","BUILDKIT_CACHE_MOUNT_NS":"p"}',
         "t": ("a:1", "b:2"),
         "extrahosts": ("p.s2i.invalid:127.0.0.1",),
     }
