@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,14 @@ class Wire:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[Stream]:
-        """Send a request and yield what reads the answer while it comes; no time limit but the caller's."""
-        connection = _connect(self._address, None)
+        """Yield what sends a request and reads the answer while it comes; no time limit but the caller's."""
+        connection = _connect(self._address, self._timeout)
         try:
-            connection.request(method, _target(path, query or {}), body, dict(headers or {}))
-            yield Stream(connection)
+            connection.connect()
+            connection.sock.settimeout(None)
+            yield Stream(
+                connection, lambda: connection.request(method, _target(path, query or {}), body, dict(headers or {}))
+            )
         finally:
             connection.close()
 
@@ -116,13 +119,17 @@ class Wire:
 
 
 class Stream:
-    """One answer that comes in lines. ``end`` may be called from another thread: who answers gives up its work."""
+    """A request, and its answer in lines. ``end`` may be called from another thread: who answers gives up its work."""
 
-    def __init__(self, connection: http.client.HTTPConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: http.client.HTTPConnection, send: Callable[[], None]) -> None:
+        self._connection, self._send = connection, send
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the lines. Raises Refused, OSError, http.client.HTTPException."""
+        """Send the request and yield the lines. Raises Refused, OSError, http.client.HTTPException.
+
+        One that breaks off may just end: whether the answer is whole is for its reader to see.
+        """
+        self._send()
         response = self._connection.getresponse()
         if response.status >= 300:
             raise Refused(response.status, response.read())

@@ -135,9 +135,9 @@ class _Run(NamedTuple):
                 )  # fmt: skip
         except (OSError, http.client.HTTPException, Refused):
             return None  # a client finds the words for what is wrong
-        if reader.unfit:
+        if reader.unfit or not (reader.whole or self.cancelled.is_set()):
             return None
-        self._judge(reader, bool(reader.image))
+        self._judge(reader, bool(reader.image) and not reader.error)
         return _Made(reader.image, dockerfile, found, reader, dockerfile, "the engine itself")
 
     def by_client(self, client: BuildClient) -> _Made:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from s2i.engines.docker import connection
 from s2i.errors import E_BUILD, E_BUILD_LATER, S2IError
 from s2i.images import ended, passing
+from s2i.images.api import ApiReader
 from s2i.images.events import StepEvent
 from s2i.images.progress import PlainReader
 from s2i.images.steps import StepNames
 from s2i.sources import Notice
 
+RECORDED = Path(__file__).parent / "recorded"
 SHA, OTHER = "sha256:" + "8385c406" * 8, "sha256:" + "49503bbf" * 8
 SAID = (
     f'failed to prepare extraction snapshot "extract-199909229-um4a {SHA}": parent snapshot {OTHER} does not exist: not found',
@@ -62,6 +66,15 @@ def test_it_is_found_in_what_a_client_prints(monkeypatch: pytest.MonkeyPatch) ->
         'the engine failed at "write the image" by a fault of its own, twice:'
         f" it collected a layer as left over while it wrote the image\n  {SAID[0]}"
     )
+
+
+def test_it_is_found_in_what_an_engine_tells_over_its_api() -> None:
+    reader = ApiReader(StepNames("FROM x\n"))
+    for line in (RECORDED / "api-lost-layer.txt").read_bytes().splitlines():
+        list(reader.feed(line))
+    assert reader.log.failed is not None
+    assert (reader.log.failed.name, reader.whole, reader.image) == ("write the image", True, "")
+    assert passing.fault(reader.log.failed.line) == passing.faults()[0]
 
 
 @pytest.mark.parametrize("faults", [0, 1, 2])
