@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 PORT_TLS = 2376
+PIECE = 65536  # bytes
 Query = Mapping[str, str | tuple[str, ...]]
 JSON = {"Content-Type": "application/json"}
 
@@ -65,7 +66,7 @@ class Wire:
             response = connection.getresponse()
             if response.status >= 300:
                 raise Refused(response.status, response.read())
-            while piece := response.read1(65536):
+            while piece := response.read1(PIECE):
                 yield piece
         finally:
             connection.close()
@@ -127,14 +128,20 @@ class Stream:
     def lines(self) -> Iterator[bytes]:
         """Send the request and yield the lines. Raises Refused, OSError, http.client.HTTPException.
 
-        One that breaks off may just end: whether the answer is whole is for its reader to see.
+        Never readline, for which an answer that breaks off between two chunks is one that has ended.
         """
         self._send()
         response = self._connection.getresponse()
         if response.status >= 300:
             raise Refused(response.status, response.read())
-        while line := response.readline():
-            yield line
+        rest = b""
+        while piece := response.read1(PIECE):
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from (line + b"\n" for line in whole)
+        if response.length:
+            raise http.client.IncompleteRead(rest, response.length)
+        if rest:
+            yield rest
 
     def end(self) -> None:
         """Close the connection under whoever reads from it."""

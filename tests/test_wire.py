@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ ANSWERS = {
     "refusal": b'HTTP/1.1 404 Not Found\r\nContent-Length: 20\r\n\r\n{"message": "no such',
     "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
     "silence": b"",
+    "lines": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na\nb\n\r\n1\r\nc\r\n0\r\n\r\n",
+    "between": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na\nb\n\r\n",
+    "within": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\na\nb\n",
+    "short": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\na\nb\n",
 }
 
 
@@ -61,3 +66,17 @@ def test_an_engine_that_dies_in_the_middle_of_an_answer_is_gone(engine: Wire) ->
 def test_an_engine_that_is_not_there_is_gone(tmp_path: Path) -> None:
     with pytest.raises(Gone):
         Wire(f"unix://{tmp_path}/none", 5).get("/_ping")
+
+
+@pytest.mark.parametrize("engine", ["lines"], indirect=True)
+def test_an_answer_comes_in_lines(engine: Wire) -> None:
+    with engine.stream("GET", "/x") as answer:
+        assert list(answer.lines()) == [b"a\n", b"b\n", b"c"]
+
+
+@pytest.mark.parametrize("engine", ["between", "within", "short"], indirect=True)
+def test_lines_that_break_off_are_no_end(engine: Wire) -> None:
+    read: list[bytes] = []
+    with engine.stream("GET", "/x") as answer, pytest.raises(http.client.IncompleteRead):
+        read.extend(answer.lines())
+    assert read == [b"a\n", b"b\n"]

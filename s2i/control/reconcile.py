@@ -145,11 +145,14 @@ def _app(app: App, places: Mapping[int, _Place], seen: Seen, now: float) -> list
 
 
 def _roll_out(new: _Place, now: float) -> list[Action]:
-    """Bring a new revision's instance up, or say why it will not come; of one that is held its proof has the word."""
+    """Bring a new revision's instance up, or say why it will not come; of one that is held its proof has the word.
+
+    An instance whose sandbox has ended too did not end by itself: the engine did.
+    """
     cause: Exited | NeverReady | NotStarted
     if new.note.error:
         cause = NotStarted(new.note.error)
-    elif new.instance and new.instance.state == "exited":
+    elif new.address and new.instance and new.instance.state == "exited":
         cause = Exited(new.instance.exit, new.instance.oom)
     elif new.note.alive is not None and not new.answers and now - new.note.alive >= READY_SECONDS:
         cause = NeverReady(READY_SECONDS)

@@ -5,6 +5,10 @@ A line on standard input, or its end, lets it go on.
 
 ``staged``: the context is written. ``sending``: half of the context is sent, to the engine itself. ``admitted``: the bases are there. ``exporting``: the engine writes the image (it
 does not stand still for us: the test is told, and has to be quick). ``built``: the image has its name.
+
+    python tests/live/standing.py POINT server run
+
+``fetched``: the server has the source. ``planned``: it has the plan.
 """
 
 import sys
@@ -14,7 +18,8 @@ from typing import Any
 from s2i import cli, wire
 from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
-from s2i.images import admission, build
+from s2i.control import pipeline
+from s2i.images import admission, build, planned
 
 CONTEXT = 10_000  # bytes; an archive has no less, and what else is sent has
 
@@ -66,6 +71,10 @@ match point := sys.argv.pop(1):
         build._stage = after(build._stage)
     case "sending":
         wire._OnSocket.send = halving(wire._OnSocket.send)  # type: ignore[method-assign]
+    case "fetched":
+        pipeline.with_commit = before(pipeline.with_commit)
+    case "planned":
+        planned.plan = after(planned.plan)
     case "admitted":
         admission.admit = after(admission.admit)
     case "exporting":
