@@ -1,13 +1,18 @@
-"""What is built while something strikes: a source of one word, by a client, or when a line has changed by the engine."""
+"""What is built while something strikes: a source of one word, by a client, or when a line has changed by the engine.
+
+And what strikes it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import docker
 import msgspec
@@ -16,8 +21,10 @@ from s2i import sources
 from s2i.planning import saved
 from s2i.planning.compile import compile as compile_plan
 from s2i.planning.plan import Base, Copy, Run
+from tests.live.second_engine import SecondEngine
 from tests.live.test_build_live import ROOT, Sleep
 
+Strike = Literal["SIGINT", "SIGTERM", "SIGKILL", "client", "engine", "restart"]
 BIG = 64 << 20  # bytes
 STANDING = str(Path(__file__).with_name("standing.py"))
 
@@ -95,3 +102,51 @@ class Warm(Cold):
 
     def options(self) -> tuple[str, ...]:
         return ("--plan", str(self.plan))
+
+
+@contextlib.contextmanager
+def running(point: str, source: Cold, tag: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a build for the block."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        (*source.argv(tag, point), "-o", "json"),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=env,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def stands(process: subprocess.Popen[str]) -> None:
+    """Return when the command stands still."""
+    told = process.stderr or process.stdout
+    assert told is not None
+    said = []
+    for line in told:
+        if line == "STANDING\n":
+            return
+        said.append(line)
+    raise AssertionError("".join(said))
+
+
+def strike(what: Strike, process: subprocess.Popen[str], engine: SecondEngine) -> None:
+    """Do to the command, its client or the engine what a row says."""
+    match what:
+        case "engine" | "restart":
+            engine.die()
+            if what == "restart":
+                engine.start()
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        case "client":
+            os.kill(child(process.pid), signal.SIGKILL)
+        case _:
+            process.send_signal(signal.Signals[what])
+
+
+def child(pid: int) -> int:
+    """Return the program that a command runs."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import random
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from s2i.images.bases import machine, obtain, offer
 from s2i.images.bases.machine import Machine
 from tests.live import faulty, second_engine
 from tests.live.second_engine import SecondEngine
-from tests.live.struck import Cold, Warm, command, run
+from tests.live.struck import Cold, Strike, Warm, command, run, running, stands, strike
 from tests.live.test_build_live import FIXTURES, PATIENCE, ROOT, Sleep, dockerfile, eventually, workspaces
 
 SIZE, LEFT = "600m", 30  # of the engine's disk, and what is left of it in MB when it is "full"
@@ -37,7 +36,6 @@ DOCKERFILE = ("--strategy", "dockerfile")
 PATIENT = 2 * obtain.REGISTRY_SECONDS  # on a machine that does much else; an engine itself tries much longer
 Way = Literal["client", "api"]
 Point = Literal["staged", "sending", "admitted", "step", "exporting", "built"]
-Strike = Literal["SIGINT", "SIGTERM", "SIGKILL", "client", "engine", "restart"]
 
 
 class Row(NamedTuple):
@@ -285,53 +283,6 @@ def refused(done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 6, done.stderr
     error = json.loads(done.stderr.splitlines()[-1])["error"]
     assert (error["code"], "s2i image gc --cache" in error["advice"]) == ("E_BUILD_DISK", True)
-
-
-@contextlib.contextmanager
-def running(point: Point, source: Cold, tag: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a build for the block."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        (*source.argv(tag, point), "-o", "json"),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=env,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def stands(process: subprocess.Popen[str]) -> None:
-    """Return when the command stands still."""
-    assert process.stderr is not None
-    said = []
-    for line in process.stderr:
-        if line == "STANDING\n":
-            return
-        said.append(line)
-    raise AssertionError("".join(said))
-
-
-def strike(what: Strike, process: subprocess.Popen[str], engine: SecondEngine) -> None:
-    """Do to the command, its client or the engine what a row says."""
-    match what:
-        case "engine" | "restart":
-            engine.die()
-            if what == "restart":
-                engine.start()
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-        case "client":
-            os.kill(child(process.pid), signal.SIGKILL)
-        case _:
-            process.send_signal(signal.Signals[what])
-
-
-def child(pid: int) -> int:
-    """Return the program that a command runs."""
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 @contextlib.contextmanager

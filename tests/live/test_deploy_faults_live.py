@@ -29,7 +29,7 @@ from s2i.images.bases import offer
 from s2i.wire import Wire
 from tests.live import second_engine
 from tests.live.second_engine import SecondEngine
-from tests.live.struck import STANDING
+from tests.live.struck import STANDING, stands
 from tests.live.test_build_live import PATIENCE, Sleep, eventually
 
 APP = """
@@ -278,12 +278,6 @@ def standing(home: Inside, phase: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-def stands(process: subprocess.Popen[str]) -> None:
-    """Return when the server stands still."""
-    assert process.stdout is not None
-    assert any(line == "STANDING\n" for line in process.stdout)
 
 
 def roles(home: Inside) -> dict[str, list[Any]]:
