@@ -29,6 +29,7 @@ from s2i.resources.app import App, Revision
 from s2i.resources.job import JobRun
 
 READY_SECONDS = 60.0  # a new revision must answer within
+ENGINE_DEATHS = 3  # that many a new revision outlives
 DRAIN_SECONDS = 30.0  # an old one is stopped after this, whatever requests it still holds
 
 
@@ -145,11 +146,14 @@ def _app(app: App, places: Mapping[int, _Place], seen: Seen, now: float) -> list
 
 
 def _roll_out(new: _Place, now: float) -> list[Action]:
-    """Bring a new revision's instance up, or say why it will not come; of one that is held its proof has the word."""
+    """Bring a new revision's instance up, or say why it will not come; of one that is held its proof has the word.
+
+    An instance whose sandbox has ended too did not end by itself: the engine did.
+    """
     cause: Exited | NeverReady | NotStarted
     if new.note.error:
         cause = NotStarted(new.note.error)
-    elif new.instance and new.instance.state == "exited":
+    elif new.instance and new.instance.state == "exited" and (new.address or new.note.crashes > ENGINE_DEATHS):
         cause = Exited(new.instance.exit, new.instance.oom)
     elif new.note.alive is not None and not new.answers and now - new.note.alive >= READY_SECONDS:
         cause = NeverReady(READY_SECONDS)

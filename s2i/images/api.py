@@ -134,13 +134,18 @@ def stream(
 class ApiReader(RawReader):
     """Reads what the engine's API streams: one JSON object a line. ``image`` is the ID of what was made, "" for none.
 
-    ``unfit``: a step needed a session; nothing is told of it.
+    ``unfit``: a step needed a session; nothing is told of it. ``whole``: the engine came to an end, good or bad.
     """
 
     def __init__(self, names: StepNames) -> None:
         super().__init__(names)
         self.image = ""
         self.unfit = False
+        self.error = ""
+
+    @property
+    def whole(self) -> bool:
+        return bool(self.image or self.error or self.log.failed)
 
     def feed(self, line: bytes) -> Iterator[StepEvent]:
         row = msgspec.json.decode(line, type=_Row)
@@ -153,7 +158,8 @@ class ApiReader(RawReader):
             self.image = msgspec.json.decode(row.aux, type=_Identity).ID
         elif row.error:
             self.unfit = self.unfit or NO_SESSION in row.error
-            self.log.remark(readable(row.error))
+            self.error = readable(row.error)
+            self.log.remark(self.error)
 
 
 class _Row(msgspec.Struct):

@@ -74,7 +74,7 @@ class Wire:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[Stream]:
-        """Send a request and yield what reads the answer while it comes; no time limit but the caller's."""
+        """Yield what sends a request and reads the answer while it comes; no time limit but the caller's."""
         with self._asked(method, path, query, body, headers or {}, None) as answer:
             yield answer
 
@@ -111,11 +111,9 @@ class Wire:
         target = f"{path}?{urlencode(query, doseq=True)}" if query else path
         size = len(body or b"") if body is not None or method in ("POST", "PUT") else None
         head = request.head(self._address, method, target, headers, size)
-        with request.connect(self._address, timeout) as connection, connection.makefile("rb") as file:
-            connection.sendall(head)
-            if body:
-                connection.sendall(body)
-            yield Stream(connection, file, method)
+        with request.connect(self._address, self._timeout) as connection, connection.makefile("rb") as file:
+            connection.settimeout(timeout)
+            yield Stream(connection, file, method, (head, body or b""))
 
     def _call(self, method: str, path: str, query: Query | None, body: object = None) -> Any:
         data = self.raw(method, path, query, None if body is None else msgspec.json.encode(body))
@@ -126,22 +124,27 @@ class Wire:
 
 
 class Stream:
-    """One answer that comes in pieces. ``end`` may be called from another thread: who answers gives up its work."""
+    """A request, and its answer in pieces: one call of ``answer``, ``pieces`` or ``lines`` sends it.
 
-    def __init__(self, connection: socket.socket, file: BufferedReader, method: str) -> None:
-        self._connection, self._file, self._method = connection, file, method
+    ``end`` may be called from another thread, also while it is sent: who answers gives up its work.
+    """
+
+    def __init__(self, connection: socket.socket, file: BufferedReader, method: str, parts: tuple[bytes, ...]) -> None:
+        self._connection, self._file, self._method, self._parts = connection, file, method, parts
 
     def answer(self) -> Answer:
-        """Wait for the head of the answer. Raises OSError."""
+        """Send the request and wait for the head of the answer. Raises OSError."""
+        for part in self._parts:
+            self._connection.sendall(part)
         return Answer(self._file, self._method)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield what comes. Raises Refused, OSError."""
-        return self._good().pieces()
+        """Send the request and yield what comes. Raises Refused, OSError."""
+        yield from self._good().pieces()
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the lines. Raises Refused, OSError."""
-        return self._good().lines()
+        """Send the request and yield the lines. Raises Refused, OSError."""
+        yield from self._good().lines()
 
     def end(self) -> None:
         """Close the connection under whoever reads from it."""
