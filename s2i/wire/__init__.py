@@ -113,7 +113,8 @@ class Wire:
         head = request.head(self._address, method, target, headers, size)
         with request.connect(self._address, self._timeout) as connection, connection.makefile("rb") as file:
             connection.settimeout(timeout)
-            yield Stream(connection, file, method, (head, body or b""))
+            # Not an empty part: whoever has answered already, and closed, would break the pipe by it.
+            yield Stream(connection, file, method, (head, body) if body else (head,))
 
     def _call(self, method: str, path: str, query: Query | None, body: object = None) -> Any:
         data = self.raw(method, path, query, None if body is None else msgspec.json.encode(body))

@@ -180,3 +180,23 @@ def test_a_server_is_reached_by_tcp() -> None:
 def test_who_asks_over_a_unix_socket_loads_neither_tls_nor_the_parser_of_mail() -> None:
     code = "import sys, s2i.wire; print(*sorted({'ssl', 'email', 'http', 'http.client'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "\n"
+
+
+def test_an_engine_that_answers_and_closes_at_once_is_heard(tmp_path: Path) -> None:
+    path = tmp_path / "engine.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(64)
+
+        def serve() -> None:
+            for _ in range(200):
+                connection, _address = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"a')
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        for _ in range(200):
+            assert Wire(f"unix://{path}", 5).raw("GET", "/_ping") == b'"a'
+        thread.join(5)
