@@ -684,6 +684,12 @@ E_BUILD_ENGINE = Kind(
     'the Docker Engine stopped in the middle of "{step}", and answers again',
     "build again; when it stops once more, its log says why (`journalctl --unit docker`)",
 )
+E_BUILD_LATER = Kind(
+    "E_BUILD_LATER",
+    75,
+    'the engine failed at "{step}" by a fault of its own, twice: {why}{log:400}',
+    "build again; when that comes often, build one thing at a time, or update the engine",
+)
 E_BUILD_KILLED = Kind(
     "E_BUILD_KILLED",
     75,

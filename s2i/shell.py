@@ -11,7 +11,6 @@ import contextlib
 import functools
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import threading
@@ -54,7 +53,7 @@ class Missing(Exception):
 
 def find(program: str) -> str | None:
     """Return the path of ``program`` on PATH, or None."""
-    return shutil.which(program)
+    return _which(program)
 
 
 def run(
@@ -158,7 +157,7 @@ def _start(
     bound: bool = False,
 ) -> subprocess.Popen[bytes]:
     prefix = _binding() if bound else ()
-    if prefix and shutil.which(argv[0], path=(os.environ if env is None else env).get("PATH")) is None:
+    if prefix and _which(argv[0], (os.environ if env is None else env).get("PATH")) is None:
         raise Missing(argv[0])
     try:
         return subprocess.Popen(
@@ -183,9 +182,15 @@ def _binding() -> tuple[str, ...]:
 
     Python could ask for it between fork and exec only, which is not safe in a process with threads.
     """
-    found = shutil.which("setpriv")
+    found = _which("setpriv")
     # That of busybox goes by another name in the end, and knows nothing of it.
     return (found, "--pdeathsig=KILL") if found and Path(found).resolve().name == "setpriv" else ()
+
+
+def _which(program: str, path: str | None = None) -> str | None:
+    import shutil  # with it come three compression libraries, which most commands have no use for
+
+    return shutil.which(program, path=path)
 
 
 def _pump(

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from buildpacks.python.manifest import Manifest
+from s2i.patterns import lazily
 from s2i.planning import toml
 from s2i.planning.plan import Decision
 from s2i.sources import Tree
@@ -15,8 +16,8 @@ from s2i.sources import Tree
 PATH = Path(__file__).with_name("heavy.toml")
 # What the requirements may say beside names: anything else (an index, an option of the build) would have to hold in
 # each stage, and the plain way of installing has it right already.
-_OPTION = re.compile(r"^[ \t]*-(?!-?(?:r|requirement|c|constraint)\b)", re.MULTILINE)
-_UV = re.compile(r"tool\.uv\.(?:index|sources|pip)\b|(?:index-url|find-links|index-strategy|no-binary|no-build)")
+_OPTION = lazily(r"^[ \t]*-(?!-?(?:r|requirement|c|constraint)\b)", re.MULTILINE)
+_UV = lazily(r"tool\.uv\.(?:index|sources|pip)\b|(?:index-url|find-links|index-strategy|no-binary|no-build)")
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +45,8 @@ class Heavy(msgspec.Struct, frozen=True):
 
 def choose(tree: Tree, manifest: Manifest) -> Heavy:
     """Return what of ``manifest`` gets a layer of its own."""
+    if not toml.mentions(PATH, (f'{name}"' for name in manifest.names)):
+        return Heavy()
     table = toml.load(PATH, Table)
     rows = {row.name: row for row in table.heavy}
     known = [name for name in sorted(manifest.names) if name in rows]

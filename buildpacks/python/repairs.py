@@ -48,7 +48,7 @@ class Repairs(msgspec.Struct, frozen=True):
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    repair: tuple[Repair, ...]
+    repair: tuple[Repair, ...] = ()
 
 
 def table() -> tuple[Repair, ...]:
@@ -61,8 +61,7 @@ def choose(manifest: Manifest) -> Repairs:
     extra: dict[str, None] = {}
     decisions: list[Decision] = []
     notices: list[Notice] = []
-    text = PATH.read_text()
-    for row in table() if any(f'when = "{name}' in text for name in manifest.asked) else ():
+    for row in toml.select(PATH, _Table, (f'when = "{name}' for name in manifest.asked)).repair:
         name, spec = _parts(row.when)
         asked = manifest.asked.get(name)
         if asked is None or not _surely(asked.spec, manifest.locked.get(name, ""), spec):

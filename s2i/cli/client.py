@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import os
 import sys
 import time
@@ -45,7 +43,7 @@ class Client:
         """Send a request and return the decoded answer."""
         content = None if body is None else msgspec.json.encode(body)
         with _answered():
-            return json.loads(self._wire.raw(method, path, body=content, timeout=timeout))
+            return msgspec.json.decode(self._wire.raw(method, path, body=content, timeout=timeout))
 
     def lines(self, path: str, **query: object) -> Iterator[str]:
         """Yield the lines of a streamed answer as they come."""
@@ -62,7 +60,7 @@ def _answered() -> Iterator[None]:
         yield
     except Refused as refusal:
         raise _refusal(refusal.body) from None
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         raise _silent(str(error) or type(error).__name__) from None
 
 
@@ -160,8 +158,8 @@ def _last_error(log: Path, offset: int) -> S2IError:
 
 def _refusal(content: bytes) -> S2IError:
     try:
-        return RemoteError(json.loads(content)["error"])
-    except (ValueError, KeyError, TypeError):
+        return RemoteError(msgspec.json.decode(content)["error"])
+    except (msgspec.DecodeError, KeyError, TypeError):
         return _silent(f"it answered {content[:80]!r}")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from s2i import sources
-from s2i.cli.build import title
+from s2i.cli.build import interruptible, title
 from s2i.cli.following import fail, follow, look
 from s2i.cli.output import emit, output_option, safe
 from s2i.cli.plan import source_options
@@ -111,7 +111,8 @@ def _deploy(project: str, body: dict[str, Any], wait: bool, progress: str, outpu
         click.echo(f"it goes on: `{look(begun, '')}`, or `s2i jobrun list` when it is a job", err=True)
         return
     path = f"{base}/{begun['id']}"
-    ended = follow(client, path, begun, shown(progress, output))
+    with interruptible():
+        ended = follow(client, path, begun, shown(progress, output))
     if output:
         emit(ended, output)
     elif ended["kind"] == "app" and ended["result"]:

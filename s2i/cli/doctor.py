@@ -79,7 +79,7 @@ def _checks(wanted: tuple[str, ...]) -> Iterator[Check]:
     from s2i.errors import S2IError
     from s2i.images import command
 
-    yield checks.python(sys.version_info[:3], sys.executable)
+    yield checks.python(sys.version_info[:3], sys.executable, optimised=_optimised())
     yield checks.git(shell.find("git"))
     try:
         yield from tuple(_of_engine(wanted))
@@ -91,6 +91,13 @@ def _checks(wanted: tuple[str, ...]) -> Iterator[Check]:
     yield checks.certificates(command.ca_bundle(os.environ))
     beside = Path(sys.executable).parent / "caddy"
     yield checks.proxy(str(beside) if beside.exists() else shell.find("caddy"))
+
+
+def _optimised() -> bool:
+    """Say whether this Python was built with optimisations, as those of distributions (in /usr) are without a word."""
+    import sysconfig
+
+    return sys.base_prefix == "/usr" or "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
 
 
 def _of_engine(wanted: tuple[str, ...]) -> Iterator[Check]:

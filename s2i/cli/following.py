@@ -21,7 +21,9 @@ RECONNECTS = 3
 
 
 def follow(client: Client, path: str, begun: dict[str, Any], display: Progress | EventLines) -> dict[str, Any]:
-    """Show a deployment until it has ended, and return it then. Ctrl-C cancels a build, and leaves a roll-out.
+    """Show a deployment until it has ended, and return it then.
+
+    Ctrl-C cancels it until it is proven, and leaves the roll-out after that.
 
     Raises E_SERVER_STOPPED when the server was stopped before that.
     """
@@ -33,11 +35,12 @@ def follow(client: Client, path: str, begun: dict[str, Any], display: Progress |
                 jobrun = event.get("jobrun") or jobrun
                 progress.wire(event)
         except KeyboardInterrupt:
-            if building:
-                _cancel(client, path)
-            else:
+            status = _cancel(client, path) if building else "rolling-out"
+            if status == "rolling-out":
                 what = "run" if jobrun else "roll-out"
                 progress.say(f"note   the {what} goes on without us: `{look(begun, jobrun)}`")
+            elif status == "ready":
+                progress.say(f"note   that was too late, it is deployed: `{look(begun, jobrun)}`")
             raise
     found = _after(client, path)
     if found["status"] not in ("building", "rolling-out"):
@@ -85,13 +88,15 @@ def _events(client: Client, path: str) -> Iterator[dict[str, Any]]:
             return
 
 
-def _cancel(client: Client, path: str) -> None:
-    """Cancel a build and wait until nothing of it is left."""
-    client.call("POST", f"{path}/cancel")
+def _cancel(client: Client, path: str) -> str:
+    """Cancel a deployment, wait until nothing is at work for it, and return its status then."""
+    status = str(client.call("POST", f"{path}/cancel")["status"])
     until = time.monotonic() + CANCEL_SECONDS
     with contextlib.suppress(KeyboardInterrupt):  # once is enough
-        while client.call("GET", path)["status"] == "building" and time.monotonic() < until:
+        while status in ("building", "rolling-out") and time.monotonic() < until:
             time.sleep(0.05)
+            status = str(client.call("GET", path)["status"])
+    return status
 
 
 def fail(ended: dict[str, Any]) -> NoReturn:

@@ -21,6 +21,8 @@ def assemble() -> Platform:
     router = CaddyRouter()
     platform = Platform(store, late(lambda: DockerEngine(server)), router, build)
     platform.gate = Gate(router.places.gate, platform.waker.wake)
+    # What is a second younger than the last that was heard of the engine was made before that.
+    platform.loop.returned = lambda gone: _sweep(gone + 1, server)
     later = threading.Timer(FIRST_SECONDS, lambda: _sweep(platform.started, server))
     later.daemon = True
     later.start()
@@ -28,6 +30,6 @@ def assemble() -> Platform:
 
 
 def _sweep(before: float, server: str) -> None:
-    """Remove the proofs that a killed server left; without an engine the next one does."""
+    """Remove the proofs that a killed server or engine left; without an engine the next one does."""
     with contextlib.suppress(Exception):
         trial.sweep(before, server)

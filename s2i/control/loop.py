@@ -57,6 +57,7 @@ class Loop:
         ``counts``, ``awake``: see Wanted.
         """
         self.engine_error: S2IError | None = None
+        self.returned: Callable[[float], None] = lambda gone: None  # told when the engine is back, and since when not
         self._world = world
         self._clock = clock
         self._spawn = spawn or _in_thread
@@ -72,7 +73,7 @@ class Loop:
         self._begun = self._done = 0  # looks, counted
         self.targets: Mapping[Name, Target] = {}  # of the last look
         self._read: tuple[object, Wanted] | None = None  # what the store asked for, and its state then
-        self._faults = 0
+        self._faults, self._gone = 0, 0.0
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
 
     def start(self) -> None:
@@ -123,6 +124,8 @@ class Loop:
             containers = self._world.engine.observe()
         except S2IError as error:
             return self._blind(error)
+        if self._faults:
+            self._spawn(lambda: self.returned(self._gone))
         self.engine_error, self._faults = None, 0
         # Wanted is read after the look: a container that is seen was wanted before it was made.
         wanted = self._wanted()
@@ -154,6 +157,7 @@ class Loop:
     def _blind(self, error: S2IError) -> float:
         if self.engine_error is None:
             log.warning("the engine does not answer: %s", error)
+            self._gone = self._world.now()
         self.engine_error = error
         self._faults += 1
         return FAULT_SECONDS[min(self._faults, len(FAULT_SECONDS)) - 1]

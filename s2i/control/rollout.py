@@ -24,6 +24,7 @@ from s2i.resources.app import App
 from s2i.router.router import SLOTS
 
 READY_SECONDS = 60.0  # a new revision must answer within
+ENGINE_DEATHS = 3  # that many a new revision outlives
 DRAIN_SECONDS = 30.0  # an instance is stopped after this, whatever requests it still holds
 PARK_SECONDS = 3600.0  # so long an app that sleeps can be woken quickly: its network costs some memory
 
@@ -102,9 +103,11 @@ def _roll_out(new: Fleet, now: float) -> list[Action]:
 
 
 def _failure(place: Place, now: float) -> Exited | NeverReady | NotStarted | None:
+    """Return why an instance will not come; one whose sandbox has ended too did not end by itself: the engine did."""
     if place.note.error:
         return NotStarted(place.note.error)
-    if place.instance and place.instance.state == "exited":
+    exited = place.instance is not None and place.instance.state == "exited"
+    if place.instance and exited and (place.address or place.note.crashes > ENGINE_DEATHS):
         return Exited(place.instance.exit, place.instance.oom)
     if place.note.alive is not None and not place.answers and now - place.note.alive >= READY_SECONDS:
         return NeverReady(READY_SECONDS)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from s2i import shell
 from s2i.errors import E_BASE_MISSING, E_BASE_ONBUILD, E_BASE_PLATFORM, E_BUILD_CANCELLED, E_DOCKERFILE, E_TAG, S2IError
 from s2i.images import platforms
 from s2i.images.bases import table
 from s2i.images.events import StepEvent
+from s2i.patterns import lazily
 from s2i.planning.stages import bases, in_kernel
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ BROUGHT = (
 )
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9][a-zA-Z0-9-]*)*)(?::[0-9]+)?"
-_TAG = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::(?P<version>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?")
+_TAG = lazily(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::(?P<version>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?")
 
 
 def tag(value: str) -> str:
@@ -132,6 +131,7 @@ def _labels(details: Details) -> Mapping[str, str]:
 
 
 def _made(python: str, on_event: Callable[[StepEvent], None], cancelled: threading.Event | None) -> None:
+    from s2i import shell
     from s2i.images.bases import obtain
 
     name = f"make the base images of Python {python}"

@@ -48,7 +48,8 @@ class Made(msgspec.Struct, frozen=True):
 def recall(tree: Tree, request: BuildRequest) -> Made | None:
     """Return the build of the same source in the same way, when its image and its bases are the engine's still.
 
-    Never that of a saved plan: the file can have changed.
+    The tags of its image are all names that the engine has for it now. Never that of a saved plan: the file can have
+    changed.
     """
     if not request.cache or request.planning.saved:
         return None
@@ -56,17 +57,21 @@ def recall(tree: Tree, request: BuildRequest) -> Made | None:
     if made is None or made.key != key(tree, request):
         return None
     engine = connection.wire()
+    names: tuple[str, ...] = ()
     for name, identity in (*made.bases.items(), (made.image.id, made.image.id)):
         found = admission.look(engine, name)
         if found is None or found["Id"] != identity:
             return None
-    return made
+        names = tuple(found.get("RepoTags") or ())
+    return msgspec.structs.replace(made, image=msgspec.structs.replace(made.image, tags=names))
 
 
 def give(made: Made, request: BuildRequest) -> Image:
-    """Return the image of ``made`` with the names that ``request`` wants for it."""
+    """Return the image of ``made``, as recall found it, with the names that ``request`` wants for it."""
     folder.known(made.image.id)  # notes that it was built again
-    admission.name(connection.wire(), made.image.id, request.tags)
+    # An engine writes its list of all names anew for each that it is told, even for one that is there.
+    if missing := tuple(tag for tag in request.tags if tag not in made.image.tags):
+        admission.name(connection.wire(), made.image.id, missing)
     steps = tuple(StepResult(step.name, True, 0.0) for step in made.image.steps)
     return msgspec.structs.replace(made.image, tags=request.tags, steps=steps, seconds=0.0)
 
@@ -82,7 +87,7 @@ def recipe(tree: Tree, plan: BuildPlan, request: BuildRequest) -> str:
 
 
 def key(tree: Tree, request: BuildRequest) -> str:
-    """Return what stands for all that the image of ``tree`` follows from. Reads every file."""
+    """Return what stands for all that the image of ``tree`` follows from. Reads every file, once for a tree."""
     asked = {name: value for name, value in msgspec.structs.asdict(request).items() if name not in _APART}
     if request.secrets:
         from s2i.images.private.secrets import fingerprint
@@ -96,13 +101,13 @@ def remember(
 ) -> None:
     """Keep that ``image`` was made. ``found``: the image ID of each base; ``text``: see Made.recipe.
 
-    ``before``: the key before anything was copied. Of a source that was written to meanwhile nothing is kept: what
-    it holds now is not what the image is made of.
+    ``before``: the key before anything was copied. Of a source that was written to since it was first read nothing is
+    kept: what it holds now is not what the image is made of.
     """
     if not request.remembered:
         return
     try:
-        if key(tree, request) != before:
+        if key(tree, request) != before or not tree.unchanged():
             return
         installs = _installs(tree, plan)
     except S2IError:  # a file is gone: the image stands all the same

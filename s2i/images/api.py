@@ -6,10 +6,7 @@ The whole context is sent each time, so it has to be small.
 
 from __future__ import annotations
 
-import base64
-import http.client
 import io
-import json
 import queue
 import threading
 import time
@@ -75,8 +72,8 @@ def query(order: Order, epoch: int) -> dict[str, str | tuple[str, ...]]:
         "version": "2",
         "dockerfile": "Dockerfile",
         "networkmode": "default",
-        "labels": json.dumps(dict(order.labels)),
-        "buildargs": json.dumps(arguments),
+        "labels": _json(dict(order.labels)),
+        "buildargs": _json(arguments),
         "t": order.tags,
         "extrahosts": (f"{order.salt}:127.0.0.1",) if order.salt else (),
     }
@@ -108,7 +105,7 @@ def stream(
 ) -> None:
     """POST, and hand each line of the engine's answer to ``on_line``; returns early when ``cancelled`` is set.
 
-    Raises shell.TimedOut, and Refused, OSError, http.client.HTTPException when the engine gives up.
+    Raises shell.TimedOut, and Refused, OSError when the engine gives up.
     """
     deadline = time.monotonic() + timeout
     said: queue.SimpleQueue[bytes | Exception | None] = queue.SimpleQueue()
@@ -137,18 +134,23 @@ def stream(
 class ApiReader(RawReader):
     """Reads what the engine's API streams: one JSON object a line. ``image`` is the ID of what was made, "" for none.
 
-    ``unfit``: a step needed a session; nothing is told of it.
+    ``unfit``: a step needed a session; nothing is told of it. ``whole``: the engine came to an end, good or bad.
     """
 
     def __init__(self, names: StepNames) -> None:
         super().__init__(names)
         self.image = ""
         self.unfit = False
+        self.error = ""
+
+    @property
+    def whole(self) -> bool:
+        return bool(self.image or self.error or self.log.failed)
 
     def feed(self, line: bytes) -> Iterator[StepEvent]:
         row = msgspec.json.decode(line, type=_Row)
         if row.id == "moby.buildkit.trace":
-            status = trace.status(base64.b64decode(msgspec.json.decode(row.aux, type=str)))
+            status = trace.status(msgspec.json.decode(row.aux, type=bytes))
             self.unfit = self.unfit or any(NO_SESSION in vertex.error for vertex in status.vertexes)
             if not self.unfit:
                 yield from self.take(status)
@@ -156,7 +158,8 @@ class ApiReader(RawReader):
             self.image = msgspec.json.decode(row.aux, type=_Identity).ID
         elif row.error:
             self.unfit = self.unfit or NO_SESSION in row.error
-            self.log.remark(readable(row.error))
+            self.error = readable(row.error)
+            self.log.remark(self.error)
 
 
 class _Row(msgspec.Struct):
@@ -169,15 +172,17 @@ class _Identity(msgspec.Struct):
     ID: str
 
 
+def _json(value: dict[str, str]) -> str:
+    return msgspec.json.encode(value).decode()
+
+
 def _read(answer: Stream, into: queue.SimpleQueue[bytes | Exception | None]) -> None:
     try:
         for line in answer.lines():
             into.put(line)
         into.put(None)
-    except (OSError, http.client.HTTPException, Refused) as error:
+    except (OSError, Refused) as error:
         into.put(error)
-    except (AttributeError, ValueError):  # http.client's, when the connection is closed under it
-        into.put(None)
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes, mode: int, time: int) -> None:

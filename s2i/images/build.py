@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import http.client
 import os
 import threading
 import time
@@ -17,12 +16,11 @@ import msgspec
 from s2i import shell
 from s2i.engines.docker import connection
 from s2i.errors import E_BUILD_CANCELLED, E_BUILD_DISK, E_BUILD_TIMEOUT, S2IError
-from s2i.images import admission, again, api, carried, clients, command, ended, platforms, result
+from s2i.images import admission, again, api, carried, clients, command, passing, platforms, result
 from s2i.images.cage import Cage, caged
 from s2i.images.carried.labels import described
 from s2i.images.clients import BuildClient
 from s2i.images.context import SOURCE, moved, tell_apart
-from s2i.images.dockerfile import render
 from s2i.images.events import Image, StepEvent
 from s2i.images.log import SHOWN_LINES
 from s2i.images.private import kept, mounts
@@ -72,14 +70,7 @@ def build(
         before = again.key(whole, request) if request.remembered else ""
         run = _Run(engine, tree, plan, request, secret, record.event, record.cancelled, cage)
         recipe = again.recipe(whole, plan, request) if request.client is None and api.fits(tree) else ""
-        made = run.by_api(recipe) if recipe else None
-        if made is None:
-            client = request.client or clients.find(engine.server)
-            platforms.check_client(client, request.platform)
-            if client.loss:
-                record.notice(Notice("W_NO_BUILDKIT", client.loss))
-                secret.refuse()
-            made = run.by_client(client)
+        made = passing.twice(lambda: _made(run, recipe, record.notice), record.again)
         seconds = round(time.monotonic() - began, 3)
         image = record.made(_image(engine, made.identity, request, made.reader, seconds))
         if request.remembered:
@@ -100,6 +91,19 @@ class _Made(NamedTuple):
     reader: Reader
     dockerfile: str
     how: str
+
+
+def _made(run: _Run, recipe: str, on_notice: Callable[[Notice], None]) -> _Made:
+    """Build once, in the quickest way that there is."""
+    made = run.by_api(recipe) if recipe else None
+    if made is not None:
+        return made
+    client = run.request.client or clients.find(run.engine.server)
+    platforms.check_client(client, run.request.platform)
+    if client.loss:
+        on_notice(Notice("W_NO_BUILDKIT", client.loss))
+        run.secret.refuse()
+    return run.by_client(client)
 
 
 class _Run(NamedTuple):
@@ -127,11 +131,11 @@ class _Run(NamedTuple):
                     self.engine, api.query(order, EPOCH), archive, read,
                     timeout=self.request.timeout, cancelled=self.cancelled,
                 )  # fmt: skip
-        except (OSError, http.client.HTTPException, Refused):
+        except (OSError, Refused):
             return None  # a client finds the words for what is wrong
-        if reader.unfit:
+        if reader.unfit or not (reader.whole or self.cancelled.is_set()):
             return None
-        self._judge(reader, bool(reader.image))
+        self._judge(reader, bool(reader.image) and not reader.error)
         return _Made(reader.image, dockerfile, found, reader, dockerfile, "the engine itself")
 
     def by_client(self, client: BuildClient) -> _Made:
@@ -191,11 +195,13 @@ class _Run(NamedTuple):
         if self.cancelled.is_set():
             raise E_BUILD_CANCELLED()
         if not well:
+            from s2i.images import ended  # as _diagnosed: not on the way of a build that works
+
             failed, lines = reader.log.failed, reader.log.lines()
             step = failed.name if failed else "the build"
             self.cage.explain(step, lines[-SHOWN_LINES:])
             platforms.explain(step, lines, self.request.platform)
-            ended.judge(code, step, lines, failed=bool(failed))
+            ended.judge(code, step, lines, failed=failed)
             raise _diagnosed(step, lines, self.tree, self.plan)
 
     @contextlib.contextmanager
@@ -253,6 +259,8 @@ def _stage(tree: Tree, plan: BuildPlan, client: BuildClient, order: command.Orde
     else:
         source = order.context / SOURCE
         source.mkdir(mode=0o755)
+        from s2i.images.dockerfile import render  # a build by the engine's API has its text already
+
         dockerfile = render(moved(plan) if client.kind != "classic" else _lowered(plan, order))
     tree.stage(source)
     if client.kind != "classic":

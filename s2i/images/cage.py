@@ -9,12 +9,13 @@ there, and as the name of a host that nobody asks for it changes nothing in a st
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+import msgspec
 
 from s2i.errors import E_BUILD_MEMORY, E_BUILD_PROCESSES
 from s2i.images.limits import Limits
@@ -167,10 +168,10 @@ def _why_not(limits: Limits, host: str, dockerfile: str) -> str:
 def _configured(inherited: Mapping[str, str]) -> str:
     """Return what the docker command's own configuration would say for NO_PROXY, and does not any more."""
     folder = Path(inherited.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError, msgspec.DecodeError):
         text = (folder / "config.json").read_text()
         if '"proxies"' in text:
-            return str(json.loads(text)["proxies"].get("default", {}).get("noProxy", ""))
+            return str(msgspec.json.decode(text)["proxies"].get("default", {}).get("noProxy", ""))
     return ""
 
 

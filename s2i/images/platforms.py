@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2i.errors import E_BUILD_PLATFORM, E_PLATFORM
-from s2i.images.clients import BuildClient
-from s2i.wire import Wire
+from s2i.patterns import lazily
+
+if TYPE_CHECKING:
+    from s2i.images.clients import BuildClient
+    from s2i.wire import Wire
 
 # How processors are called elsewhere (uname -m, Debian), and here: GOARCH, as in every registry.
 _CALLED = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "armel": "arm", "i386": "386"}
 _NAMES = frozenset({"amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "loong64", "mips64le"})
 _IMPLIED = {"arm64": "v8", "arm": "v7", "amd64": "v1"}  # a variant that says nothing
-_FORM = re.compile(r"(?P<os>[a-z0-9]+)/(?P<arch>[a-z0-9_-]+)(?:/(?P<variant>v[0-9]{1,2}))?")
+_FORM = lazily(r"(?P<os>[a-z0-9]+)/(?P<arch>[a-z0-9_-]+)(?:/(?P<variant>v[0-9]{1,2}))?")
 
 
 def parse(value: str) -> str:

@@ -12,16 +12,17 @@ import msgspec
 from s2i.images.events import StepEvent
 from s2i.images.log import LINE_LIMIT, BuildLog, readable
 from s2i.images.steps import StepNames
+from s2i.patterns import lazily
 
 STATUS_LIMIT = 16 << 20  # bytes of one JSON status
-_PLAIN = re.compile(r"#(\d+) (.*)", re.DOTALL)
-_SHA = re.compile(r"sha256:[0-9a-f]{64}")
-_LOG = re.compile(r"(\d+\.\d+) ?(.*)", re.DOTALL)
-_SENT = re.compile(r"transferring context: (\d+(?:\.\d+)?)([kMGT]?)B.*")
+_PLAIN = lazily(r"#(\d+) (.*)", re.DOTALL)
+_SHA = lazily(r"sha256:[0-9a-f]{64}")
+_LOG = lazily(r"(\d+\.\d+) ?(.*)", re.DOTALL)
+_SENT = lazily(r"transferring context: (\d+(?:\.\d+)?)([kMGT]?)B.*")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 LOUD_BYTES = 1_000_000  # what moves less is over before anybody could ask
-_DONE = re.compile(r"DONE (\d+\.\d+)s")
-_TRANSFER = re.compile(r"(transferring|exporting|writing|naming|resolve|extracting|preparing|sha256:).*", re.DOTALL)
+_DONE = lazily(r"DONE (\d+\.\d+)s")
+_TRANSFER = lazily(r"(transferring|exporting|writing|naming|resolve|extracting|preparing|sha256:).*", re.DOTALL)
 _ENDED_FOR_ANOTHER = "context canceled"
 
 

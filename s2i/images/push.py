@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import http.client
 import json
 import os
 import re
@@ -185,7 +184,7 @@ def _once(
         )  # fmt: skip
     except Refused as refusal:
         reader.error = str(refusal)
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         raise E_PUSH(registry=where, why=f"the engine stopped answering: {error}", log=()) from None
     except shell.TimedOut:
         raise E_PUSH_LATER(registry=where, why=f"it took longer than {timeout:g} s", log=()) from None

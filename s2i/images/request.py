@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from s2i.images.clients import BuildClient
 from s2i.images.limits import Limits
 from s2i.resources.secret import Secret
+
+if TYPE_CHECKING:  # a request is never read from JSON, which would look the type up
+    from s2i.images.clients import BuildClient
 
 TIMEOUT_SECONDS = 1800.0
 CLI = "cli.s2i"  # the namespace of builds by hand: no project can be called so

@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from s2i.errors import E_TOML
+from s2i.patterns import lazily
 from s2i.sources import Tree
 
 DEEPEST = 60
 _LARGEST = 64 << 20  # of what was read before, with a limit of its own
 # A key of more parts than DEEPEST. tomllib takes a time that grows with their square: seconds for 100 KB.
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
-_LONG_KEY = re.compile(rf"(?:^[ \t]*+\[*+|[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{{DEEPEST}}}")
+_LONG_KEY = lazily(rf"(?:^[ \t]*+\[*+|[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{{DEEPEST}}}")
 _T = TypeVar("_T")
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from s2i.errors import E_ENV, E_LIMIT, E_PORT, E_TRAFFIC, E_VALUE, S2IError
+from s2i.patterns import lazily
 from s2i.resources.app import Config, Scale
 
 MEMORY_LEAST = 32 << 20  # Docker's own minimum is 6 MB; a Python that has imported a web framework needs about 25
@@ -21,10 +22,10 @@ DELAY_MOST, WINDOW_LEAST = 3600.0, 6.0  # s; Knative's own limits
 RESERVED = frozenset({"PORT", "HOME", "PATH", "JOB_INDEX", "JOB_ARRAY_SIZE", "JOB_INDEX_RETRY_COUNT"})
 RESERVED_PREFIXES = ("LD_", "S2I_")
 
-_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-_MEMORY = re.compile(r"([1-9][0-9]{0,14})([kKmMgG]?)")
-_CPU = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
-_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_KEY = lazily(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+_MEMORY = lazily(r"([1-9][0-9]{0,14})([kKmMgG]?)")
+_CPU = lazily(r"[0-9]{1,4}(\.[0-9]{1,3})?")
+_PORT = lazily(r"[1-9][0-9]{0,4}")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 

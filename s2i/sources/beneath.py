@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -68,6 +69,13 @@ def take(file: int, size: int, limit: int) -> bytes:
     while len(more) < limit and (chunk := os.read(file, min(limit - len(more), 1 << 20))):
         more += chunk
     return bytes(more)
+
+
+def chunks(file: int, size: int) -> Iterator[bytes]:
+    """Yield the first ``size`` bytes of ``file``, fewer when it has become shorter."""
+    while size > 0 and (chunk := os.read(file, min(size, 1 << 20))):
+        size -= len(chunk)
+        yield chunk
 
 
 def head(folder: int, name: str, limit: int) -> bytes:

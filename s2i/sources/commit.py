@@ -6,14 +6,17 @@ import os
 import re
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from s2i.errors import S2IError
-from s2i.sources import git
 from s2i.sources.limits import Limits
 from s2i.sources.tree import Notice, Tree
 from s2i.sources.workspace import workspace
+
+if TYPE_CHECKING:
+    from s2i.sources import git
 
 SECONDS = 5.0
 
@@ -31,6 +34,8 @@ def with_commit(tree: Tree) -> Tree:
         return tree
     if tree.origin.kind != "folder" or not stat.S_ISDIR(info.st_mode):
         return tree
+    from s2i.sources import git  # starts processes: a folder that is no repository needs none
+
     notices = []
     if info.st_uid != os.geteuid():
         notices.append(Notice("W_OWNER", "the Git repository belongs to another user: only its commit is read", ".git"))
@@ -48,6 +53,8 @@ def with_commit(tree: Tree) -> Tree:
 
 def read(site: git.Site, repository: Path, name: str) -> tuple[str, int] | None:
     """Return the id and the time of the commit ``name`` in ``repository``, None when it is none."""
+    from s2i.sources import git
+
     done = git.run(site, f"--git-dir={repository}", "cat-file", "--batch", stdin=name.encode() + b"\n", limit=1 << 20)
     header, _, text = done.out.partition(b"\n")
     about = re.fullmatch(rb"([0-9a-f]{40,64}) commit \d+", header)

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +20,9 @@ from s2i.errors import (
     E_TREE_CHANGED,
 )
 from s2i.sources import beneath
+
+if TYPE_CHECKING:
+    from s2i.sources.seal import Seal
 
 # Staged files get one time, so that the same source gives the same layers. Not 0: ZIP, and with it every wheel that
 # is built from the source, begins in 1980; a day later, it has begun in every time zone.
@@ -167,17 +171,24 @@ class Tree:
             ) from None
 
     def digest(self) -> str:
-        """Return the SHA-256, in hexadecimal, of all paths, modes and bytes. Reads every file."""
-        import hashlib
+        """Return the SHA-256, in hexadecimal, of all paths, modes and bytes. Reads every file, when first asked."""
+        return self._sealed().digest
 
-        sha = hashlib.sha256()
-        for entry in self.files:
-            with self._open(entry.path) as (file, info):
-                name = os.fsencode(entry.path)
-                sha.update(b"%d:%b:%d:%d:" % (len(name), name, entry.executable, info.st_size))
-                for chunk in _chunks(file, info.st_size):
-                    sha.update(chunk)
-        return sha.hexdigest()
+    def unchanged(self) -> bool:
+        """Say whether the files are still what ``digest`` found when it was first asked. Raises as read does."""
+        from s2i.sources import seal
+
+        try:
+            return seal.holds(self._sealed(), self._open, lambda path: f"{self.anchor}/{self._place(path)}")
+        except OSError:
+            return False
+
+    def _sealed(self) -> Seal:
+        if self._kept.seal is None:
+            from s2i.sources import seal  # what is only planned is never hashed
+
+            self._kept.seal = seal.seal(self.files, self._open)
+        return self._kept.seal
 
     def stage(self, into: Path) -> None:
         """Copy the files into the folder ``into``, which is empty and private: the build context.
@@ -212,7 +223,7 @@ class Tree:
                 raise E_TREE_CHANGED(path=entry.path, why="it grew")
             copy = os.open(name, flags, 0o600, dir_fd=folder)
             try:
-                for chunk in _chunks(file, info.st_size):
+                for chunk in beneath.chunks(file, info.st_size):
                     _write(copy, chunk)
                 os.fchmod(copy, 0o755 if entry.executable else 0o644)
                 os.utime(copy, (time, time))
@@ -224,9 +235,8 @@ class Tree:
         """Open a listed file and turn what the system says into our errors."""
         if path not in self._by_path:
             self._refuse(path)
-        place = self._real.get(path) or (f"{self._base}/{path}" if self._base else path)
         try:
-            file, info = beneath.open_at(self.anchor, place)
+            file, info = beneath.open_at(self.anchor, self._place(path))
         except PermissionError:
             raise E_PERMISSION(path=path) from None
         except FileNotFoundError:
@@ -240,6 +250,9 @@ class Tree:
         finally:
             os.close(file)
 
+    def _place(self, path: str) -> str:
+        return self._real.get(path) or (f"{self._base}/{path}" if self._base else path)
+
     def _refuse(self, path: str) -> None:
         if path in self.links:
             raise E_PATH_ESCAPE(path=path, to=f" or to nothing in it (a link to {self.links[path]})")
@@ -252,17 +265,12 @@ class _Kept:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.room = KEPT
+        self.seal: Seal | None = None
 
     def add(self, path: str, data: bytes) -> None:
         if len(data) <= self.room and path not in self.files:
             self.files[path] = data
             self.room -= len(data)
-
-
-def _chunks(file: int, size: int) -> Iterator[bytes]:
-    while size > 0 and (chunk := os.read(file, min(size, 1 << 20))):
-        size -= len(chunk)
-        yield chunk
 
 
 def _write(file: int, data: bytes) -> None:

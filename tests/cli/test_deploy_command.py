@@ -49,6 +49,31 @@ def test_an_interrupt_says_where_to_look(
     assert capsys.readouterr().err == f"note   {expected}\n"
 
 
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        (("building", "cancelled"), ""),
+        (("building", "rolling-out", "ready"), "note   that was too late, it is deployed: `s2i app get loop`\n"),
+    ],
+)
+def test_an_interrupt_before_the_roll_out_cancels_and_waits_for_the_end(
+    statuses: tuple[str, ...], expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = iter(statuses)
+    client: Any = Client(interrupt=True)
+    called: list[str] = []
+
+    def call(method: str, path: str) -> Any:
+        called.append(f"{method} {path}")
+        return {"status": next(told)}
+
+    monkeypatch.setattr(client, "call", call)
+    with pytest.raises(KeyboardInterrupt):
+        deploy._follow(client, "/p", BEGUN, Progress())
+    assert capsys.readouterr().err == expected
+    assert called == ["POST /p/cancel", *["GET /p"] * (len(statuses) - 1)]
+
+
 class Ended:
     """A server with one job run that has ended."""
 

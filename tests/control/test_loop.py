@@ -81,10 +81,14 @@ def test_an_absent_engine_is_asked_again_later_and_later_and_fails_nothing(world
     for _ in range(6):
         world.engine.fail_next("observe", E_DOCKER(socket="unix:///x", why="refused"))
     assert tuple(loop.step() for _ in range(6)) == (*FAULT_SECONDS, FAULT_SECONDS[-1], FAULT_SECONDS[-1])
+    returned: list[float] = []
+    loop.returned = returned.append
     assert loop.engine_error is not None
     assert world.store.app("default", "shop").serving == 1
     loop.step()
+    loop.step()
     assert loop.engine_error is None
+    assert len(returned) == 1
 
 
 def test_a_serving_instance_that_cannot_be_started_is_tried_with_growing_distance(

@@ -115,6 +115,32 @@ def test_a_revision_that_exits_fails_with_its_code_and_log_and_the_old_serves_on
     assert world.addresses() == before
 
 
+def test_a_revision_that_ended_with_its_engine_is_started_again(world: Simulation) -> None:
+    world.deploy()
+    world.settle()
+    new = world.deploy()
+    world.step()
+    owner = instance_of(new).owner
+    world.engine.exit(owner, 143)
+    world.engine.lose_sandbox(owner)
+    world.settle()
+    assert world.store.app("default", "shop").serving == new.number
+
+
+def test_a_revision_that_ends_with_its_sandbox_each_time_fails_in_the_end(world: Simulation) -> None:
+    new = world.deploy()
+    owner = instance_of(new).owner
+    for _ in range(20):
+        world.step()
+        world.now += 1
+        if world.store.revision("default", "shop", new.number).status == "failed":
+            break
+        if any(one.role == "instance" and one.state == "running" for one in world.engine.observe()):
+            world.engine.exit(owner, 143)
+            world.engine.lose_sandbox(owner)
+    assert world.store.revision("default", "shop", new.number).status == "failed"
+
+
 def test_a_revision_that_listens_on_another_port_fails_with_that_port(world: Simulation) -> None:
     new = world.deploy()
     world.step()

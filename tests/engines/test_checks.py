@@ -17,6 +17,15 @@ ROOM = "make room: `df -h`, `docker system df`"
     [
         (checks.python((3, 11, 2), "/py"), Check("python", "ok", "Python 3.11.2 (/py)")),
         (
+            checks.python((3, 11, 2), "/py", optimised=False),
+            Check(
+                "python",
+                "ok",
+                "Python 3.11.2 (/py), built without --enable-optimizations: every command starts later than with a"
+                " distribution's",
+            ),
+        ),
+        (
             checks.python((3, 10, 0), "/py"),
             Check(
                 "python",

@@ -1,5 +1,6 @@
 """Which base images are offered, where packages come from, and the call that makes images of them."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,14 +29,15 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Engine:
-    """As much of an engine as ``refresh`` needs: a list of images."""
+    """As much of an engine as ``refresh`` needs: a list of images, of which it tells those that are asked for."""
 
     def __init__(self, *names: str, recipe: str = table.RECIPE) -> None:
         self.listed = [{"RepoTags": [name], "Labels": {table.RECIPE_LABEL: recipe}} for name in names]
 
-    def get(self, path: str) -> list[dict[str, Any]]:
+    def get(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
         assert path == "/images/json"
-        return self.listed
+        self.asked = json.loads(query["filters"])["reference"]
+        return [image for image in self.listed if not image["RepoTags"] or image["RepoTags"][0] in self.asked]
 
 
 MADE = ("s2i.local/python:3.11", "s2i.local/python-build:3.11")
@@ -48,6 +50,21 @@ def pythons() -> list[str]:
 def test_before_an_engine_was_asked_the_official_images_are_offered() -> None:
     assert pythons() == ALL
     assert [(base.runtime, base.obtain) for base in bases.offered()] == [(f"python:{p}-slim", "pull") for p in ALL]
+
+
+def test_the_engine_is_asked_for_base_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S2I_BASE_REGISTRY", "[::1]:5000/*")
+    engine = Engine(*MADE)
+    bases.refresh(engine)
+    assert engine.asked == [
+        name
+        for python in ALL
+        for name in (
+            f"s2i.local/python:{python}",
+            f"s2i.local/python-build:{python}",
+            rf"\[::1]:5000/\*/python:{python}-slim",
+        )
+    ]
 
 
 def test_with_images_made_here_and_no_registry_only_these_are_offered() -> None:

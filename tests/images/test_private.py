@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -141,10 +143,10 @@ def test_a_plan_of_the_code_takes_no_arguments() -> None:
 
 
 def test_the_salt_changes_with_the_project_and_the_secrets_alone() -> None:
-    def salt(**given: object) -> str:
-        return kept.of(msgspec.convert({"title": "x", **given}, BuildRequest), {}, lambda notice: None).salt
+    def salt(**given: Any) -> str:
+        return kept.of(BuildRequest(**{"title": "x", **given}), {}, lambda notice: None).salt
 
-    one, two = [{"id": "a", "value": "MQ=="}], [{"id": "a", "value": "Mg=="}]
+    one, two = (Secret("a", b"1"),), (Secret("a", b"2"),)
     assert (salt(), salt(namespace="p")) == ("", "p.s2i.invalid")
     salts = {salt(), salt(namespace="p"), salt(namespace="q"), salt(secrets=one), salt(secrets=two)}
     assert len(salts | {salt(secrets=one, namespace="p")}) == 6

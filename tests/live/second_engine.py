@@ -15,6 +15,7 @@ Everything that it made is gone at the end of the block. What a killed test sess
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -39,6 +40,7 @@ PACKAGES = ("docker.io", "docker-buildx", "containerd")
 LABEL = "s2i.test.second-engine"  # value: the process id of the tests that made it
 PREFIX = "s2i-second-"
 START_SECONDS = 30.0
+CLONE_NEWNET = 0x40000000  # os.setns comes with Python 3.12
 APT = """Dir::Etc::sourcelist "{folder}/sources.list"; Dir::Etc::sourceparts "-"; Dir::State::lists "{folder}/lists";
 Dir::Cache "{folder}"; APT::Sandbox::User "root"; Acquire::Languages "none";
 """
@@ -97,6 +99,16 @@ class SecondEngine:
         assert self._daemon is not None
         return _child(self._daemon.pid)
 
+    def inside(self) -> tuple[str, ...]:
+        """Return what goes before a command that is to run in its network, where addresses of containers lead there."""
+        return ("nsenter", f"--target={self._holder}", "--net")
+
+    def enter(self) -> None:
+        """Put the calling thread, and it alone, into its network."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with Path(f"/proc/{self._holder}/ns/net").open() as file:
+            assert libc.setns(file.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+
     def files(self) -> Path:
         """Return its data folder, a file system of its own, as this process can reach it."""
         return Path(f"/proc/{self._holder}/root{self._data}")
@@ -111,7 +123,7 @@ class SecondEngine:
     def cut_off(self) -> Iterator[None]:
         """Let no answer through to it for the block: whom it asks does not even refuse."""
         rule = ("INPUT", "-i", "eth0", "-j", "DROP")
-        inside = ("nsenter", f"--target={self._holder}", "--net", "iptables", "--wait")
+        inside = (*self.inside(), "iptables", "--wait")
         _run(*inside, "--insert", *rule)
         try:
             yield

@@ -3,18 +3,25 @@ A line on standard input, or its end, lets it go on.
 
     python tests/live/standing.py POINT build SRC ...
 
-``staged``: the context is written. ``admitted``: the bases are there. ``exporting``: the engine writes the image (it
+``staged``: the context is written. ``sending``: half of the context is sent, to the engine itself. ``admitted``: the bases are there. ``exporting``: the engine writes the image (it
 does not stand still for us: the test is told, and has to be quick). ``built``: the image has its name.
+
+    python tests/live/standing.py POINT server run
+
+``fetched``: the server has the source. ``planned``: it has the plan.
 """
 
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from s2i import cli
+from s2i import cli, wire
 from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
-from s2i.images import admission, build
+from s2i.control import pipeline
+from s2i.images import admission, build, planned
+
+CONTEXT = 10_000  # bytes; an archive has no less, and what else is sent has
 
 
 def stand() -> None:
@@ -48,9 +55,26 @@ def telling(step: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def halving(send: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(connection: Any, data: Any) -> Any:
+        if len(data) < CONTEXT:
+            return send(connection, data)
+        send(connection, data[: CONTEXT // 2])
+        stand()
+        return send(connection, data[CONTEXT // 2 :])
+
+    return wrapped
+
+
 match point := sys.argv.pop(1):
     case "staged":
         build._stage = after(build._stage)
+    case "sending":
+        wire._OnSocket.send = halving(wire._OnSocket.send)  # type: ignore[method-assign]
+    case "fetched":
+        pipeline.with_commit = before(pipeline.with_commit)
+    case "planned":
+        planned.plan = after(planned.plan)
     case "admitted":
         admission.admit = after(admission.admit)
     case "exporting":

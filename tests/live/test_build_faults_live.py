@@ -10,9 +10,7 @@ import contextlib
 import json
 import os
 import random
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,35 +25,43 @@ from s2i.errors import S2IError
 from s2i.images import bases, planned
 from s2i.images.bases import machine, obtain, offer
 from s2i.images.bases.machine import Machine
-from tests.live import second_engine
-from tests.live.conftest import Builds
+from tests.live import faulty, second_engine
 from tests.live.second_engine import SecondEngine
+from tests.live.struck import Cold, Strike, Warm, command, run, running, stands, strike
 from tests.live.test_build_live import FIXTURES, PATIENCE, ROOT, Sleep, dockerfile, eventually, workspaces
 
-STANDING = str(Path(__file__).with_name("standing.py"))
 SIZE, LEFT = "600m", 30  # of the engine's disk, and what is left of it in MB when it is "full"
+FAULT = ROOT / "tests/images/recorded/api-lost-layer.txt"
+DOCKERFILE = ("--strategy", "dockerfile")
 PATIENT = 2 * obtain.REGISTRY_SECONDS  # on a machine that does much else; an engine itself tries much longer
-Point = Literal["staged", "admitted", "step", "exporting", "built"]
-Strike = Literal["SIGINT", "SIGTERM", "SIGKILL", "client", "engine"]
+Way = Literal["client", "api"]
+Point = Literal["staged", "sending", "admitted", "step", "exporting", "built"]
 
 
 class Row(NamedTuple):
-    """A strike at a point. ``exit`` and ``code``: how the command ends (negative: the signal that ended it)."""
+    """A strike at a point. ``exit`` and ``code``: how the command ends (negative: the signal that ended it).
+
+    ``way``: through a client, or for a changed line through the engine's own API. ``restart``: the engine is killed, and
+    answers again before the command has seen that.
+    """
 
     point: Point
     strike: Strike
     exit: int
     code: str = ""
+    way: Way = "client"
 
     def __str__(self) -> str:
-        return f"{self.point}-{self.strike}"
+        return f"{self.way}-{self.point}-{self.strike}"
 
 
 ROWS = (
     Row("staged", "SIGINT", 130),
+    Row("staged", "SIGTERM", 130),
     Row("staged", "SIGKILL", -9),
     Row("staged", "engine", 6, "E_DOCKER"),
     Row("admitted", "SIGINT", 130),
+    Row("admitted", "SIGTERM", 130),
     Row("admitted", "SIGKILL", -9),
     Row("admitted", "engine", 6, "E_DOCKER"),
     Row("step", "SIGINT", 130),
@@ -64,10 +70,26 @@ ROWS = (
     Row("step", "client", 75, "E_BUILD_KILLED"),
     Row("step", "engine", 6, "E_DOCKER"),
     Row("exporting", "SIGINT", 130),
+    Row("exporting", "SIGTERM", 130),
     Row("exporting", "SIGKILL", -9),
     Row("built", "SIGINT", 130),
+    Row("built", "SIGTERM", 130),
     Row("built", "SIGKILL", -9),
     Row("built", "engine", 6, "E_DOCKER"),
+    Row("sending", "SIGINT", 130, way="api"),
+    Row("sending", "SIGTERM", 130, way="api"),
+    Row("sending", "SIGKILL", -9, way="api"),
+    Row("sending", "engine", 6, "E_DOCKER", way="api"),
+    Row("sending", "restart", 0, way="api"),
+    Row("step", "SIGINT", 130, way="api"),
+    Row("step", "SIGTERM", 130, way="api"),
+    Row("step", "SIGKILL", -9, way="api"),
+    Row("step", "engine", 6, "E_DOCKER", way="api"),
+    Row("exporting", "SIGINT", 130, way="api"),
+    Row("exporting", "SIGTERM", 130, way="api"),
+    Row("exporting", "SIGKILL", -9, way="api"),
+    Row("built", "SIGINT", 130, way="api"),
+    Row("built", "SIGKILL", -9, way="api"),
 )
 
 
@@ -94,13 +116,17 @@ def test_a_build_that_is_struck_leaves_nothing_and_the_next_one_works(
     row: Row, doomed: SecondEngine, base: str, tmp_path: Path
 ) -> None:
     sleep, tag = Sleep(), f"s2i-test/t{random.getrandbits(40):x}:latest"
-    lines = sleep.line if row.point == "step" else f"RUN echo {sleep.command} > /x\n"
-    source = dockerfile(tmp_path / "source", lines, base)
+    source = (Warm if row.way == "api" else Cold)(tmp_path, base, sleep)
+    source.write("first")
+    if row.way == "api":
+        source.build(tag)
+    source.write("slow" if row.point == "step" else "struck")
     with running(row.point, source, tag) as process:
         if row.point == "step":
             eventually(sleep.runs)
         else:
             stands(process)
+        assert len(workspaces()) == (row.way == "client" and row.point != "built"), "it goes another way"
         strike(row.strike, process, doomed)
         _, err = process.communicate(timeout=PATIENCE)
     if row.strike == "engine":
@@ -111,22 +137,50 @@ def test_a_build_that_is_struck_leaves_nothing_and_the_next_one_works(
     # What ran in a step of an engine that is killed goes on, and is nobody's: docker build has the same.
     eventually(lambda: not sleep.runs() or row.strike == "engine", 3)
     left = workspaces()
-    assert len(left) <= (1 if row.exit == -9 else 0), left
+    assert len(left) <= (1 if row.exit == -9 and row.way == "client" else 0), left
     client = doomed.client()
     assert client.containers.list(all=True) == []
-    if row.point in ("staged", "admitted", "step"):
-        assert client.images.list(tag) == []
-    (source / "Dockerfile").write_text(f"FROM {base}\nRUN echo next\n")
+    whole = row.point in ("exporting", "built") or row.exit == 0
+    if not whole:
+        assert source.held(client, tag) == ("first" if row.way == "api" else "")
     time.sleep(1.1 if left else 0)  # a folder so young may belong to somebody who starts at this moment
-    Builds([])(source, "dockerfile", tags=(tag,))
+    for text in (
+        ("next", "first") if row.way == "api" else ("next",)
+    ):  # the one that was built before the strike as well
+        source.write(text)
+        source.build(tag)
+        assert source.held(client, tag) == text
     assert workspaces() == []
-    assert client.containers.run(tag, ["python3", "-c", "print(1)"], remove=True) == b"1\n"
     client.images.remove(tag)
     nameless = client.images.list(filters={"dangling": True})
     # What was whole before the strike has lost its name to the next build, as ever; its label says whose it is.
-    assert ["s2i.build" in image.labels for image in nameless] == [True] * (row.point in ("exporting", "built"))
+    assert all("s2i.build" in image.labels for image in nameless)
+    assert len(nameless) - (row.way == "api") in ((1,) if whole else (0,)), [one.history()[0] for one in nameless]
     for image in nameless:
         client.images.remove(image.id)
+
+
+def test_a_fault_of_the_engines_own_is_mended_by_a_second_try(
+    doomed: SecondEngine, base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = f"s2i-test/t{random.getrandbits(40):x}:latest"
+    source = Warm(tmp_path, base, Sleep())
+    source.write("first")
+    source.build(tag)
+    source.write("next")
+    with faulty.engine(doomed.host, tmp_path / "d", FAULT.read_bytes()) as (host, builds):
+        monkeypatch.setenv("DOCKER_HOST", host)
+        done = run(source.argv(tag))
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith("note")] == [
+        "note   the engine failed by a fault of its own (it collected a layer as left over while it wrote the image):"
+        " the image is built once more (W_BUILT_AGAIN)"
+    ]
+    assert builds == ["faulty", "real"]
+    client = doomed.client()
+    assert source.held(client, tag) == "next"
+    client.images.remove(tag)
+    client.images.prune()
 
 
 @pytest.mark.parametrize("line", ["RUN head -c {size} /dev/zero > /big", "COPY big /big"])
@@ -137,17 +191,37 @@ def test_a_full_disk_of_the_engine_is_said_and_room_is_all_it_takes(
     source = dockerfile(tmp_path / "source", f"{line.format(size=size)}\n", base)
     with (source / "big").open("wb") as file:
         file.truncate(size)
-    with filled(doomed):
-        done = s2i("build", source, tag, "-o", "json")
-        assert done.returncode == 6, done.stderr
-        error = json.loads(done.stderr.splitlines()[-1])["error"]
-        assert (error["code"], "s2i image gc --cache" in error["advice"]) == ("E_BUILD_DISK", True)
+    argv = command(source, tag, *DOCKERFILE)
+    with filled(doomed, LEFT):
+        refused(run((*argv, "-o", "json")))
         client = doomed.client()
         assert (client.containers.list(all=True), client.images.list(tag), workspaces()) == ([], [], [])
-    done = s2i("build", source, tag)
+    done = run(argv)
     assert done.returncode == 0, done.stderr
     client.images.remove(tag)
     client.api.prune_builds()  # of an engine of our own
+
+
+@pytest.mark.parametrize(("word", "size", "left"), [("big", 0, LEFT), ("next", 15 << 20, 5)], ids=["step", "sending"])
+def test_a_full_disk_in_a_build_of_a_changed_line_is_said_and_the_last_image_stays(
+    word: str, size: int, left: int, doomed: SecondEngine, base: str, tmp_path: Path
+) -> None:
+    tag = f"s2i-test/t{random.getrandbits(40):x}:latest"
+    source = Warm(tmp_path, base, Sleep())
+    source.write("first")
+    source.build(tag)
+    source.write(word)
+    (source.folder / "big").write_bytes(random.randbytes(size))
+    client = doomed.client()
+    with filled(doomed, left):
+        refused(run((*source.argv(tag), "-o", "json")))
+        assert (client.containers.list(all=True), workspaces()) == ([], [])
+    assert source.held(client, tag) == "first"
+    source.build(tag)
+    assert source.held(client, tag) == word
+    client.images.remove(tag)
+    client.images.prune()
+    client.api.prune_builds()
 
 
 @pytest.mark.parametrize("room", [0, 1], ids=["none", "too little"])
@@ -158,7 +232,7 @@ def test_a_full_disk_of_s2i_itself_is_said(room: int, doomed: SecondEngine, base
     fill = "" if room else 'cat /dev/zero > "$S2I_HOME/x" 2>/dev/null;'
     script = f'mkdir -p "$S2I_HOME" && mount -t tmpfs -o size=2m tmpfs "$S2I_HOME" && {{ {fill} exec "$@"; }}'
     done = subprocess.run(
-        ("unshare", "--mount", "sh", "-c", script, "sh", *command(source, "s2i-test/x:1"), "-o", "json"),
+        ("unshare", "--mount", "sh", "-c", script, "sh", *command(source, "s2i-test/x:1", *DOCKERFILE), "-o", "json"),
         capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT, check=False,
     )  # fmt: skip
     assert done.returncode == 6, done.stderr
@@ -172,7 +246,8 @@ def test_a_base_that_cannot_be_had_is_said_before_anybody_loses_patience(
     with doomed.cut_off():
         for image in ("s2i.local/no-such:1", "python:3.12-slim"):  # the first is looked for nowhere
             began = time.monotonic()
-            done = s2i("build", dockerfile(tmp_path / image, "", image), "s2i-test/x:1", "-o", "json")
+            source = dockerfile(tmp_path / image, "", image)
+            done = run((*command(source, "s2i-test/x:1", *DOCKERFILE), "-o", "json"))
             took.append(time.monotonic() - began)
     error = json.loads(done.stderr.splitlines()[-1])["error"]
     assert (done.returncode, error["code"], error["message"]) == (
@@ -203,72 +278,21 @@ def test_a_python_that_can_neither_be_pulled_nor_made_is_said_at_once(
 # What the tests above use ------------------------------------------------------------------------------------------
 
 
-def command(source: Path, tag: str, point: str = "") -> tuple[str, ...]:
-    """Return the command that builds, standing still at ``point`` when that is one of standing.py."""
-    program = ("-m", "s2i") if point in ("", "step") else (STANDING, point)
-    return (sys.executable, *program, "build", str(source), "--strategy", "dockerfile", "-t", tag)
-
-
-def s2i(verb: str, source: Path, tag: str, *more: str) -> subprocess.CompletedProcess[str]:
-    """Build to the end."""
-    return subprocess.run(
-        (*command(source, tag), *more), capture_output=True, text=True, timeout=120, cwd=ROOT, check=False
-    )
+def refused(done: subprocess.CompletedProcess[str]) -> None:
+    """See that a build ended with the words for a full disk."""
+    assert done.returncode == 6, done.stderr
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert (error["code"], "s2i image gc --cache" in error["advice"]) == ("E_BUILD_DISK", True)
 
 
 @contextlib.contextmanager
-def running(point: Point, source: Path, tag: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a build for the block."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        (*command(source, tag, point), "-o", "json"),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=env,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def stands(process: subprocess.Popen[str]) -> None:
-    """Return when the command stands still."""
-    assert process.stderr is not None
-    said = []
-    for line in process.stderr:
-        if line == "STANDING\n":
-            return
-        said.append(line)
-    raise AssertionError("".join(said))
-
-
-def strike(what: Strike, process: subprocess.Popen[str], engine: SecondEngine) -> None:
-    """Do to the command, its client or the engine what a row says."""
-    match what:
-        case "engine":
-            engine.die()
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-        case "client":
-            os.kill(child(process.pid), signal.SIGKILL)
-        case _:
-            process.send_signal(signal.Signals[what])
-
-
-def child(pid: int) -> int:
-    """Return the program that a command runs."""
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-
-
-@contextlib.contextmanager
-def filled(engine: SecondEngine) -> Iterator[Any]:
-    """Fill the engine's disk for the block, to the last few MB."""
+def filled(engine: SecondEngine, left: int) -> Iterator[Any]:
+    """Fill the engine's disk for the block, to the last ``left`` MB."""
     place = engine.files() / "filler"
     free = os.statvfs(engine.files())
     try:
         with place.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize - (LEFT << 20))
+            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize - (left << 20))
         yield
     finally:
         place.unlink()

@@ -32,11 +32,12 @@ def usable(checks: Sequence[Check]) -> bool:
     return all(check.state != "fail" for check in checks)
 
 
-def python(version: tuple[int, int, int], path: str) -> Check:
-    """Judge the Python that runs s2i."""
+def python(version: tuple[int, int, int], path: str, *, optimised: bool = True) -> Check:
+    """Judge the Python that runs s2i. ``optimised``: whether it was built so."""
     text = f"Python {'.'.join(map(str, version))} ({path})"
     if version >= (3, 11, 0):
-        return Check("python", "ok", text)
+        slow = ", built without --enable-optimizations: every command starts later than with a distribution's"
+        return Check("python", "ok", text if optimised else f"{text}{slow}")
     return Check("python", "fail", f"{text}: s2i needs 3.11 or newer", "install a newer one, then `make setup`")
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from s2i.errors import E_DOCKER, E_DOCKER_INSECURE, E_DOCKER_PERMISSION
 
@@ -96,21 +97,29 @@ def _context_host() -> str:
     """Read the endpoint of the docker command's current context, "" for its default one."""
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
-        name = os.environ.get("DOCKER_CONTEXT") or json.loads((folder / "config.json").read_text()).get(
-            "currentContext"
-        )
-    except (OSError, ValueError):
-        name = os.environ.get("DOCKER_CONTEXT")
+        chosen = msgspec.json.decode((folder / "config.json").read_bytes(), type=_Config).currentContext
+    except (OSError, msgspec.DecodeError):
+        chosen = ""
+    name = os.environ.get("DOCKER_CONTEXT") or chosen
     if not name or name == "default":
         return ""
     for meta in folder.glob("contexts/meta/*/meta.json"):
         try:
-            data = json.loads(meta.read_text())
-        except (OSError, ValueError):
+            context = msgspec.json.decode(meta.read_bytes(), type=_Context)
+        except (OSError, msgspec.DecodeError):
             continue
-        if data.get("Name") == name:
-            return str(data.get("Endpoints", {}).get("docker", {}).get("Host", ""))
+        if context.Name == name:
+            return str(context.Endpoints.get("docker", {}).get("Host", ""))
     return ""
+
+
+class _Config(msgspec.Struct):
+    currentContext: str = ""  # noqa: N815 - as in the file
+
+
+class _Context(msgspec.Struct):
+    Name: str = ""
+    Endpoints: dict[str, dict[str, Any]] = {}
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import secrets
 import threading
@@ -181,7 +180,7 @@ class Trial:
             if "no such image" in low:
                 raise E_IMAGE_GONE(image=self.image) from None
             raise (E_DISK if "no space left" in low else _no_container(self._name))(why=str(refusal)) from None
-        except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
+        except OSError as error:
             raise E_DOCKER(socket=connection.host(), why=f"it stopped answering: {error}") from None
 
 
@@ -212,7 +211,9 @@ def sweep(before: float, server: str | None = None) -> int:
 
 def base_images() -> tuple[str, ...]:
     """Return the ids of the runtime base images that s2i made here, the newest first."""
-    rows = connection.wire().get("/images/json", {"filters": json.dumps({"label": [labels.BASE]})})
+    # By name and label: every image that is built on one of them inherits its label.
+    wanted = {"label": [labels.BASE], "reference": ["s2i.local/python"]}
+    rows = connection.wire().get("/images/json", {"filters": json.dumps(wanted)})
     rows.sort(key=lambda row: row["Created"], reverse=True)
     return tuple(str(r["Id"]) for r in rows if any(t.startswith("s2i.local/python:") for t in r["RepoTags"] or ()))
 
@@ -223,7 +224,7 @@ def _no_container(name: str) -> Callable[..., Exception]:
 
 def remove(delete: Callable[..., Any], container: str) -> None:
     """Remove a container by name or ID, running or not; one that cannot be removed is left to ``sweep``."""
-    with contextlib.suppress(Refused, OSError, http.client.HTTPException):
+    with contextlib.suppress(Refused, OSError):
         delete(f"/containers/{container}", {"force": "true", "v": "true"})
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from s2i import assets
+from s2i.patterns import lazily
 from s2i.planning.plan import Base
 
 # Raise one when images made before must be made again: of Debian's own Python, and of an installed one.
@@ -18,7 +19,7 @@ RECIPE_LABEL = "s2i.base.recipe"
 DEBIAN_PYTHON = "/usr/bin/python3"
 OWN_PYTHON = "/usr/local/bin/python3"  # of official images, and of those made from an installation
 INTERPRETERS = {RECIPE: DEBIAN_PYTHON, RECIPE_INSTALLED: OWN_PYTHON}
-_LOCAL = re.compile(r"s2i\.local/python(?:-build)?:(3\.\d{1,2})", re.ASCII)
+_LOCAL = lazily(r"s2i\.local/python(?:-build)?:(3\.\d{1,2})", re.ASCII)
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

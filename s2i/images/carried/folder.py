@@ -9,7 +9,6 @@ image was built again.
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from s2i import dirs
@@ -39,4 +38,6 @@ def known(image: str) -> bool:
 
 def forget(image: str) -> None:
     """Remove the files beside an image."""
+    import shutil  # as in s2i.shell: seldom wanted, and not cheap
+
     shutil.rmtree(folder_of(image), ignore_errors=True)

@@ -84,6 +84,11 @@ class Recording:
         self._write({"type": "notice", "code": notice.code, "message": notice.message, "where": notice.where})
         self._on_notice(notice)
 
+    def again(self, notice: Notice) -> None:
+        """Say that all of it is done once more, and why."""
+        self._steps.clear()
+        self.notice(notice)
+
     def made(self, image: Image) -> Image:
         """Say what came out, and return it with the id of the run."""
         known = {"image": image.id, "size": image.size, "tags": image.tags}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 from pathlib import Path
 
 import msgspec
@@ -13,13 +12,14 @@ import msgspec
 from s2i import dirs
 from s2i.errors import E_BUILD_RUN
 from s2i.images.runs.run import BuildRun
+from s2i.patterns import lazily
 from s2i.sources.workspace import remove as remove_folder
 
 KEEP = 100  # runs
 FEW = 3
 KEEP_BYTES = 200 << 20
 RECORD, PLAN, EVENTS, CANCEL = "run.json", "plan.json", "events.jsonl", "cancel"
-_ID = re.compile(r"[0-9a-z][0-9a-z-]{0,39}")
+_ID = lazily(r"[0-9a-z][0-9a-z-]{0,39}")
 
 
 def place() -> Path:
