@@ -69,7 +69,7 @@ def test_an_interrupt_before_the_roll_out_cancels_and_waits_for_the_end(
 
     monkeypatch.setattr(client, "call", call)
     with pytest.raises(KeyboardInterrupt):
-        deploy._follow(client, "/p", BEGUN, Progress())
+        following.follow(client, "/p", BEGUN, Progress())
     assert capsys.readouterr().err == expected
     assert called == ["POST /p/cancel", *["GET /p"] * (len(statuses) - 1)]
 

@@ -119,8 +119,9 @@ class Failed:
     shown = dict.fromkeys(("name", "project", "status", "url", "source", "commit", "image"), "")
 
     def call(self, method: str, path: str) -> dict[str, object]:
-        revision = {"number": 2, "status": "failed", "created": 0.0, "image": ""}
-        return {**self.shown, "reason": "it exited\nTrace\nboom", "revisions": [revision], "events": []}
+        revision = {"number": 2, "status": "failed", "created": 0.0, "image": "", "commit": "", "source": "src"}
+        view = {"reason": "it exited\nTrace\nboom", "revisions": [revision], "events": [], "revision": 0, "traffic": {}}
+        return {**self.shown, **view}
 
     def lines(self, path: str, **query: object) -> tuple[str, ...]:
         return ()

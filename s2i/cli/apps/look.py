@@ -57,7 +57,8 @@ def get(name: str, project: str, output: str | None) -> None:
     for field in ("name", "project", "status", "url", "source", "commit", "image"):
         if found[field]:
             click.echo(f"{field:<10}{safe(found[field])}")
-    click.echo(f"{'scale':<10}{_scale(found)}")
+    if found["revision"]:
+        click.echo(f"{'scale':<10}{_scale(found)}")
     if len(found["traffic"]) > 1:
         click.echo(f"{'traffic':<10}{_traffic(found)}")
     _show_reason(found)
