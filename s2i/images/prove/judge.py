@@ -150,7 +150,8 @@ def _unanswered(plan: BuildPlan, seen: Seen) -> _Verdict:
 def _signed(plan: BuildPlan, seen: Seen, sign: signs.Read) -> _Verdict:
     where = _place(plan, seen.found) if seen.found else ""
     if sign.cause == "variable":
-        why = f"it needs the environment variable {sign.name}, which is not set"
+        lack = f": {sign.own}" if sign.own else ", which is not set"
+        why = f"it needs the environment variable {sign.name}{lack}"
         return _Verdict("variable", why, f"`--env {sign.name}=…` sets it, for deploy and for build --prove", where)
     return _Verdict("outside", f"it needs the network to start, which a proof does not have: {sign.line}", "", where)
 

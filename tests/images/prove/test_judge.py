@@ -60,6 +60,10 @@ def test_each_way_of_failing_has_its_cause(seen: Seen, changes: dict[str, object
             "SECRET_KEY",
         ),
         ("ImproperlyConfigured: Set the SECRET_KEY environment variable", "variable", "SECRET_KEY"),
+        ("ValueError: DEBUG environment variable must be either 'true' or 'false'", "variable", "DEBUG"),
+        ("RuntimeError: MAIL_URL must be set", "variable", "MAIL_URL"),
+        ("shop.ConfigError: missing environment variable 'TOKEN'", "variable", "TOKEN"),
+        ("TypeError: the name GET_ALL is not a function", "exited", ""),
         ("KeyError: 'name'", "exited", ""),
         ("ConnectionRefusedError: [Errno 111] Connection refused", "outside", ""),
         ("socket.gaierror: [Errno -3] Temporary failure in name resolution", "outside", ""),
@@ -76,6 +80,12 @@ def test_each_way_of_failing_has_its_cause(seen: Seen, changes: dict[str, object
 def test_a_log_tells_what_is_wanted_from_what_is_wrong(line: str, cause: str, name: str) -> None:
     proof = judged(ENDED, log=("Traceback (most recent call last):", line))
     assert (proof.cause, name in proof.why) == (cause, True)
+
+
+def test_what_the_code_says_of_a_variable_is_shown() -> None:
+    proof = judged(ENDED, log=("ValueError: DEBUG environment variable must be either 'true' or 'false'",))
+    expected = "it needs the environment variable DEBUG: DEBUG environment variable must be either 'true' or 'false'"
+    assert (expected, "`--env DEBUG=…` sets it, for deploy and for build --prove") == (proof.why, proof.advice)
 
 
 def test_a_hang_in_a_client_of_another_machine_is_no_fault_of_the_app() -> None:
