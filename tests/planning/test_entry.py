@@ -71,6 +71,11 @@ def test_of_several_names_of_one_application_the_one_that_is_meant_to_serve_is_t
     assert entry == plan_of({"requirements.txt": "flask\n", "shop/app.py": FACTORY, **files}).entry
 
 
+def test_a_package_that_calls_its_own_factory_serves_what_it_made(plan_of):
+    files = {"shop/app.py": FACTORY, "shop/__init__.py": MADE}
+    assert "shop:app" == plan_of({"requirements.txt": "flask\n", **files}).entry
+
+
 def test_what_bottle_merges_into_another_application_is_not_served_by_itself(plan_of):
     routes = "from bottle import Bottle\nroutes = Bottle()\n"
     merging = "from pages.home import routes as home\nfrom pages.user import routes as user\n"

@@ -148,7 +148,7 @@ def _depth(c: Candidate) -> int:
 
 def _is_public(c: Candidate) -> bool:
     """Say whether a package hands out under its own name what one of its modules makes."""
-    return c.imported and _is_package(c) and c.origin.startswith(f"{c.module}.")
+    return _is_package(c) and c.origin.startswith(f"{c.module}.")
 
 
 def _is_package(c: Candidate) -> bool:
