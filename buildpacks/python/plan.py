@@ -16,6 +16,7 @@ from buildpacks.python import (
     lock,
     logins,
     manifest,
+    paths,
     prune,
     repairs,
     server,
@@ -131,7 +132,7 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     return BuildPlan(
         buildpack="python", kind=found.kind, framework=found.framework, manager=found.manifest.manager,
         python=base.python, entry=found.entry, start=start, port=port, base=base,
-        env=(*_env(port, "" if installs else found.root), *(site.env if site else ())),
+        env=(*_env(port, () if installs else _imported_from(found)), *(site.env if site else ())),
         steps=tuple(sorted(made, key=lambda step: STAGES.index(step.stage))),
         decisions=(*found.decisions, found.manifest.decision, found.version.decision, *decisions, *layers),
         warnings=(*found.notices, *notices), processes=_processes(found), workdir=workdir,
@@ -234,7 +235,11 @@ def _notices(tree: Tree, read: Code, wanted: Manifest, fits: version.Version) ->
     )
 
 
-def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:
+def _imported_from(found: Found) -> tuple[str, ...]:
+    return paths.folders(found.code, found.choice.module, found.root, found.manifest.names)
+
+
+def _env(port: int | None, folders: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     env = [
         ("PATH", f"{steps.VENV}/bin:/usr/local/bin:/usr/bin:/bin"),
         ("LANG", "C.UTF-8"),
@@ -243,8 +248,8 @@ def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:
     ]
     if port:
         env.append(("PORT", str(port)))
-    if root:
-        env.append(("PYTHONPATH", f"{steps.APP}/{root}"))
+    if folders:
+        env.append(("PYTHONPATH", ":".join(f"{steps.APP}/{folder}".rstrip("/") for folder in folders)))
     return tuple(env)
 
 
