@@ -104,7 +104,7 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     site, base, choice, installs = found.site, found.version.base, found.choice, _installs(found)
     start, port, served = _started(tree, found)
     needed = system.choose(tree, found.manifest, found.uses, found.given, base)
-    repaired = repairs.choose(found.manifest)
+    repaired = repairs.choose(found.manifest, is_dated=found.version.is_dated and not found.given.locked)
     extra = [*found.manifest.added, *(n for n in choice.needs if n not in found.manifest.names)]
     extra += [*([served.needs] if served and served.needs else []), *(site.needs if site else ()), *repaired.extra]
     if found.given.locked:

@@ -111,6 +111,20 @@ def test_what_is_not_installed_is_named_before_what_the_log_says() -> None:
     assert proof.why.startswith("the module yaml cannot be imported")
 
 
+def test_a_module_that_is_known_to_be_gone_is_named_with_what_brings_it() -> None:
+    text = "No module named 'pkg_resources'"
+    found = Found("error", error="ModuleNotFoundError", text=text, file="/app/db.py", line=3, absent="pkg_resources")
+    proof = judged(ENDED, found=found)
+    assert ("import", "db.py:3") == (proof.cause, proof.where)
+    assert "add setuptools<81 to the requirements" in proof.advice
+
+
+def test_of_a_long_traceback_the_line_of_the_source_and_the_end_are_shown() -> None:
+    deep = [f'  File "/opt/venv/x.py", line {number}' for number in range(20)]
+    log = ('  File "/app/app.py", line 5, in <module>', "    boom()", *deep, "ValueError: no", "[INFO] Worker exiting")
+    assert judged(ENDED, log=log).log == (*log[:2], *deep[11:], "ValueError: no")
+
+
 def test_of_a_traceback_the_part_that_is_the_sources_own_is_shown() -> None:
     log = (
         'File "/opt/venv/gunicorn.py", line 1', '  File "/app/app.py", line 5, in <module>', "    boom()",
