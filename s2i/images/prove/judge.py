@@ -137,7 +137,7 @@ def _unanswered(plan: BuildPlan, seen: Seen) -> _Verdict:
     if seen.found and seen.found.shape == "hangs":  # a server may listen already while its worker imports the app
         if sign:
             return _signed(plan, seen, sign)
-        return _Verdict("hangs", f"importing {plan.entry} did not end within {seen.limit:g} s", "", _hung(plan, seen))
+        return _hanging(plan, seen)
     if any(port == seen.port for _, port in seen.listening):
         why = f"it listens on port {seen.port}, but gives no HTTP answer there"
         return _Verdict("mute", why, "an app speaks plain HTTP: TLS is the router's part; or does it hang?")
@@ -148,6 +148,15 @@ def _unanswered(plan: BuildPlan, seen: Seen) -> _Verdict:
     if sign:
         return _signed(plan, seen, sign)
     return _Verdict("silent", f"it listened nowhere within {seen.limit:g} s, {wanted}")
+
+
+def _hanging(plan: BuildPlan, seen: Seen) -> _Verdict:
+    """Return the verdict on an import that does not end: most often because it starts a server of its own."""
+    why, advice = f"importing {plan.entry} did not end within {seen.limit:g} s", ""
+    if others := sorted({port for _, port in seen.listening if port != seen.port}):
+        why += f": it listens on port {', '.join(map(str, others))} itself"
+        advice = 'put what starts a server below `if __name__ == "__main__":`, which an import passes by'
+    return _Verdict("hangs", why, advice, _hung(plan, seen))
 
 
 def _signed(plan: BuildPlan, seen: Seen, sign: signs.Read) -> _Verdict:

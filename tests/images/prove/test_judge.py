@@ -111,6 +111,14 @@ def test_what_is_not_installed_is_named_before_what_the_log_says() -> None:
     assert proof.why.startswith("the module yaml cannot be imported")
 
 
+def test_an_import_that_starts_a_server_is_told_from_one_that_only_hangs() -> None:
+    proof = judged(SILENT, found=Found("hangs"), listening=(("127.0.0.1", 5000),))
+    assert ("hangs", "importing app:app did not end within 60 s: it listens on port 5000 itself") == (
+        proof.cause, proof.why,
+    )  # fmt: skip
+    assert 'below `if __name__ == "__main__":`' in proof.advice
+
+
 def test_a_module_that_is_known_to_be_gone_is_named_with_what_brings_it() -> None:
     text = "No module named 'pkg_resources'"
     found = Found("error", error="ModuleNotFoundError", text=text, file="/app/db.py", line=3, absent="pkg_resources")
