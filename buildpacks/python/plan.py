@@ -121,6 +121,7 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     workdir = "" if found.root in ("", "src") else f"{steps.APP}/{found.root}"
     made = (*made, *(_inside(step, found.root, workdir) for step in own if step.stage == "runtime"))
     top = "" if installs else f"{steps.APP}/{found.root}".rstrip("/")
+    folders = () if installs else paths.folders(found.code, choice.module, found.root, found.manifest.names)
     folder = flask.instance(tree, found.code, choice, found.manifest.names, top)
     made = (*made, folder[0]) if folder else made
     said = [part for part in (served, site, needed, repaired) if part]
@@ -132,7 +133,7 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     return BuildPlan(
         buildpack="python", kind=found.kind, framework=found.framework, manager=found.manifest.manager,
         python=base.python, entry=found.entry, start=start, port=port, base=base,
-        env=(*_env(port, () if installs else _imported_from(found)), *(site.env if site else ())),
+        env=(*_env(port, folders), *(site.env if site else ())),
         steps=tuple(sorted(made, key=lambda step: STAGES.index(step.stage))),
         decisions=(*found.decisions, found.manifest.decision, found.version.decision, *decisions, *layers),
         warnings=(*found.notices, *notices), processes=_processes(found), workdir=workdir,
@@ -233,10 +234,6 @@ def _notices(tree: Tree, read: Code, wanted: Manifest, fits: version.Version) ->
         *broken,
         *scripts.shadows(tree, applications.SERVERS),
     )
-
-
-def _imported_from(found: Found) -> tuple[str, ...]:
-    return paths.folders(found.code, found.choice.module, found.root, found.manifest.names)
 
 
 def _env(port: int | None, folders: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

@@ -191,6 +191,18 @@ def test_how_an_app_ends_is_judged(seconds: float, code: int | None, ok: bool, s
     assert (check.ok, check.seen) == (ok, said)
 
 
+def test_an_answer_that_says_the_app_is_broken_is_a_notice_with_what_was_raised() -> None:
+    log = (
+        "Traceback (most recent call last):",
+        '  File "/app/a.py", line 1',
+        "sqlite3.OperationalError: no such table: x",
+    )
+    (notice,) = notices(judged(ANSWERED, answer="500", log=log))
+    expected = "it serves, but answers GET / with HTTP 500: sqlite3.OperationalError: no such table: x"
+    assert ("W_ANSWER", expected) == (notice.code, notice.message)
+    assert [] == [one.code for one in notices(judged(ANSWERED, answer="404", log=log))]
+
+
 def test_what_the_whole_log_says_of_files_counts() -> None:
     before = judged(ANSWERED)
     after = checks.with_end(
