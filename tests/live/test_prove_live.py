@@ -316,13 +316,14 @@ def test_a_network_that_is_not_needed_any_more_goes_though_it_is_still_being_mad
 
 
 def test_the_leftovers_of_a_killed_proof_are_swept(http: Made, engine: docker.DockerClient) -> None:
-    attempt = trial.Trial(http.image, Config(), OWNER)
+    server = f"test-{http.image[7:19]}"  # proofs of others may run on this engine: they are left alone
+    attempt = trial.Trial(http.image, Config(), OWNER, server)
     attempt.start()
     (left,) = engine.containers.list(filters={"ancestor": http.image})
     assert left.labels["s2i.role"] == "proof"
-    trial.sweep(0.0)
+    trial.sweep(0.0, server)
     assert [one.id for one in engine.containers.list(filters={"ancestor": http.image})] == [left.id]
-    trial.sweep(time.time() + 10)
+    trial.sweep(time.time() + 10, server)
     assert engine.containers.list(all=True, filters={"ancestor": http.image}) == []
 
 
