@@ -24,14 +24,14 @@ def build_steps(base: Base, system: System, trust: Mount, stage: Stage) -> Itera
         trust,
     )
     if system.build:
-        why = f"Install what {_names(system.compiled)} compiled with"
+        why = f"Install what {_names(system.compiled, 'is', 'are')} compiled with"
         argv = ("sh", "-c", script("install"), "sh", *system.build)
         yield Run(stage, why if system.compiled else "Install build-packages", argv, _QUIET, mounts)
     if system.run:
         yield Copy(
             stage, "Get the list of what the image has already", ("/var/lib/dpkg/",), "/opt/base/", image=base.runtime
         )
-        why = f"Fetch what {_names(system.served)} running with" if system.served else "Fetch run-packages"
+        why = f"Fetch what {_names(system.served, 'needs', 'need')} to run" if system.served else "Fetch run-packages"
         yield Run(stage, why, ("sh", "-c", script("collect"), "sh", *system.run), _QUIET, mounts)
 
 
@@ -49,7 +49,8 @@ def script(name: str) -> str:
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
-def _names(names: tuple[str, ...]) -> str:
+def _names(names: tuple[str, ...], one: str, many: str) -> str:
+    """Return the names with the verb that fits: ``one`` behind a single name, ``many`` behind more."""
     if len(names) > 3:
-        return f"{', '.join(names[:3])} and others are"
-    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
+        return f"{', '.join(names[:3])} and others {many}"
+    return f"{' and '.join(names)} {one if len(names) == 1 else many}"

@@ -16,6 +16,7 @@ from buildpacks.python import (
     lock,
     logins,
     manifest,
+    paths,
     prune,
     repairs,
     server,
@@ -103,7 +104,7 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     site, base, choice, installs = found.site, found.version.base, found.choice, _installs(found)
     start, port, served = _started(tree, found)
     needed = system.choose(tree, found.manifest, found.uses, found.given, base)
-    repaired = repairs.choose(found.manifest)
+    repaired = repairs.choose(found.manifest, is_dated=found.version.is_dated and not found.given.locked)
     extra = [*found.manifest.added, *(n for n in choice.needs if n not in found.manifest.names)]
     extra += [*([served.needs] if served and served.needs else []), *(site.needs if site else ()), *repaired.extra]
     if found.given.locked:
@@ -120,6 +121,7 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     workdir = "" if found.root in ("", "src") else f"{steps.APP}/{found.root}"
     made = (*made, *(_inside(step, found.root, workdir) for step in own if step.stage == "runtime"))
     top = "" if installs else f"{steps.APP}/{found.root}".rstrip("/")
+    folders = () if installs else paths.folders(found.code, choice.module, found.root, found.manifest.names)
     folder = flask.instance(tree, found.code, choice, found.manifest.names, top)
     made = (*made, folder[0]) if folder else made
     said = [part for part in (served, site, needed, repaired) if part]
@@ -131,7 +133,7 @@ def plan(tree: Tree, found: Found) -> BuildPlan:
     return BuildPlan(
         buildpack="python", kind=found.kind, framework=found.framework, manager=found.manifest.manager,
         python=base.python, entry=found.entry, start=start, port=port, base=base,
-        env=(*_env(port, "" if installs else found.root), *(site.env if site else ())),
+        env=(*_env(port, folders), *(site.env if site else ())),
         steps=tuple(sorted(made, key=lambda step: STAGES.index(step.stage))),
         decisions=(*found.decisions, found.manifest.decision, found.version.decision, *decisions, *layers),
         warnings=(*found.notices, *notices), processes=_processes(found), workdir=workdir,
@@ -234,7 +236,7 @@ def _notices(tree: Tree, read: Code, wanted: Manifest, fits: version.Version) ->
     )
 
 
-def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:
+def _env(port: int | None, folders: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     env = [
         ("PATH", f"{steps.VENV}/bin:/usr/local/bin:/usr/bin:/bin"),
         ("LANG", "C.UTF-8"),
@@ -243,8 +245,8 @@ def _env(port: int | None, root: str) -> tuple[tuple[str, str], ...]:
     ]
     if port:
         env.append(("PORT", str(port)))
-    if root:
-        env.append(("PYTHONPATH", f"{steps.APP}/{root}"))
+    if folders:
+        env.append(("PYTHONPATH", ":".join(f"{steps.APP}/{folder}".rstrip("/") for folder in folders)))
     return tuple(env)
 
 

@@ -20,6 +20,8 @@ _WHEN = lazily(r"([a-z0-9-]+)([<>=!~].*)")
 _CLAUSE = lazily(r"(===?|~=|!=|<=|>=|<|>)([^,]+)")
 _NUMBERS = lazily(r"(\d{1,9}(?:\.\d{1,9}){0,5})(\.\*)?", re.ASCII)
 _Point = tuple[tuple[float, ...], int]  # a release, and whether the point is right below (-1) or above it (1)
+SETUPTOOLS = "setuptools<81"  # the last that have pkg_resources
+_DATED = "its pins are of a time when each environment had setuptools, and may import pkg_resources"
 _BEYOND = "99999"  # a release that is newer than any
 # The CPU's build of torch stands in an index of its own; where that cannot be reached, PyPI's does the same, larger.
 _CPU = (
@@ -56,8 +58,11 @@ def table() -> tuple[Repair, ...]:
     return toml.load(PATH, _Table).repair
 
 
-def choose(manifest: Manifest) -> Repairs:
-    """Return what has to be added to ``manifest`` for what it pins, and a warning where its own pin forbids that."""
+def choose(manifest: Manifest, *, is_dated: bool = False) -> Repairs:
+    """Return what has to be added to ``manifest`` for what it pins, and a warning where its own pin forbids that.
+
+    ``is_dated``: what it pins is of a time when setuptools were always there.
+    """
     extra: dict[str, None] = {}
     decisions: list[Decision] = []
     notices: list[Notice] = []
@@ -76,6 +81,9 @@ def choose(manifest: Manifest) -> Repairs:
             if verdict.startswith("against"):
                 text_of = f"{pin} needs {partner}, and the source asks for {verdict.partition(' ')[2]}: {row.why}"
                 notices.append(Notice("W_REPAIR", text_of, asked.where))
+    if is_dated and SETUPTOOLS not in extra and _verdict(manifest, *_parts(SETUPTOOLS)) == "add":
+        extra[SETUPTOOLS] = None
+        decisions.append(Decision("repair", SETUPTOOLS, f"{manifest.decision.origin} ({_DATED})", "likely"))
     torch = _torch(manifest)
     if torch:
         decisions.append(Decision("torch", "the CPU build", f"{torch.where} (a container here has no GPU)", "likely"))

@@ -95,14 +95,17 @@ def _environment(parts: Parts) -> Iterator[Step]:
 
 def _venv(parts: Parts) -> Run:
     if _installs(parts):
-        return make_venv(parts.base, "build")
+        return make_venv(parts.base, "build", own_uv=parts.manifest.tool.startswith("uv"))
     plain = (parts.base.interpreter, "-m", "venv", "--without-pip", VENV)
     return Run("build", "Make a virtual environment; nothing has to be installed", plain)
 
 
-def make_venv(base: Base, stage: Stage) -> Run:
-    """Return the command that makes the environment."""
-    argv = ("uv", "venv", "--python", base.interpreter, VENV)
+def make_venv(base: Base, stage: Stage, *, own_uv: bool = False) -> Run:
+    """Return the command that makes the environment.
+
+    ``own_uv``: the source requires another uv than the one that is here, which would refuse to run beside that file.
+    """
+    argv = ("uv", "venv", *(("--no-config",) if own_uv else ()), "--python", base.interpreter, VENV)
     return Run(stage, "Make a virtual environment: all that the image takes from here", argv)
 
 

@@ -25,7 +25,6 @@ from s2i.errors import E_VALUE, S2IError
 from s2i.resources.app import Config
 
 if TYPE_CHECKING:
-    from s2i.engines.docker.silence import Silence
     from s2i.images.events import Image
     from s2i.images.prove import Proof
     from s2i.images.request import BuildRequest, PlanRequest
@@ -212,14 +211,9 @@ def _built(order: _Order, display: Progress | EventLines) -> tuple[Image, tuple[
     from s2i.sources.commit import with_commit
 
     notices: list[sources.Notice] = []
-    quiet: Silence | None = None
     # Only what is proven gets a name.
     wanted = msgspec.structs.replace(order.wanted, tags=()) if order.config else order.wanted
-    with (
-        contextlib.ExitStack() as closing,
-        display as progress,
-        sources.fetch(order.source, policy=sources.Policy.of(os.environ)) as fetched,
-    ):
+    with display as progress, sources.fetch(order.source, policy=sources.Policy.of(os.environ)) as fetched:
         tree = with_commit(fetched)
 
         def noticed(notice: sources.Notice) -> None:
@@ -243,16 +237,12 @@ def _built(order: _Order, display: Progress | EventLines) -> tuple[Image, tuple[
             progress.built(image, "nothing has changed since the last build")
         else:
             plan, proof = order.plans(tree), None
-            if order.config and plan.kind != "job":
-                from s2i.cli.proof import silence
-
-                quiet = closing.enter_context(silence())
             image = built(plan)
         if order.config:
             from s2i.cli.proof import proven
 
             image, plan, proof = proven(
-                image, plan, order.config, tags=order.wanted.tags, build=built, silence=quiet,
+                image, plan, order.config, tags=order.wanted.tags, build=built,
                 replan=functools.partial(order.replan, tree), progress=progress, noticed=noticed,
             )  # fmt: skip
         return _pushed(image, order.wanted, progress), (*plan.warnings, *notices), proof

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import msgspec
@@ -12,7 +11,6 @@ import msgspec
 from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
 from s2i.engines.docker import connection
-from s2i.engines.docker.silence import Silence
 from s2i.engines.engine import Owner
 from s2i.errors import E_PROOF, S2IError
 from s2i.images import admission
@@ -25,8 +23,6 @@ from s2i.wire import Refused
 
 Build = Callable[[BuildPlan], Image]
 
-_OWNER = Owner("", "app", "proof")
-
 
 class Proven(NamedTuple):
     """An image that is proven, the plan that it was built by in the end, and the proof."""
@@ -34,11 +30,6 @@ class Proven(NamedTuple):
     image: Image
     plan: BuildPlan
     proof: Proof
-
-
-def silence() -> AbstractContextManager[Silence]:
-    """Return what begins to make the network of a proof; it is gone at the end of the block."""
-    return contextlib.closing(Silence(_OWNER))
 
 
 def proven(
@@ -49,7 +40,6 @@ def proven(
     tags: tuple[str, ...],
     build: Build,
     replan: Callable[[BuildPlan, Proof], BuildPlan | None],
-    silence: Silence | None,
     progress: Progress | EventLines,
     noticed: Callable[[Notice], None],
 ) -> Proven:
@@ -57,7 +47,7 @@ def proven(
 
     Raises E_PROOF: then no tag has moved, and the image is kept without a name.
     """
-    proof = _proof(built, plan, config, progress, silence)
+    proof = _proof(built, plan, config, progress)
     try:
         better = outcome.settle(proof, lambda seen: replan(plan, seen))
         if better is not None:
@@ -78,12 +68,10 @@ def proven(
     return Proven(msgspec.structs.replace(built, tags=tags), plan, proof)
 
 
-def _proof(
-    image: Image, plan: BuildPlan, config: Config, progress: Progress | EventLines, silence: Silence | None = None
-) -> Proof:
+def _proof(image: Image, plan: BuildPlan, config: Config, progress: Progress | EventLines) -> Proof:
     config = msgspec.structs.replace(config, port=plan.port or config.port)
-    owner = msgspec.structs.replace(_OWNER, kind="job" if plan.kind == "job" else "app")
-    made = prove(image.id, plan, config, owner=owner, silence=silence)
+    owner = Owner("", "job" if plan.kind == "job" else "app", "proof")
+    made = prove(image.id, plan, config, owner=owner)
     if made.known:
         progress.say("prove  this image is proven already")
     for check in () if made.known else made.checks:

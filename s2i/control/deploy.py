@@ -154,14 +154,13 @@ class Deployments:
         try:
             labels = self._labels(new.project)
             task = Task(new.id, new.project, request, new.source, network, labels, journal.write, cancelled)
-            with task.closing:
-                built = self._build(task)
-                if cancelled.is_set():
-                    raise E_CANCELLED(doing="it was being built")
-                accepted = self._accept(new, request, built)
-                self._loop.kick()
-                if built.prove is not None:
-                    accepted = self._proven(accepted, request, built, built.prove)
+            built = self._build(task)
+            if cancelled.is_set():
+                raise E_CANCELLED(doing="it was being built")
+            accepted = self._accept(new, request, built)
+            self._loop.kick()
+            if built.prove is not None:
+                accepted = self._proven(accepted, request, built, built.prove)
         finally:
             self._cancels.pop(new.id, None)
         self._loop.kick()

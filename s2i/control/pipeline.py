@@ -23,46 +23,24 @@ from s2i.resources.app import Config
 from s2i.sources.commit import with_commit
 
 if TYPE_CHECKING:
-    from s2i.engines.docker.silence import Silence
     from s2i.images.prove import Proof
 
 
 def build(task: Task) -> Built:
     """Build what ``task`` asks for. Raises whatever stands in a stage's way, E_CANCELLED when it is told to end."""
     task.emit({"type": "stage", "name": "fetch", "text": task.place})
-    silence: Silence | None = None
     with _fetched(task) as tree:
-        if (found := _again(task, tree)) is None:
-            plan = planned.plan(tree, _planning(task))
-            silence = _silence(task, plan)
-            found = _image(task, tree, plan)
-    built, plan = found
+        built, plan = _again(task, tree) or _image(task, tree, planned.plan(tree, _planning(task)))
     if not task.request.prove:
         return built
-    prove = functools.partial(_prove, task, built, plan, silence)
+    prove = functools.partial(_prove, task, built, plan)
     if built.kind == "app":
         return msgspec.structs.replace(built, prove=prove)
     prove(task.request.config, lambda text: None)
     return built
 
 
-def _silence(task: Task, plan: BuildPlan) -> Silence | None:
-    """Begin to make the network that the image of an app is proven in: the engine has time for it while it builds."""
-    if not task.request.prove or plan.kind == "job":
-        return None
-    from s2i.control import proving
-
-    return task.closing.enter_context(proving.silence(task))
-
-
-def _prove(
-    task: Task,
-    built: Built,
-    plan: BuildPlan,
-    silence: Silence | None,
-    config: Config,
-    late: Callable[[str], None],
-) -> Built | None:
+def _prove(task: Task, built: Built, plan: BuildPlan, config: Config, late: Callable[[str], None]) -> Built | None:
     from s2i.control import proving  # a server that builds nothing needs none of it
     from s2i.images.prove.outcome import replanned
 
@@ -74,7 +52,7 @@ def _prove(
             task.emit({"type": "stage", "name": "prove", "text": f"{proof.why}: planned again"})
             return _image(task, tree, better)
 
-    return proving.proven(task, built, plan, config, late, replan, silence)
+    return proving.proven(task, built, plan, config, late, replan)
 
 
 @contextlib.contextmanager

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from s2i.control.task import Built, Task
-from s2i.engines.docker.silence import Silence
 from s2i.engines.engine import Owner
 from s2i.images.prove import Proof, line, notices, outcome, prove
 from s2i.planning.plan import BuildPlan
@@ -20,26 +17,15 @@ from s2i.resources.app import Config
 Late = Callable[[str], None]  # takes what a person should know and nobody waited for
 
 
-def silence(task: Task) -> AbstractContextManager[Silence]:
-    """Return what begins to make the network of a proof; it is gone at the end of the block, unless it is in use."""
-    return contextlib.closing(Silence(_owner(task, "app"), task.labels.get(labels.SERVER, "")))
-
-
 def proven(
-    task: Task,
-    built: Built,
-    plan: BuildPlan,
-    config: Config,
-    late: Late,
-    replan: Callable[[Proof], Any | None],
-    silence: Silence | None = None,
+    task: Task, built: Built, plan: BuildPlan, config: Config, late: Late, replan: Callable[[Proof], Any | None]
 ) -> Built | None:
     """Return None when the image may serve, or what was built in its place by what its proof has shown, and is proven.
 
-    ``replan`` plans and builds again: (Built, BuildPlan), or None where that cannot be. ``silence``: see prove.
-    Raises E_PROOF, E_CANCELLED, E_DOCKER and its kin, and what building raises.
+    ``replan`` plans and builds again: (Built, BuildPlan), or None where that cannot be. Raises E_PROOF, E_CANCELLED,
+    E_DOCKER and its kin, and what building raises.
     """
-    better: tuple[Built, BuildPlan] | None = outcome.settle(_proof(task, built, plan, config, late, silence), replan)
+    better: tuple[Built, BuildPlan] | None = outcome.settle(_proof(task, built, plan, config, late), replan)
     if better is None:
         return None
     made, plan = better
@@ -47,9 +33,7 @@ def proven(
     return made
 
 
-def _proof(
-    task: Task, built: Built, plan: BuildPlan, config: Config, late: Late, silence: Silence | None = None
-) -> Proof:
+def _proof(task: Task, built: Built, plan: BuildPlan, config: Config, late: Late) -> Proof:
     def ended(proof: Proof) -> None:
         for notice in notices(proof):
             late(f"{notice.message} ({notice.code})")
@@ -58,9 +42,8 @@ def _proof(
         built.image,
         plan,
         config,
-        owner=_owner(task, built.kind),
+        owner=Owner(task.project, built.kind, task.request.name, instance="proof"),
         server=task.labels.get(labels.SERVER, ""),
-        silence=silence,
         ended=ended,
         cancelled=task.cancelled,
     )
@@ -70,7 +53,3 @@ def _proof(
     for notice in notices(made):
         task.emit({"type": "notice", **msgspec.to_builtins(notice)})
     return made
-
-
-def _owner(task: Task, kind: Literal["app", "job"]) -> Owner:
-    return Owner(task.project, kind, task.request.name, instance="proof")

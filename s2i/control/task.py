@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 from typing import Literal
@@ -60,7 +59,7 @@ class Task(msgspec.Struct, frozen=True):
     """One build to do: ``labels`` go on the image; ``emit`` takes events; ``cancelled`` ends it early.
 
     ``network``: the caller is not the person at the keyboard (see sources.Policy). ``place``: the source, for people.
-    ``id``: the deployment's, and its build run's. ``closing`` is closed when the deployment has ended, however.
+    ``id``: the deployment's, and its build run's.
     """
 
     id: str
@@ -71,7 +70,6 @@ class Task(msgspec.Struct, frozen=True):
     labels: dict[str, str]
     emit: Emit
     cancelled: threading.Event
-    closing: contextlib.ExitStack = msgspec.field(default_factory=contextlib.ExitStack)
 
 
 Build = Callable[[Task], Built]

@@ -89,15 +89,22 @@ def _loaded(code: Code, module: str) -> set[str]:
 
 
 def _mounted(code: Code, values: Values) -> Iterator[str]:
-    """Yield the origin of each application that is mounted into another: ``app.mount("/api", api)``."""
+    """Yield the origin of each application that is mounted into another: ``app.mount("/api", api)``.
+
+    Bottle's ``merge`` takes routes out of an application, whatever takes them: most often the parameter of a function.
+    """
     for module in code.modules.values():
         for site in module.sites:
-            if last(site.called) not in ("mount", "mount_app", "add_asgi_app") or not site.names:
+            how = last(site.called)
+            if how not in ("mount", "mount_app", "add_asgi_app", "merge") or not site.names:
                 continue
             outer = values.holds(site.called.of if isinstance(site.called, Attribute) else _owner(site.called))
             for name in site.names:
                 inner = values.named(name)
-                if isinstance(inner, App) and isinstance(outer, App) and inner.origin != outer.origin:
+                if not isinstance(inner, App):
+                    continue
+                merged = how == "merge" and inner.framework == "bottle"
+                if merged or (isinstance(outer, App) and inner.origin != outer.origin):
                     yield inner.origin
 
 

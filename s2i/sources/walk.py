@@ -74,8 +74,12 @@ class Walk:
     def notices(self) -> Iterable[Notice]:
         """Yield what a person should know about what was left out."""
         if self.secret:
-            text = "left out, as they look like secrets (a line !NAME in .s2iignore takes one in): "
-            yield Notice("W_SECRET", text + _names(self.secret), self.secret[0])
+            one, *others = self.secret
+            text = "left out, as it looks like a secret (a line !NAME in .s2iignore takes it in)"
+            if others:
+                text = "left out, as they look like secrets (a line !NAME in .s2iignore takes one in): "
+                text += _names(self.secret)
+            yield Notice("W_SECRET", text, one)
         if self.special:
             text = "left out, as they are no regular files (FIFO, socket, device): "
             yield Notice("W_SPECIAL", text + _names(self.special), self.special[0])

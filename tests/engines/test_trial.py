@@ -30,7 +30,7 @@ def test_only_a_trial_creates_containers_beside_the_engine() -> None:
         for path in package.rglob("*.py")
         if "containers/create" in path.read_text()
     }
-    assert makers == {"engines/docker/silence.py": True, "engines/docker/trial.py": True}
+    assert makers == {"engines/docker/trial.py": True}
 
 
 def frame(text: bytes, stream: int = 1) -> bytes:

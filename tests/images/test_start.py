@@ -13,7 +13,20 @@ from s2i.images.diagnose.explanation import Fault, faults
 
 RECORDED = Path(__file__).parent / "recorded" / "start"
 STARTS = sorted(path.stem for path in RECORDED.glob("*.json"))
-FACTS = {"found", "NAME", "port", "ports", "addresses", "seconds", "stop", "exit", "status", "entry", "before"}
+FACTS = {
+    "found",
+    "NAME",
+    "fields",
+    "port",
+    "ports",
+    "addresses",
+    "seconds",
+    "stop",
+    "exit",
+    "status",
+    "entry",
+    "before",
+}
 LOOKS = {*known.looks(), "own", "given"}
 
 
@@ -44,6 +57,20 @@ def test_a_row_names_only_what_is_known(row: Fault) -> None:
 @pytest.mark.parametrize(
     ("seen", "why"),
     [
+        (
+            Seen(
+                exit=1,
+                lines=(
+                    "pydantic_core._pydantic_core.ValidationError: 2 validation errors for Settings",
+                    "db_user",
+                    "  Field required [type=missing, input_value={}, input_type=dict]",
+                    "    For further information visit https://errors.pydantic.dev/2.14/v/missing",
+                    "db_name",
+                    "  Field required [type=missing, input_value={}, input_type=dict]",
+                ),
+            ),
+            "the settings of class Settings are not complete: db_user, db_name: Field required",
+        ),
         (
             Seen(port=8080, listening=(("127.0.0.1", 8080), ("::1", 8080))),
             "it listens on 127.0.0.1:8080 and [::1]:8080 only, which nobody outside of its container reaches",

@@ -14,7 +14,6 @@ from home import Home
 
 from s2i import sources
 from s2i.engines.docker import netns, trial
-from s2i.engines.docker.silence import Silence
 from s2i.engines.engine import Owner
 from s2i.images import planned
 from s2i.images import prove as proving
@@ -293,36 +292,15 @@ def test_an_app_that_answers_byte_by_byte_does_not_hold_up_its_proof(make: Calla
     assert proof.cause == "mute"
 
 
-def test_a_trial_takes_over_a_network_that_was_made_ahead_and_leaves_none(
-    http: Made, engine: docker.DockerClient
-) -> None:
-    silence = Silence(OWNER)
-    held = silence.container()
-    assert engine.containers.get(held).attrs["HostConfig"]["NetworkMode"] == "none"
-    with trial.Trial(http.image, Config(), OWNER, silence=silence) as attempt:
-        attempt.start()
-        (app,) = engine.containers.list(filters={"ancestor": http.image})
-        assert app.attrs["HostConfig"]["NetworkMode"] == f"container:{engine.containers.get(held).id}"
-    with pytest.raises(docker.errors.NotFound):
-        engine.containers.get(held)
-
-
-def test_a_network_that_is_not_needed_any_more_goes_though_it_is_still_being_made(engine: docker.DockerClient) -> None:
-    silence = Silence(OWNER)
-    silence.close()
-    assert silence.container() == ""
-    left = engine.containers.list(all=True, filters={"label": "s2i.role=proof"})
-    assert [one.name for one in left if one.name.endswith("-silence")] == []
-
-
 def test_the_leftovers_of_a_killed_proof_are_swept(http: Made, engine: docker.DockerClient) -> None:
-    attempt = trial.Trial(http.image, Config(), OWNER)
+    server = f"test-{http.image[7:19]}"  # proofs of others may run on this engine: they are left alone
+    attempt = trial.Trial(http.image, Config(), OWNER, server)
     attempt.start()
     (left,) = engine.containers.list(filters={"ancestor": http.image})
     assert left.labels["s2i.role"] == "proof"
-    trial.sweep(0.0)
+    trial.sweep(0.0, server)
     assert [one.id for one in engine.containers.list(filters={"ancestor": http.image})] == [left.id]
-    trial.sweep(time.time() + 10)
+    trial.sweep(time.time() + 10, server)
     assert engine.containers.list(all=True, filters={"ancestor": http.image}) == []
 
 

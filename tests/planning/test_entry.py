@@ -51,6 +51,43 @@ def test_the_real_module_and_name_are_found(plan_of, files, kind, entry):
     assert (kind, entry) == (plan.kind, plan.entry)
 
 
+FACTORY = "from flask import Flask\ndef create_app(settings=None):\n    app = Flask('a')\n    return app\n"
+MADE = "from shop.app import create_app\napp = create_app()\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "entry"),
+    [
+        ({"db/env.py": MADE}, "shop.app:create_app()"),
+        ({"shop/tasks.py": MADE, "celery_worker.py": MADE}, "shop.app:create_app()"),
+        ({"celery_worker.py": MADE, "microblog.py": MADE}, "microblog:app"),
+        ({"shop/tasks.py": MADE, "wsgi.py": MADE}, "wsgi:app"),
+        ({"aaa.py": MADE, "site.py": MADE, "Dockerfile": 'CMD ["gunicorn", "site:app"]\n'}, "site:app"),
+        ({"site.py": MADE, "Dockerfile": 'CMD ["gunicorn", "shop.app:create_app()"]\n'}, "shop.app:create_app()"),
+        ({"wsgi.py": MADE, "README.md": "Try `flask --app shop.app:create_app run`.\n"}, "wsgi:app"),
+    ],
+)
+def test_of_several_names_of_one_application_the_one_that_is_meant_to_serve_is_taken(plan_of, files, entry):
+    assert entry == plan_of({"requirements.txt": "flask\n", "shop/app.py": FACTORY, **files}).entry
+
+
+def test_a_package_that_calls_its_own_factory_serves_what_it_made(plan_of):
+    files = {"shop/app.py": FACTORY, "shop/__init__.py": MADE}
+    assert "shop:app" == plan_of({"requirements.txt": "flask\n", **files}).entry
+
+
+def test_what_bottle_merges_into_another_application_is_not_served_by_itself(plan_of):
+    routes = "from bottle import Bottle\nroutes = Bottle()\n"
+    merging = "from pages.home import routes as home\nfrom pages.user import routes as user\n"
+    merging += "def fill(app):\n    app.merge(home)\n    app.merge(user)\n"
+    main = "from bottle import Bottle, run\nfrom pages import fill\nclass Site:\n    def run(self):\n"
+    main += "        app = Bottle()\n        fill(app)\n        run(app, host='0.0.0.0', port=9000)\n"
+    main += "if __name__ == '__main__':\n    Site().run()\n"
+    files = {"pages/__init__.py": merging, "pages/home.py": routes, "pages/user.py": routes, "main.py": main}
+    plan = plan_of({"requirements.txt": "bottle\n", **files})
+    assert ("http", "main.py", 9000) == (plan.kind, plan.entry, plan.port)
+
+
 def test_a_function_that_needs_an_argument_is_no_factory(plan_of):
     source = "from flask import Flask\ndef create_app(config):\n    return Flask('a')\n"
     with pytest.raises(S2IError) as refused:

@@ -152,6 +152,12 @@ def test_the_uv_that_the_project_requires_installs(plan_of):
     assert {("uv", "tool", "run", "--from", "uv>=0.6,<0.7", "uv")} == {argv[:6] for argv in runs}
 
 
+def test_the_uv_that_is_there_makes_the_environment_though_the_project_requires_another(plan_of):
+    project = '[project]\nname = "a"\ndependencies = ["starlette"]\n[tool.uv]\nrequired-version = ">=0.6, <0.7"\n'
+    plan = plan_of({"app.py": ASGI, "pyproject.toml": project})
+    assert [("uv", "venv", "--no-config", "--python")] == [c[:4] for c in commands(plan) if c[:2] == ("uv", "venv")]
+
+
 def test_a_required_version_that_is_none_is_refused(plan_of):
     project = '[project]\nname = "a"\n[tool.uv]\nrequired-version = "$(id)"\n'
     with pytest.raises(S2IError) as refused:

@@ -51,7 +51,7 @@ def test_a_row_says_why_and_where_that_is_known_from(row):
         ("gunicorn==23.*", ()),
         ("gunicorn~=23.0", ()),
         ("gunicorn!=20.1", ()),
-        ("gunicorn~=20", ()),
+        ("gunicorn~=20", ("setuptools<81",)),  # no row can tell: but its pin is of Python 3.11 and older
         ("gunicorn==20.1.0rc1", ()),
         ("gunicorn<21", ("setuptools<81",)),
         ("gunicorn==20.*", ("setuptools<81",)),
@@ -70,6 +70,25 @@ def test_a_repair_is_made_only_where_it_is_known_to_be_needed(plan_of, flask, re
     plan = plan_with(plan_of, flask, requirement)
     assert installed(plan) == expected
     assert warnings(plan) == []
+
+
+@pytest.mark.parametrize(
+    ("requirements", "python", "expected"),
+    [
+        ("asyncpg==0.26.0", "3.10", ("setuptools<81",)),
+        ("asyncpg==0.26.0\nsetuptools==65.0", "3.10", ()),
+        ("pydantic==2.5.2", "3.12", ()),
+        ("numpy", "3.13", ()),
+    ],
+)
+def test_pins_of_a_time_when_setuptools_were_always_there_get_them(plan_of, flask, requirements, python, expected):
+    plan = plan_with(plan_of, flask, requirements)
+    assert (python, expected) == (plan.python, installed(plan))
+
+
+def test_a_python_that_is_only_asked_for_brings_no_setuptools(plan_of, flask):
+    plan = plan_of({"app.py": flask, "requirements.txt": "flask\n", ".python-version": "3.10\n"})
+    assert ("3.10", ()) == (plan.python, installed(plan))
 
 
 @pytest.mark.parametrize("partner", ["setuptools==82.0", "setuptools>=82"])

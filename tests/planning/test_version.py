@@ -266,3 +266,17 @@ def test_no_requirement_does_more_than_be_refused(text):
 )
 def test_a_version_that_leaves_the_patch_or_all_of_it_open_is_taken_so(plan_of, flask, file, text, python):
     assert python == plan_of({"app.py": flask, "requirements.txt": "flask\n", file: text}).python
+
+
+@pytest.mark.parametrize(
+    ("offered", "python"),
+    [
+        ((("3.13", "make"), ("3.12", "here")), "3.12"),
+        ((("3.10", "make"), ("3.6", "here")), "3.10"),
+        ((("3.13", "make"), ("3.9", "here")), "3.13"),
+        ((("3.9", "here"), ("3.6", "here")), "3.9"),
+    ],
+)
+def test_a_base_that_is_here_is_taken_for_a_newer_one_unless_its_python_has_ended(offered, python):
+    bases = tuple(Base(minor, "", "", obtain=obtain) for minor, obtain in offered)
+    assert python == version.choose([], bases).base.python

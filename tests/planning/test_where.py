@@ -72,6 +72,21 @@ def test_a_folder_whose_modules_import_each_other_is_where_the_program_starts(pl
     assert ("PYTHONPATH", "/app/backend") in plan.env
 
 
+@pytest.mark.parametrize(
+    ("files", "folders"),
+    [
+        ({"src/models/user.py": "y = 1\n"}, "/app/src/web:/app/src"),
+        ({"models/user.py": "y = 1\n"}, "/app/src/web:/app"),
+        ({"lib/models/user.py": "y = 1\n"}, "/app/src/web"),
+        ({"models/user.py": "y = 1\n", "requirements.txt": "flask\nmodels\n"}, "/app/src/web"),
+    ],
+)
+def test_what_is_imported_from_a_folder_above_is_found_there(plan_of, flask, files, folders):
+    web = {"src/web/app.py": f"import pages\nfrom models.user import y\n{flask}", "src/web/pages.py": "x = 1\n"}
+    plan = plan_of({"requirements.txt": "flask\n", **web, **files})
+    assert ("app:app", folders) == (plan.entry, dict(plan.env)["PYTHONPATH"])
+
+
 def test_a_library_is_not_served_because_of_its_examples(plan_of, flask):
     files = {"pyproject.toml": LIBRARY, "lib/__init__.py": "", "examples/app.py": flask, "guide/server.py": flask}
     assert E_NO_ENTRY is _refused(plan_of, files).kind

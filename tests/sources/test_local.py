@@ -178,6 +178,13 @@ def test_secrets_are_left_out_with_a_notice(tmp_path: Path) -> None:
     )
 
 
+def test_a_single_secret_is_named_by_its_place_alone(tmp_path: Path) -> None:
+    write(tmp_path, "app.py", ".env")
+    (notice,) = listing(str(tmp_path)).notices
+    expected = "left out, as it looks like a secret (a line !NAME in .s2iignore takes it in)"
+    assert (".env", expected) == (notice.where, notice.message)
+
+
 def test_a_secret_comes_in_by_name_only(tmp_path: Path) -> None:
     write(tmp_path, "app.py", ".env", "conf/.env.prod", ".netrc")
     (tmp_path / ".s2iignore").write_text("!.env\n!conf/.env.prod\n!.*\n!*\n")

@@ -26,9 +26,12 @@ USUAL_MODULES = WRAPPERS | {
     "passenger_wsgi",
 }
 USUAL_NAMES = frozenset({"app", "application", "api", "server", "create_app", "make_app", "get_app", "get_application"})
+# Modules that make the application for another program than a server: alembic's env.py, a worker of Celery or RQ.
+_BESIDE = frozenset({"celery", "worker", "workers", "task", "tasks", "beat", "rq", "huey", "env"})
 # A module of such a name hides the package that has to be imported.
 SERVERS = frozenset({"gunicorn", "hypercorn", "uvicorn", "flask", "django", "fastapi", "starlette", "wsgiref"})
 Hint = Callable[[str], str]  # an entry: where the source's own files name it, "" for nowhere
+README = "README.md"  # of all these files, the one that speaks of development as well
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -47,7 +50,9 @@ def named(candidates: Sequence[Candidate], entry: str) -> Candidate | None:
 def chosen(candidate: Candidate, evidence: Evidence, candidates: Sequence[Candidate], against: str) -> Chosen:
     """Return the choice that something declared makes; the other applications lose because of ``against``."""
     others = [
-        Evidence(c.entry, c.where, "likely", against) for c in _groups(candidates) if c.origin != candidate.origin
+        Evidence(c.entry, c.where, "likely", against)
+        for c in _groups(candidates, lambda _: "")
+        if c.origin != candidate.origin
     ]
     return Chosen(candidate, decide("entry", [evidence, *others]))
 
@@ -55,11 +60,12 @@ def chosen(candidate: Candidate, evidence: Evidence, candidates: Sequence[Candid
 def best(candidates: Sequence[Candidate], hint: Hint) -> Chosen | None:
     """Return the application that the code itself makes the most of, None when there is none.
 
-    ``hint`` is asked only when nothing else tells two apart. Raises E_AMBIGUOUS (exit 4).
+    ``hint`` says which of several names of one application is served; of two applications it is asked only when nothing
+    else tells them apart. Raises E_AMBIGUOUS (exit 4).
     """
     wrapped = {c.wraps for c in candidates if c.wraps and not is_aside(c.path)}
     inside = [c for c in candidates if c.origin in wrapped]
-    ranked = sorted(_groups([c for c in candidates if c not in inside]), key=rank, reverse=True)
+    ranked = sorted(_groups([c for c in candidates if c not in inside], hint), key=rank, reverse=True)
     if not ranked:
         return None
     equal = [c for c in ranked if rank(c) == rank(ranked[0])]
@@ -73,33 +79,46 @@ def best(candidates: Sequence[Candidate], hint: Hint) -> Chosen | None:
     first, *others = ranked
     seen = [Evidence(first.entry, first.where, "strong" if not others else "likely")]
     seen += [Evidence(other.entry, other.where, "weak", _why_not(first, other, hint)) for other in others]
-    seen += [Evidence(c.entry, c.where, "weak", f"{first.entry} is made around it") for c in _groups(inside)]
+    seen += [Evidence(c.entry, c.where, "weak", f"{first.entry} is made around it") for c in _groups(inside, hint)]
     return Chosen(first, decide("entry", seen))
 
 
-def _groups(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _groups(candidates: Sequence[Candidate], hint: Hint) -> list[Candidate]:
     """Return the best name of each application: one object is often seen under several names."""
-    best: dict[str, Candidate] = {}
-    for candidate in sorted(candidates, key=_name_rank, reverse=True):
-        best.setdefault(candidate.origin, candidate)
-    return list(best.values())
+    names: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        names.setdefault(candidate.origin, []).append(candidate)
+    return [max(same, key=lambda c: _name_rank(c, hint)) if same[1:] else same[0] for same in names.values()]
 
 
-def _name_rank(c: Candidate) -> tuple[int, ...]:
+def _name_rank(c: Candidate, hint: Hint) -> tuple[int, ...]:
     """Rank two names of one object: wsgi.py before the module it imports, the module before who only imports it.
 
-    Unless who imports it brings in routes that nobody else does.
+    Unless who imports it brings in routes that nobody else does, or the source's own files say what is started.
     """
     last = c.module.rpartition(".")[2]
     return (
         not is_aside(c.path),
+        hint(c.entry) not in ("", README),
         last in WRAPPERS,
         c.routes,
         _is_public(c),
         not c.imported,
-        not c.factory,
+        _BESIDE.isdisjoint(last.split("_")),
+        _place(c),
         last in USUAL_MODULES,
     )
+
+
+def _place(c: Candidate) -> int:
+    """Rank where an application is made: an object before its factory, unless only the factory stands where it should.
+
+    `app = create_app()` deep in a package is most often for one purpose: a shell, a test, a task.
+    """
+    is_usual = c.module.rpartition(".")[2] in USUAL_MODULES or _is_package(c)
+    if c.factory:
+        return 2 if is_usual else 0
+    return 3 if is_usual or not _depth(c) else 1
 
 
 # How two applications are ranked, most telling first, and what is said of the one that loses by it.
@@ -129,7 +148,7 @@ def _depth(c: Candidate) -> int:
 
 def _is_public(c: Candidate) -> bool:
     """Say whether a package hands out under its own name what one of its modules makes."""
-    return c.imported and _is_package(c) and c.origin.startswith(f"{c.module}.")
+    return _is_package(c) and c.origin.startswith(f"{c.module}.")
 
 
 def _is_package(c: Candidate) -> bool:

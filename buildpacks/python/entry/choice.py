@@ -26,7 +26,7 @@ NOTEBOOK = ("nbclient", "ipykernel")  # `jupyter execute`, and the kernel that i
 # Files that name what a source starts with, in the order in which they are believed.
 _FILE_HINTS = (
     "Dockerfile", "docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml", "render.yaml",
-    "railway.json", "railway.toml", "fly.toml", "nixpacks.toml", "Makefile", "start.sh", "run.sh", "README.md",
+    "railway.json", "railway.toml", "fly.toml", "nixpacks.toml", "Makefile", "start.sh", "run.sh", applications.README,
 )  # fmt: skip
 
 
@@ -283,7 +283,7 @@ def _listener(look: _Looker, listening: Sequence[Listener]) -> Choice:
     others = [k for k in others if k not in pages]
     equal = [k for k in others if _listener_rank(k) == _listener_rank(first)]
     if equal:
-        hinted = [k for k in (first, *equal) if hint(look.tree, k.module.path) not in ("", "README.md")]
+        hinted = [k for k in (first, *equal) if hint(look.tree, k.module.path) not in ("", applications.README)]
         if len(hinted) != 1:
             raise scripts.ambiguous("server", [(k.module.path, k.where) for k in (first, *equal)])
         others = [k for k in (first, *others) if k is not hinted[0]]
@@ -334,7 +334,7 @@ def _refuse_broken(look: _Looker) -> None:
 
 def hint(tree: Tree, entry: str) -> str:
     """Return the file of the source that names an entry: a Dockerfile, a compose file, the README; "" for none."""
-    word = re.compile(rf"(?<![\w./:-]){re.escape(entry)}(?![\w:])")
+    word = re.compile(rf"(?<![\w./:-]){re.escape(entry.removesuffix('()'))}(?![\w:])")
     for path in _FILE_HINTS:
         with contextlib.suppress(S2IError):  # a file that is only a hint does not end a plan
             if path in tree and word.search(tree.read(path).decode(errors="replace")):

@@ -63,7 +63,7 @@ def complete(manifest: Manifest, tree: Tree, code: Code, start: str, package: st
     ``start`` is the module that is run, ``package`` the distribution of its framework ("" for none); ``whole``: the
     framework imports modules by itself, so all count.
     """
-    modules = list(code.modules.values()) if whole else _reached(code, start)
+    modules = list(code.modules.values()) if whole else reached(code, start)
     if manifest.manager == "none":
         return _inferred(manifest, tree, code, modules, package)
     return _forgotten(manifest, modules)
@@ -136,7 +136,7 @@ def _uses(module: Module, row: Forgotten) -> tuple[str, int] | None:
     return None
 
 
-def _reached(code: Code, start: str) -> list[Module]:
+def reached(code: Code, start: str) -> list[Module]:
     """Return the modules that running ``start`` imports, as far as the imports at the top of a module tell."""
     if start not in code.modules:
         return [module for module in code.modules.values() if not is_aside(module.path)]

@@ -12,15 +12,20 @@ from s2i.errors import E_PYTHON_VERSION
 from s2i.planning.plan import Base, Decision, Rejected, Strength
 from s2i.sources import Notice
 
+SEEDED = 12  # up to Python 3.11 each environment had setuptools: https://docs.python.org/3/whatsnew/3.12.html
 LISTED = 4  # other Pythons, with why each was not taken
 
 
 class Version(msgspec.Struct, frozen=True):
-    """The base that fits, the decision, and what was overruled."""
+    """The base that fits, the decision, and what was overruled.
+
+    ``is_dated``: pins hold it back to a Python whose environments had setuptools without being asked.
+    """
 
     base: Base
     decision: Decision
     notices: tuple[Notice, ...] = ()
+    is_dated: bool = False
 
 
 class _Lost(msgspec.Struct, frozen=True):
@@ -52,7 +57,8 @@ def choose(
         left, gone = _meet_hint(hint, left, newest, followed, pins)
         lost += gone
         followed += [] if gone else [hint]
-    base = next((b for b in left if b.obtain != "make"), left[0])  # a newer one is not worth minutes of making it
+    # A newer one is not worth minutes of making it, but for one whose makers have ended it.
+    base = next((b for b in left if b.obtain != "make" and not _eol(b)), left[0])
     decision = _decision(base, newest, followed, pins)
     rejected = (
         *(Rejected(gone.what, f"{gone.where}: {gone.why}") for gone in lost),
@@ -67,7 +73,8 @@ def choose(
         for gone in lost
     ]
     notices = (*overruled, *_unmet(base, pins), *_ended(base, decision))
-    return Version(base, msgspec.structs.replace(decision, rejected=rejected), notices)
+    is_dated = _minor(base) < SEEDED and any(p.newest < SEEDED for p in pins)
+    return Version(base, msgspec.structs.replace(decision, rejected=rejected), notices, is_dated)
 
 
 def _check(bounds: Sequence[Wish], hints: Sequence[Wish]) -> None:
@@ -192,10 +199,14 @@ def _unmet(base: Base, pins: Sequence[Limit]) -> Iterator[Notice]:
 
 
 def _ended(base: Base, decision: Decision) -> Iterator[Notice]:
-    eol = next((p.eol for p in pythons() if p.minor == base.python), "")
-    if eol:
-        text = f"Python {base.python} reached its end of life in {eol}; {decision.origin} leaves no newer one"
-        yield Notice("W_PYTHON_EOL", text, decision.origin if ":" in decision.origin else "")
+    if eol := _eol(base):
+        where = decision.origin if ":" in decision.origin else ""
+        why = f"{where} leaves no newer one" if where else "no newer one is offered"
+        yield Notice("W_PYTHON_EOL", f"Python {base.python} reached its end of life in {eol}; {why}", where)
+
+
+def _eol(base: Base) -> str:
+    return next((p.eol for p in pythons() if p.minor == base.python), "")
 
 
 def _minor(base: Base) -> int:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -21,9 +21,6 @@ from s2i.errors import E_CONTAINER, E_DISK, E_DOCKER, E_IMAGE_GONE
 from s2i.resources import labels
 from s2i.resources.app import Config
 from s2i.wire import Refused
-
-if TYPE_CHECKING:
-    from s2i.engines.docker.silence import Silence
 
 OUTPUT_LIMIT = 256 << 10  # bytes that are read of what a container prints
 LINE_LIMIT = 16 << 10
@@ -44,15 +41,12 @@ class State(msgspec.Struct, frozen=True):
 class Trial:
     """The containers of one trial of ``image`` with ``config``; all are removed at the end of the block.
 
-    ``server`` is the id of the server that asks, "" for a command line. ``silence`` is used up. Usable from many
-    threads. Raises E_DOCKER and its kin, E_CONTAINER, E_DISK, E_IMAGE_GONE.
+    ``server`` is the id of the server that asks, "" for a command line. Usable from many threads. Raises E_DOCKER and
+    its kin, E_CONTAINER, E_DISK, E_IMAGE_GONE.
     """
 
-    def __init__(
-        self, image: str, config: Config, owner: Owner, server: str = "", silence: Silence | None = None
-    ) -> None:
+    def __init__(self, image: str, config: Config, owner: Owner, server: str = "") -> None:
         self.image = image
-        self._silence = silence
         self._work = Workload(owner, image, config)
         self._server = server
         self._name = f"s2i-proof-{secrets.token_hex(6)}"
@@ -75,14 +69,11 @@ class Trial:
         self.is_closed = True
         while self._made:
             remove(self._engine.delete, self._made.pop())
-        if self._silence is not None:
-            self._silence.close()
 
     def start(self) -> None:
         """Start the image as an instance is started."""
         try:
-            held = self._silence.container() if self._silence else ""
-            self._create("", self._work, f"container:{held}" if held else "none")
+            self._create("", self._work, "none")
             self._created.set()
             self._begin(self._name)
         finally:

@@ -15,6 +15,8 @@ from s2i.planning import toml
 
 _WHEEL = re.compile(r"(?P<python>3\.\d+) (?P<oldest>[^\s,]+) (?P<newest>[^\s,]+)")
 
+_LAST = re.compile(r'python = "(?P<python>3\.\d+)"')
+
 
 class _Debian(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """debian.toml; its comments say what the keys of each part are."""
@@ -52,6 +54,7 @@ def looks() -> dict[str, Look]:
         "libraries": library,
         "distributions": distribution,
         "gone": lambda name: _python().gone.get(name.partition(".")[0], ""),
+        "left": left,
         "renamed": lambda name: _python().renamed.get(name.lower(), "") or _imports().distribution.get(name, ""),
         "wheels": wheels,
     }
@@ -99,6 +102,12 @@ def wheels(requirement: str) -> str:
     except InvalidVersion:
         return ""
     return " to ".join(dict.fromkeys((fitting[0], fitting[-1]))) if fitting else ""
+
+
+def left(name: str) -> str:
+    """Return the last Python that has a module of the standard library that is gone; "" for any other."""
+    found = _LAST.search(_python().gone.get(name.partition(".")[0], ""))
+    return found["python"] if found else ""
 
 
 @functools.cache

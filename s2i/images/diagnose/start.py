@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -11,6 +12,9 @@ import msgspec
 from s2i.images.diagnose import known
 from s2i.images.diagnose.explanation import Case, Explanation, Facts, faults, first
 
+# A field that pydantic could not fill, version 1 or 2, and how many of them are named.
+_FIELD = re.compile(r"^([\w.]+)\n[ ]+[^\n]*[\[(]type=", re.MULTILINE)
+_FIELDS = 12
 CLOSE = 0.8  # so alike are two names of which one was meant for the other
 SIGNALS = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 
@@ -91,6 +95,14 @@ def _facts(seen: Seen) -> Facts:
         "stop": f"{seen.stop or 0:g}",
         "exit": "" if seen.exit is None else f"{seen.exit}{signal}",
         "status": str(seen.status),
+        "fields": _fields(seen),
         "entry": seen.entry,
         "before": "" if seen.kind == "job" else " before it answered",
     }
+
+
+def _fields(seen: Seen) -> str:
+    """Return the names of all fields that settings of pydantic lack."""
+    names = list(dict.fromkeys(_FIELD.findall("\n".join(seen.lines))))
+    more = f" and {len(names) - _FIELDS} more" if names[_FIELDS:] else ""
+    return ", ".join(names[:_FIELDS]) + more

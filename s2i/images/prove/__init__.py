@@ -16,7 +16,6 @@ import msgspec
 
 from s2i import shell
 from s2i.engines.docker import trial
-from s2i.engines.docker.silence import Silence
 from s2i.engines.docker.trial import Trial
 from s2i.engines.engine import Owner
 from s2i.errors import E_CANCELLED, S2IError
@@ -40,25 +39,21 @@ def prove(
     *,
     owner: Owner,
     server: str = "",
-    silence: Silence | None = None,
     limit: float = watch.LIMIT_SECONDS,
     ended: Callable[[Proof], None] | None = None,
     cancelled: threading.Event | None = None,
 ) -> Proof:
     """Return what ``image`` (an id) does when it is run by ``config``; how long it may take to answer is ``limit``.
 
-    ``silence``: the network that it is run in, closed in the end.
     With ``ended`` a good verdict on serving is returned at once, and how it stops is looked at in a thread, which calls
     ``ended`` with the whole proof. What is proven is remembered. Raises E_CANCELLED, E_DOCKER and its kin, E_CONTAINER.
     """
     plan = msgspec.structs.replace(plan, entry="", start=config.command) if config.command else plan
     name = record.key(image, plan, config)
     if (before := record.find(name)) is not None:
-        if silence is not None:
-            silence.close()
         return msgspec.structs.replace(before, known=True)
     _sweep()
-    attempt, goes_on = Trial(image, config, owner, server, silence), False
+    attempt, goes_on = Trial(image, config, owner, server), False
     try:
         if plan.kind == "job":
             return _kept(name, _resolved(attempt, image, plan, cancelled))

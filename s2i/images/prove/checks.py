@@ -12,6 +12,7 @@ from s2i.planning.plan import BuildPlan
 from s2i.sources import Notice
 
 CALLED = {"wsgi": "a WSGI application", "asgi": "an ASGI application"}
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|NotFound|Refused)\b(?:: |\Z)")
 _UNWRITABLE = re.compile(r"Read-only file system|\bErrno 30\b|\bEROFS\b")
 
 
@@ -57,6 +58,10 @@ def notices(proof: Proof) -> tuple[Notice, ...]:
         if check.name == "files" and not check.ok:
             text = f"it tried to write outside of /tmp, which an instance cannot: {check.seen}"
             found.append(Notice("W_READ_ONLY", text))
+        elif check.name == "answer" and check.seen.startswith("HTTP 5"):
+            raised = [line.strip() for line in (proof.seen.log if proof.seen else ()) if _RAISED.match(line)]
+            said = f": {raised[-1][:200]}" if raised else ""
+            found.append(Notice("W_ANSWER", f"it serves, but answers GET / with {check.seen}{said}"))
         elif check.name == "stop" and not check.ok:
             text = "it ignores SIGTERM: each stop and update waits 10 s, then cuts off the requests under way"
             found.append(Notice("W_SIGTERM", text))

@@ -17,6 +17,7 @@ from s2i.planning.plan import BuildPlan
 SHOWN_LINES = 12
 # What the table of failed starts says of everything: the proof has seen more than that.
 VAGUE = frozenset({"crash", "killed", "error", "ended-at-once", "ended", "unknown"})
+ABSENT = frozenset({"module-gone", "dependency-undeclared"})  # what it says of a module that is not there
 _SIGNALS = {137: " (SIGKILL)", 139: " (SIGSEGV)", 143: " (SIGTERM)"}
 
 
@@ -95,13 +96,15 @@ def _reachable(seen: Seen) -> _Verdict:
 def _ended(plan: BuildPlan, seen: Seen) -> _Verdict:
     if seen.oom:
         return _Verdict("memory", "it needed more memory than it may have", "give it more: `s2i deploy --memory 1G`")
-    found, sign = seen.found, signs.read(_said(seen))
+    found, sign, known = seen.found, signs.read(_said(seen)), _known(plan, seen)
     if found and found.absent:
-        why = f"the module {found.absent} cannot be imported: it is not installed, and not in the source"
-        return _Verdict("import", why, "name the distribution that has it in the requirements", _place(plan, found))
+        why = f"the module {found.absent} cannot be imported: it is not installed, and not where the source's own are"
+        fix = "name the distribution that has it in the requirements"
+        if known.id in ABSENT:
+            why, fix = known.why, known.fix
+        return _Verdict("import", why, fix, _place(plan, found))
     if sign:
         return _signed(plan, seen, sign)
-    known = _known(plan, seen)
     if known.id not in VAGUE:
         where = known.where or (_place(plan, found) if found else "")
         return _Verdict("import" if found and found.shape == "error" else "exited", known.why, known.fix, where)
@@ -134,7 +137,7 @@ def _unanswered(plan: BuildPlan, seen: Seen) -> _Verdict:
     if seen.found and seen.found.shape == "hangs":  # a server may listen already while its worker imports the app
         if sign:
             return _signed(plan, seen, sign)
-        return _Verdict("hangs", f"importing {plan.entry} did not end within {seen.limit:g} s", "", _hung(plan, seen))
+        return _hanging(plan, seen)
     if any(port == seen.port for _, port in seen.listening):
         why = f"it listens on port {seen.port}, but gives no HTTP answer there"
         return _Verdict("mute", why, "an app speaks plain HTTP: TLS is the router's part; or does it hang?")
@@ -147,10 +150,20 @@ def _unanswered(plan: BuildPlan, seen: Seen) -> _Verdict:
     return _Verdict("silent", f"it listened nowhere within {seen.limit:g} s, {wanted}")
 
 
+def _hanging(plan: BuildPlan, seen: Seen) -> _Verdict:
+    """Return the verdict on an import that does not end: most often because it starts a server of its own."""
+    why, advice = f"importing {plan.entry} did not end within {seen.limit:g} s", ""
+    if others := sorted({port for _, port in seen.listening if port != seen.port}):
+        why += f": it listens on port {', '.join(map(str, others))} itself"
+        advice = 'put what starts a server below `if __name__ == "__main__":`, which an import passes by'
+    return _Verdict("hangs", why, advice, _hung(plan, seen))
+
+
 def _signed(plan: BuildPlan, seen: Seen, sign: signs.Read) -> _Verdict:
     where = _place(plan, seen.found) if seen.found else ""
     if sign.cause == "variable":
-        why = f"it needs the environment variable {sign.name}, which is not set"
+        lack = f": {sign.own}" if sign.own else ", which is not set"
+        why = f"it needs the environment variable {sign.name}{lack}"
         return _Verdict("variable", why, f"`--env {sign.name}=…` sets it, for deploy and for build --prove", where)
     return _Verdict("outside", f"it needs the network to start, which a proof does not have: {sign.line}", "", where)
 
@@ -202,8 +215,12 @@ def _telling(seen: Seen, verdict: _Verdict) -> tuple[str, ...]:
 
 def _traceback(lines: Sequence[str]) -> list[str]:
     """Return the end of the last traceback that leads through the source: its last line there, and what was raised."""
-    own = [number for number, line in enumerate(lines) if line.lstrip().startswith('File "/app/')]
+    frames = [number for number, line in enumerate(lines) if line.lstrip().startswith('File "')]
+    own = [number for number in frames if lines[number].lstrip().startswith('File "/app/')]
     for end in range(own[-1], len(lines)) if own else ():
         if not lines[end].startswith(" "):
-            return list(lines[own[-1] : end + 1][-SHOWN_LINES:])
+            after = next((number for number in frames if number > own[-1]), end)
+            head = lines[own[-1] : min(after, end, own[-1] + SHOWN_LINES // 2)]
+            rest = lines[own[-1] + len(head) : end + 1]
+            return [*head, *rest[len(head) - SHOWN_LINES :]]
     return []

@@ -29,11 +29,15 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Read(msgspec.Struct, frozen=True):
-    """A sign that was found: the ``line`` that shows it; ``name`` of the variable that is wanted."""
+    """A sign that was found: the ``line`` that shows it; ``name`` of the variable that is wanted.
+
+    ``own``: what the code itself says of that variable.
+    """
 
     cause: Literal["outside", "variable"]
     line: str
     name: str = ""
+    own: str = ""
 
 
 @functools.cache
@@ -47,5 +51,6 @@ def read(lines: Sequence[str]) -> Read | None:
     for sign, pattern in _known():
         for line in reversed(lines):
             if found := pattern.search(line[:MATCHED]):
-                return Read(sign.cause, line.strip(), found.groupdict().get("name") or "")
+                groups = found.groupdict()
+                return Read(sign.cause, line.strip(), groups.get("name") or "", groups.get("own") or "")
     return None

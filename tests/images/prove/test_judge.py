@@ -60,6 +60,10 @@ def test_each_way_of_failing_has_its_cause(seen: Seen, changes: dict[str, object
             "SECRET_KEY",
         ),
         ("ImproperlyConfigured: Set the SECRET_KEY environment variable", "variable", "SECRET_KEY"),
+        ("ValueError: DEBUG environment variable must be either 'true' or 'false'", "variable", "DEBUG"),
+        ("RuntimeError: MAIL_URL must be set", "variable", "MAIL_URL"),
+        ("shop.ConfigError: missing environment variable 'TOKEN'", "variable", "TOKEN"),
+        ("TypeError: the name GET_ALL is not a function", "exited", ""),
         ("KeyError: 'name'", "exited", ""),
         ("ConnectionRefusedError: [Errno 111] Connection refused", "outside", ""),
         ("socket.gaierror: [Errno -3] Temporary failure in name resolution", "outside", ""),
@@ -76,6 +80,12 @@ def test_each_way_of_failing_has_its_cause(seen: Seen, changes: dict[str, object
 def test_a_log_tells_what_is_wanted_from_what_is_wrong(line: str, cause: str, name: str) -> None:
     proof = judged(ENDED, log=("Traceback (most recent call last):", line))
     assert (proof.cause, name in proof.why) == (cause, True)
+
+
+def test_what_the_code_says_of_a_variable_is_shown() -> None:
+    proof = judged(ENDED, log=("ValueError: DEBUG environment variable must be either 'true' or 'false'",))
+    expected = "it needs the environment variable DEBUG: DEBUG environment variable must be either 'true' or 'false'"
+    assert (expected, "`--env DEBUG=…` sets it, for deploy and for build --prove") == (proof.why, proof.advice)
 
 
 def test_a_hang_in_a_client_of_another_machine_is_no_fault_of_the_app() -> None:
@@ -99,6 +109,28 @@ def test_what_is_not_installed_is_named_before_what_the_log_says() -> None:
     proof = judged(ENDED, msgspec.structs.replace(PLAN, subdir="api"), found=found, log=("Connection refused",))
     assert (proof.cause, proof.where) == ("import", "api/db.py:4")
     assert proof.why.startswith("the module yaml cannot be imported")
+
+
+def test_an_import_that_starts_a_server_is_told_from_one_that_only_hangs() -> None:
+    proof = judged(SILENT, found=Found("hangs"), listening=(("127.0.0.1", 5000),))
+    assert ("hangs", "importing app:app did not end within 60 s: it listens on port 5000 itself") == (
+        proof.cause, proof.why,
+    )  # fmt: skip
+    assert 'below `if __name__ == "__main__":`' in proof.advice
+
+
+def test_a_module_that_is_known_to_be_gone_is_named_with_what_brings_it() -> None:
+    text = "No module named 'pkg_resources'"
+    found = Found("error", error="ModuleNotFoundError", text=text, file="/app/db.py", line=3, absent="pkg_resources")
+    proof = judged(ENDED, found=found)
+    assert ("import", "db.py:3") == (proof.cause, proof.where)
+    assert "add setuptools<81 to the requirements" in proof.advice
+
+
+def test_of_a_long_traceback_the_line_of_the_source_and_the_end_are_shown() -> None:
+    deep = [f'  File "/opt/venv/x.py", line {number}' for number in range(20)]
+    log = ('  File "/app/app.py", line 5, in <module>', "    boom()", *deep, "ValueError: no", "[INFO] Worker exiting")
+    assert judged(ENDED, log=log).log == (*log[:2], *deep[11:], "ValueError: no")
 
 
 def test_of_a_traceback_the_part_that_is_the_sources_own_is_shown() -> None:
@@ -157,6 +189,18 @@ def test_an_answer_of_the_application_outweighs_a_shape_that_nobody_can_read() -
 def test_how_an_app_ends_is_judged(seconds: float, code: int | None, ok: bool, said: str) -> None:
     check = checks.stopped(seconds, code, 10.0)
     assert (check.ok, check.seen) == (ok, said)
+
+
+def test_an_answer_that_says_the_app_is_broken_is_a_notice_with_what_was_raised() -> None:
+    log = (
+        "Traceback (most recent call last):",
+        '  File "/app/a.py", line 1',
+        "sqlite3.OperationalError: no such table: x",
+    )
+    (notice,) = notices(judged(ANSWERED, answer="500", log=log))
+    expected = "it serves, but answers GET / with HTTP 500: sqlite3.OperationalError: no such table: x"
+    assert ("W_ANSWER", expected) == (notice.code, notice.message)
+    assert [] == [one.code for one in notices(judged(ANSWERED, answer="404", log=log))]
 
 
 def test_what_the_whole_log_says_of_files_counts() -> None:
