@@ -135,7 +135,8 @@ class Loop:
             key, why = self._refused.get()
             self._notes[key] = failed_start(self._notes.get(key, Note()), why, now)
         series = {(one.project, one.app, f"r{one.number}") for one in wanted.revisions}
-        self._notes = remember(self._notes, seen, series, now)
+        acted = {(one[1], one[2], one[3]) for one in busy if one[0] == "slot"}
+        self._notes = remember(self._notes, seen, series, now, acted)
         found = fleets(wanted, seen, self._notes)
         for held, actions in _by_lane(act(wanted, found, seen, self._notes, now)):
             if held not in busy and self._rested(held, now):

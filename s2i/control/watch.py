@@ -47,14 +47,19 @@ def series(key: Slot) -> Slot:
     return (*key[:2], key[2].partition("-")[0])
 
 
-def remember(notes: Mapping[Slot, Note], seen: Seen, wanted: Collection[Slot], now: float) -> dict[Slot, Note]:
-    """Return the notes after one more look: of the slots that are seen, or of a ``wanted`` series."""
+def remember(
+    notes: Mapping[Slot, Note], seen: Seen, wanted: Collection[Slot], now: float, acted: Collection[Slot] = ()
+) -> dict[Slot, Note]:
+    """Return the notes after one more look: of the slots that are seen, or of a ``wanted`` series.
+
+    ``acted``: slots at which something is being done: what ends there ends because of that.
+    """
     found = {key: _life(note, None, now) for key, note in notes.items() if series(key) in wanted}
     by_slot = group(seen.containers)
     for key, (sandbox, instance) in by_slot.items():
         note = notes.get(key) or Note()
         address = sandbox.address if sandbox else ""
-        note = _life(note, instance, now)
+        note = _life(note, None if key in acted and not _runs(instance) else instance, now)
         found[key] = _traffic(note, address, seen, key[:2], now)
     return found
 
@@ -79,6 +84,10 @@ def failed_start(note: Note, why: str, now: float) -> Note:
 def delay(crashes: int) -> float:
     """Return how long to wait before the restart after so many crashes: the first is at once."""
     return RESTART_DELAYS[min(crashes, len(RESTART_DELAYS)) - 1] if crashes else 0.0
+
+
+def _runs(instance: Observed | None) -> bool:
+    return instance is not None and instance.state == "running"
 
 
 def _life(note: Note, instance: Observed | None, now: float) -> Note:

@@ -13,6 +13,7 @@ from s2i.control.fleet import instance_of
 from s2i.control.loop import Loop
 from s2i.control.scaling import BUSY_SECONDS, IDLE_SECONDS, Autoscaler
 from s2i.control.waker import QUEUE_LIMIT, Waker
+from s2i.engines.engine import Workload
 from s2i.resources.app import Scale
 from tests.control.simulation import Simulation
 
@@ -118,6 +119,25 @@ def test_a_request_at_an_app_that_sleeps_starts_the_one_that_waits(server: Serve
     assert [verb for verb, _ in server.engine.calls] == ["start_instance"]
     server.run(5)
     assert set(server.router.pointed(*SHOP)) == {address}
+
+
+def test_what_is_ended_to_sleep_has_not_crashed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    park = server.engine.park
+
+    def slowly(work: Workload, grace: float) -> None:
+        """Look in the middle of it: the process has ended, its container is there still."""
+        server.engine.exit(work.owner, 0)
+        server.loop.step()
+        park(work, grace)
+
+    monkeypatch.setattr(server.engine, "park", slowly)
+    for _ in range(4):
+        server.run(70)
+        assert server.addresses() == set()
+        began = server.now
+        assert server.waker.wake(*SHOP) is not None
+        assert server.now - began < 1
+        server.run(3)
 
 
 def test_a_hundred_requests_at_once_start_one(server: Server) -> None:
