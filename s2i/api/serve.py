@@ -76,7 +76,6 @@ async def _listen(app: Any, stopping: threading.Event) -> None:
     config.keep_alive_timeout = 600.0
 
     async def stopped() -> None:
-        while not stopping.is_set():
-            await asyncio.sleep(0.05)
+        await asyncio.to_thread(stopping.wait)
 
     await listen(app, config, shutdown_trigger=stopped)

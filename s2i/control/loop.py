@@ -22,7 +22,8 @@ from s2i.engines.engine import Observed, Workload
 from s2i.errors import S2IError
 from s2i.resources.app import App
 
-IDLE_SECONDS = 0.7
+IDLE_SECONDS = 0.7  # while the engine does not say by itself when something happens
+TOLD_SECONDS = 5.0  # while it does
 RUNS_SECONDS = 0.2  # while a job runs: its end is seen by looking
 ROLLOUT_SECONDS = 0.1  # while a revision comes up: its exit is seen by looking, its first answer is told
 DRAIN_SECONDS = 0.02
@@ -74,11 +75,13 @@ class Loop:
         self.targets: Mapping[Name, Target] = {}  # of the last look
         self._read: tuple[object, Wanted] | None = None  # what the store asked for, and its state then
         self._faults, self._gone = 0, 0.0
+        self._told = False  # the engine says when something happens
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+        threading.Thread(target=self._listen, name="events", daemon=True).start()
 
     def stop(self, timeout: float = 15.0) -> None:
         """Begin nothing new, and wait for what is being done."""
@@ -143,7 +146,19 @@ class Loop:
                 self._begin(held, actions)
         self.targets = {(app.project, app.name): Target(app, found[app.project, app.name]) for app in wanted.apps}
         self._done = self._begun
-        return _pause(wanted, seen)
+        return _pause(wanted, seen, TOLD_SECONDS if self._told else IDLE_SECONDS)
+
+    def _listen(self) -> None:
+        """Look whenever the engine says that something has happened to a container."""
+        while not self._ended.is_set():
+            try:
+                for _ in self._world.engine.changes():
+                    self._told = True
+                    self.kick()
+            except S2IError as error:
+                log.info("the engine tells nothing any more: %s", error)
+            self._told = False
+            self._ended.wait(FAULT_SECONDS[-2])
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -251,7 +266,7 @@ def _by_lane(actions: Iterable[Action]) -> list[tuple[Lane, list[Action]]]:
     return list(lanes.items())
 
 
-def _pause(wanted: Wanted, seen: Seen) -> float:
+def _pause(wanted: Wanted, seen: Seen, idle: float) -> float:
     pointed = {address for shares in seen.shares.values() for address in shares}
     rolling = any(app.target != app.serving or app.deleting for app in wanted.apps)
     for sandbox, instance in group(seen.containers).values():
@@ -259,4 +274,4 @@ def _pause(wanted: Wanted, seen: Seen) -> float:
             return DRAIN_SECONDS
     if rolling:
         return ROLLOUT_SECONDS
-    return RUNS_SECONDS if wanted.runs else IDLE_SECONDS
+    return RUNS_SECONDS if wanted.runs else idle

@@ -130,6 +130,7 @@ class Autoscaler:
                 pause = self.step()
             except S2IError as error:
                 log.warning("nothing is scaled: %s", error)
+                self._changed()  # the loop sees to the router
                 pause = FAULT_SECONDS
             except Exception:
                 log.exception("the autoscaler stumbled")

@@ -78,6 +78,9 @@ class Engine(Protocol):
     def observe(self) -> tuple[Observed, ...]:
         """Return every container of this server, in the order of their names. One call whatever their number."""
 
+    def changes(self) -> Iterator[None]:
+        """Yield at once, and whenever a container of ours has begun, ended or gone; for ever. Raises E_DOCKER."""
+
     def start_instance(self, work: Workload) -> str:
         """Run an app's instance in its sandbox (made first, with the project's network, when it is not there).
 

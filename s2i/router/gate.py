@@ -14,6 +14,8 @@ from pathlib import Path
 
 from s2i.resources.names import NAME
 
+POLL_SECONDS = 0.5  # until a stop is seen
+
 Wake = Callable[[str, str], str | None]
 
 _log = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ class Gate:
         """Listen, in a thread of its own. A socket that a dead server left is replaced."""
         self._path.unlink(missing_ok=True)
         self._server = _Server(self._path, self._wake)
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="gate", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), name="gate", daemon=True).start()
 
     def stop(self) -> None:
         """Stop listening; requests that wait get no answer any more, and the proxy says so."""

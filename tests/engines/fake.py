@@ -76,6 +76,10 @@ class FakeEngine:
         self._fault("observe")
         return without_network(tuple(sorted(self.containers.values(), key=lambda one: (_name(one.owner), one.role))))
 
+    def changes(self) -> Iterator[None]:
+        self._fault("changes")
+        return iter(())
+
     def start_instance(self, work: Workload) -> str:
         self._enter("start_instance", work.owner)
         self._need(work.image)

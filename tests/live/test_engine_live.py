@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import queue
+import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 
 import docker
+import msgspec
 import pytest
 
 from s2i.engines.docker import connection
@@ -108,6 +113,51 @@ class TestDockerEngine(EngineContract):
         engine.start_task(Workload(TASK, docker_subject.image, Config(command=("no-such-program",))))
         _eventually(lambda: self.one(engine, TASK, "task").exit == 127)
         assert b"exec no-such-program failed" in b"".join(engine.logs(self.one(engine, TASK, "task").id))
+
+    def test_it_says_when_a_container_of_ours_has_ended_and_of_nobody_elses(
+        self, docker_subject: _DockerSubject
+    ) -> None:
+        told: queue.SimpleQueue[float] = queue.SimpleQueue()
+
+        def listen() -> None:
+            for _ in docker_subject.engine.changes():
+                told.put(time.monotonic())
+
+        threading.Thread(target=listen, daemon=True).start()
+        told.get(timeout=PATIENCE)
+        time.sleep(0.3)  # until it is heard
+        other = _DockerSubject()
+        try:
+            other.engine.start_instance(self.work(other, APP))
+            assert told.empty()
+        finally:
+            other.engine.remove_all()
+        docker_subject.engine.start_instance(self.work(docker_subject, APP))
+        while not told.empty():
+            told.get()
+        docker_subject.finish(APP)
+        told.get(timeout=PATIENCE)
+
+    def test_connections_are_counted(self, docker_subject: _DockerSubject) -> None:
+        work = self.work(docker_subject, APP)
+        serve = ("python3", "-m", "http.server", "8080")
+        address = docker_subject.engine.start_instance(
+            msgspec.structs.replace(work, config=msgspec.structs.replace(work.config, command=serve))
+        )
+        host, _, port = address.partition(":")
+
+        def connects() -> bool:
+            with contextlib.suppress(OSError):
+                socket.create_connection((host, int(port)), 1).close()
+                return True
+            return False
+
+        docker_subject.eventually(connects)
+        before = docker_subject.engine.accepted(APP)
+        assert before
+        for _ in range(3):
+            assert connects()
+        assert docker_subject.engine.accepted(APP) == before + 3
 
     def test_what_listens_is_seen(self, docker_subject: _DockerSubject) -> None:
         command = ("python3", "-m", "http.server", "8123")

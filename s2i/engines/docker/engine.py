@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,12 +13,14 @@ from s2i.engines.docker import connection, listing, ports
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.engine import EngineInfo, Observed, Owner, Workload, without_network
-from s2i.errors import E_CONTAINER, E_IMAGE_GONE
+from s2i.errors import E_CONTAINER, E_DOCKER, E_IMAGE_GONE
 from s2i.resources import labels
+from s2i.wire import Refused
 
 RUNTIME_BASE = "s2i.local/python:"
 LINE_LIMIT = 1 << 20  # bytes; a longer line is cut into lines
 _ATTEMPTS = 3
+_CHANGES = ("start", "die", "destroy")
 
 
 class DockerEngine:
@@ -50,6 +53,16 @@ class DockerEngine:
         for container in gone:
             self._ended.pop(container, None)
         return without_network(tuple(self._with_end(one) for one in found))
+
+    def changes(self) -> Iterator[None]:
+        wanted = {"type": ["container"], "event": list(_CHANGES), "label": [f"{labels.SERVER}={self._server}"]}
+        events = connection.wire().follow("/events", {"filters": json.dumps(wanted)})
+        yield None
+        try:
+            for _ in events:
+                yield None
+        except (OSError, Refused) as error:
+            raise E_DOCKER(socket=connection.host(), why=error) from None
 
     def start_instance(self, work: Workload) -> str:
         declared = self._declared(work.image)
