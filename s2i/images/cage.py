@@ -28,6 +28,8 @@ QUICK_SECONDS, SLOW_SECONDS, HURRY_SECONDS = 0.02, 0.1, 2.0
 LOOKS = 150  # a process that has not become a step's by then is somebody else's
 PERIOD = 100_000  # microseconds, of CPU shares
 _SUMMARY = ("executor failed running", "did not complete successfully", "returned a non-zero code")  # the builder's
+# dash's and bash's, and Python's of a process and of a thread
+_NO_FORK = ("Cannot fork", "fork: retry", "Resource temporarily unavailable", "can't start new thread")
 VARIABLES = ("NO_PROXY", "no_proxy")
 
 
@@ -67,11 +69,12 @@ class Cage:
         """Raise what the limits had to do with a build that failed in ``step``: E_BUILD_MEMORY, E_BUILD_PROCESSES."""
         memory = self.limits.memory
         said = tuple(line for line in lines if not any(word in line for word in _SUMMARY))
-        # The last count is missed when the step ends with its process: what a killed one says tells the same.
+        # The last count is missed when the step ends with its process: what it says tells the same.
         told = memory and self.holds and any(word in line for line in lines for word in ("code: 137", "Killed"))
         if self.killed or told:
             raise E_BUILD_MEMORY(step=step, limit=f"{memory >> 20} MB", log=said)
-        if self.crowded:
+        crowded = self.limits.processes and self.holds and any(word in line for line in lines for word in _NO_FORK)
+        if self.crowded or crowded:
             raise E_BUILD_PROCESSES(step=step, limit=self.limits.processes, log=said)
 
     def close(self) -> None:

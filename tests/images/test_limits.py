@@ -215,3 +215,19 @@ def test_what_failed_by_itself_is_left_to_others() -> None:
 
 def _files(root: Path) -> list[str]:
     return [str(path.relative_to(root)) for path in sorted(root.rglob("*")) if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    "said", ["/bin/sh: 1: Cannot fork", "BlockingIOError: [Errno 11] Resource temporarily unavailable"]
+)
+def test_a_step_that_ended_before_it_was_counted_is_told_by_its_own_words(
+    said: str, machine: Callable[[str], Machine]
+) -> None:
+    there = machine(V1)
+    with caged(Limits(processes=100), {}, "unix:///x", "", lambda notice: None) as box:
+        box.explain("Install", (said,))  # not held: its own trouble
+        there.appear(77, box)
+        held(box)
+        with pytest.raises(S2IError) as caught:
+            box.explain("Install", (said,))
+    assert caught.value.code == "E_BUILD_PROCESSES"

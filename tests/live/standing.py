@@ -11,11 +11,12 @@ does not stand still for us: the test is told, and has to be quick). ``built``: 
 ``fetched``: the server has the source. ``planned``: it has the plan.
 """
 
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from s2i import cli, wire
+from s2i import cli
 from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
 from s2i.control import pipeline
@@ -70,7 +71,7 @@ match point := sys.argv.pop(1):
     case "staged":
         build._stage = after(build._stage)
     case "sending":
-        wire._OnSocket.send = halving(wire._OnSocket.send)  # type: ignore[method-assign]
+        socket.socket.sendall = halving(socket.socket.sendall)  # type: ignore[method-assign]
     case "fetched":
         pipeline.with_commit = before(pipeline.with_commit)
     case "planned":

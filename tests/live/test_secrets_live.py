@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import ipaddress
 import json
 import os
 import random
@@ -65,7 +66,9 @@ def canaries() -> Canaries:
 @pytest.fixture(scope="module")
 def bridge(engine: docker.DockerClient) -> str:
     """Return the address of this machine that a build reaches, and nobody outside."""
-    return str(engine.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"])
+    found = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]
+    # Not told of a bridge that was there before the engine: its own address is the first one.
+    return str(found.get("Gateway") or next(ipaddress.ip_network(found["Subnet"]).hosts()))
 
 
 @pytest.fixture(scope="module")
