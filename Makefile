@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 S2I := .venv/bin/s2i
 READY := .venv/.ready
 
-.PHONY: help demo test setup lint unit live golden bench-plan bench-build bench-redeploy clean
+.PHONY: help demo test setup lint unit live golden bench-plan bench-build bench-apps bench-redeploy clean
 
 help: ## Say what there is
 	@echo "make TARGET"
@@ -48,6 +48,10 @@ bench-plan: setup ## Measure `s2i plan`: a small app, 5,000 files, hostile trees
 bench-build: setup ## Measure `s2i build`, `deploy` and `--push` against Dockerfiles by hand
 	@$(S2I) doctor --fix
 	@$(PYTHON) -m benchmarks.build
+
+bench-apps: setup ## Measure running apps: through the router, from zero, a server at rest
+	@$(S2I) doctor --fix
+	@$(PYTHON) -m benchmarks.apps
 
 bench-redeploy: setup ## Redeploy an app 20 times under load and count what fails
 	@$(S2I) doctor --fix
