@@ -195,9 +195,9 @@ class Deployments:
 
     def _wait_for_revision(self, one: Deployment) -> dict[str, object]:
         journal = Journal(one.id)
-        journal.write(
-            {"type": "stage", "name": "rollout", "text": f"start revision {one.revision}, wait for an answer"}
-        )
+        new = "" if self._store.app(one.project, one.name).serving else f"new app {one.name}: "
+        what = f"{new}start revision {one.revision}, wait for an answer"
+        journal.write({"type": "stage", "name": "rollout", "text": what})
         while (found := self._store.revision(one.project, one.name, one.revision)).status == "starting":
             self._pause()
         if found.status == "failed":
