@@ -381,6 +381,12 @@ E_NOT_FOUND = Kind(
     'there is no {thing} "{name}" in the project "{project}"',
     "`s2i {what} list --project {project}` shows what there is",
 )
+E_NEVER_STARTED = Kind(
+    "E_NEVER_STARTED",
+    2,
+    "{name} never started, so it has no log: {why:400}",
+    "{look}",
+)
 E_TAKEN = Kind(
     "E_TAKEN",
     2,
