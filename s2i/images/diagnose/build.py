@@ -31,9 +31,9 @@ _PYTHON = re.compile(r"\AUsing C?Python (?P<python>3\.\d+)")
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
     """A build that failed in ``step`` with these last lines. ``python``: of the image, as "3.13", "" when unknown.
 
-    ``own``: what was built is an own Dockerfile, which s2i.toml does not reach. ``index``: the host of the package index
-    that was asked for, "" for PyPI; ``server``: the distribution that serves the app, which s2i adds where no file asks
-    for it.
+    ``own``: what was built is an own Dockerfile, which s2i.toml does not reach. ``index``: the host of the package
+    index that was asked for, "" for PyPI; ``server``: the distribution that serves the app, which s2i adds where no
+    file asks for it.
     """
 
     step: str
