@@ -124,7 +124,7 @@ E_PLACE = Kind(
 E_SECRET = Kind(
     "E_SECRET",
     2,
-    'the secret "{id}" cannot be given to the build: {why}',
+    "{secret} cannot be given to the build: {why}",
     "write it as --secret id=NAME,src=FILE or id=NAME,env=VAR: a step reads it from /run/secrets/NAME",
 )
 E_SECRET_BUILDER = Kind(
@@ -145,6 +145,13 @@ E_INDEX = Kind(
     'cannot install from the index "{url}" ({origin}): {why}',
     "name it as https://host/simple; its user and password can stand in the address, or in ~/.netrc",
 )
+E_NETRC = Kind(
+    "E_NETRC",
+    2,
+    "cannot take credentials from {path}: {why}",
+    "it holds a line `machine HOST login USER password PASSWORD` for each index; --netrc names another file",
+)
+E_OPTION = Kind("E_OPTION", 2, "{what} cannot be used: {why}", "see `s2i {command} --help`")
 E_VALUE = Kind("E_VALUE", 2, '{what} cannot be "{value}": {why}', "see `s2i {command} --help`")
 
 # Sources: what SRC may be (exit 2), what it holds (exit 3), nothing in it (exit 4), passing faults (exit 75) ------
