@@ -15,9 +15,9 @@ from typing import Any
 
 EXIT_CODES: dict[int, str] = {
     0: "success",
-    2: "usage, or a bad name or value",
-    3: "the source was refused or cannot be read",
-    4: "nothing was detected, or more than one thing",
+    2: "usage, a bad name or value, or no such folder",
+    3: "the source was refused or cannot be had, or a file of it cannot be used",
+    4: "no plan: nothing was detected, more than one thing, or code that cannot be parsed",
     5: "the build failed, or its image is not proven",
     6: "the deployment or the Docker Engine failed",
     7: "busy: somebody else holds what is needed",

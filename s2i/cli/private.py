@@ -71,7 +71,10 @@ def arguments_of(given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 
 def chosen(index_url: str, netrc: str) -> Index:
-    """Return the index that the options, the environment or a configuration file names. Raises E_INDEX, E_NETRC, E_SECRET."""
+    """Return the index that the options, the environment or a configuration file names.
+
+    Raises E_INDEX, E_NETRC, E_SECRET.
+    """
     from s2i.images.private.index import choose
 
     return choose(index_url, netrc, os.environ)
