@@ -173,7 +173,8 @@ class RawReader:
             yield from self._progress(digest)
         for log in status.logs:
             yield from self._lines(log)
-        for vertex in status.vertexes:
+        # BuildKit tells of what it finds in its cache all at once, and in no order.
+        for vertex in sorted(status.vertexes, key=lambda one: self._names.place(one.name)):
             if vertex.completed and vertex.digest not in self._ended:
                 self._ended.add(vertex.digest)
                 yield from self._end(vertex, vertex.completed)
