@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from s2i.cli.group import Group
 from s2i.cli.nouns import log_options
 from s2i.cli.output import emit, output_option, safe, size, table, when
 
@@ -20,7 +21,7 @@ CANCEL_SECONDS = 20.0
 SHOWN = 60  # characters of an error in a list
 
 
-@click.group()
+@click.group(cls=Group)
 def buildrun() -> None:
     """Build runs: each execution of a build, with its log. ID may be the beginning of one.
 

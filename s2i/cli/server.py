@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from s2i.cli.confirm import confirm
+from s2i.cli.group import Group
 from s2i.cli.output import count, emit, output_option, when
 
 STOP_SECONDS = 30.0
 
 
-@click.group()
+@click.group(cls=Group)
 def server() -> None:
     """The server. Other commands start it when it does not run.
 
