@@ -36,7 +36,7 @@ class Reader(Protocol):
 
 
 class _Cached:
-    """The steps that were found in the cache: BuildKit tells of them in any order, people read them in that of the file.
+    """Puts the steps that were found in the cache in the order of the Dockerfile: BuildKit tells of them in any.
 
     ``place``: from a step's id to where the Dockerfile has it.
     """
