@@ -7,7 +7,7 @@ from buildpacks.python.manifest import Manifest
 from s2i.errors import E_LOCK
 from s2i.sources import Tree
 
-_HASHED = "`uv pip compile --generate-hashes requirements.in -o requirements.txt`, where requirements.in names what you ask for"
+_HASHED = "`uv pip compile --generate-hashes requirements.in -o requirements.txt` (requirements.in: what you ask for)"
 _MADE_BY = {
     "requirements.txt": _HASHED,
     "none": _HASHED,

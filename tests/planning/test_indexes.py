@@ -11,7 +11,7 @@ from s2i.planning.plan import Run
 from tests.planning.conftest import OFFERED
 
 CORP = "https://pypi.corp.example/simple"
-HASHED = "`uv pip compile --generate-hashes requirements.in -o requirements.txt`, where requirements.in names what you ask for"
+HASHED = "`uv pip compile --generate-hashes requirements.in -o requirements.txt` (requirements.in: what you ask for)"
 HASH = f"--hash=sha256:{'0' * 64}"
 PYPROJECT = '[project]\nname = "a"\nversion = "1"\ndependencies = ["flask"]\n'
 POETRY = '[tool.poetry]\nname = "a"\n[tool.poetry.dependencies]\nflask = "*"\n'
