@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from s2i.cli.group import Group
 from s2i.cli.nouns import delete_options, delete_thing, log_options, path, project_option
 from s2i.cli.output import emit, output_option, safe, table, when
 from s2i.resources.names import project_words
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from s2i.cli.client import Client
 
 
-@click.group()
+@click.group(cls=Group)
 def app() -> None:
     """Applications: code that answers HTTP.
 

@@ -16,7 +16,7 @@ from s2i.cli.output import emit, output_option, safe
 from s2i.cli.plan import source_options
 from s2i.cli.private import arguments_of, asked, private_options
 from s2i.cli.progress import Progress, progress_option, shown
-from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError, escape
+from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError
 from s2i.resources import config, names
 from s2i.resources.app import Config
 
@@ -84,8 +84,6 @@ def deploy(
     if isinstance(source, sources.Folder):
         source = sources.Folder(os.path.abspath(source.path), source.subdir)  # noqa: PTH100 a link stays a link
     private = asked(secret, index_url, netrc)
-    for notice in private.notices:
-        click.echo(f"note   {escape(notice.message, 500)} ({notice.code})", err=True)
     body = {
         "source": source,
         "name": names.app_name(names.suggest(title(source)) if name is None else name),
@@ -104,22 +102,32 @@ def deploy(
         from s2i.images import platforms
 
         body["platform"] = platforms.parse(platform)
-    _deploy(names.project_name(project), body, wait, progress, output)
+    _deploy(names.project_name(project), body, private.notices, wait, shown(progress, output), output)
 
 
-def _deploy(project: str, body: dict[str, Any], wait: bool, progress: str, output: str | None) -> None:
+def _deploy(
+    project: str,
+    body: dict[str, Any],
+    notices: tuple[sources.Notice, ...],
+    wait: bool,
+    display: Progress | EventLines,
+    output: str | None,
+) -> None:
     from s2i.cli.client import connect
 
     client = connect()
     base = f"/v1/projects/{project}/deployments"
     begun = client.call("POST", base, body)
     if not wait:
+        with display:
+            for notice in notices:
+                display.notice(notice)
         emit(begun, output) if output else click.echo(begun["id"])
         click.echo(f"it goes on: `{_look(begun, '')}`, or `s2i jobrun list` when it is a job", err=True)
         return
     path = f"{base}/{begun['id']}"
     with interruptible():
-        ended = _follow(client, path, begun, shown(progress, output))
+        ended = _follow(client, path, begun, display, notices)
     if output:
         emit(ended, output)
     elif ended["kind"] == "app" and ended["result"]:
@@ -130,17 +138,28 @@ def _deploy(project: str, body: dict[str, Any], wait: bool, progress: str, outpu
         _fail(ended)
 
 
-def _follow(client: Client, path: str, begun: dict[str, Any], display: Progress | EventLines) -> dict[str, Any]:
-    """Show a deployment until it has ended, and return it then.
+def _follow(
+    client: Client,
+    path: str,
+    begun: dict[str, Any],
+    display: Progress | EventLines,
+    notices: tuple[sources.Notice, ...] = (),
+) -> dict[str, Any]:
+    """Show a deployment until it has ended, and return it then, with all notices of it as ``warnings``.
 
     Ctrl-C cancels it until it is proven, and leaves the roll-out after that.
 
     Raises E_SERVER_STOPPED when the server was stopped before that.
     """
     building, jobrun = True, ""
+    told = [{"code": one.code, "message": one.message, "where": one.where} for one in notices]
     with display as progress:
+        for notice in notices:
+            progress.notice(notice)
         try:
             for event in _events(client, path):
+                if event.get("type") == "notice":
+                    told.append({name: event.get(name, "") for name in sources.Notice.__struct_fields__})
                 building = building and event.get("status") != "rolling-out"
                 jobrun = event.get("jobrun") or jobrun
                 progress.wire(event)
@@ -154,7 +173,8 @@ def _follow(client: Client, path: str, begun: dict[str, Any], display: Progress 
             raise
     found = _after(client, path)
     if found["status"] not in ("building", "rolling-out"):
-        return found
+        # What is planned a second time says most of its notices twice.
+        return {**found, "warnings": [one for number, one in enumerate(told) if one not in told[:number]]}
     if building:
         raise E_SERVER_STOPPED(name=begun["name"], doing="built", then="run the same command again")
     then = f"it goes on with the next server, which any command starts: `{_look(begun, jobrun)}`"
