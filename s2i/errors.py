@@ -15,9 +15,9 @@ from typing import Any
 
 EXIT_CODES: dict[int, str] = {
     0: "success",
-    2: "usage, or a bad name or value",
-    3: "the source was refused or cannot be read",
-    4: "nothing was detected, or more than one thing",
+    2: "usage, a bad name or value, or no such folder",
+    3: "the source was refused or cannot be had, or a file of it cannot be used",
+    4: "no plan: nothing was detected, more than one thing, or code that cannot be parsed",
     5: "the build failed, or its image is not proven",
     6: "the deployment or the Docker Engine failed",
     7: "busy: somebody else holds what is needed",
@@ -124,7 +124,7 @@ E_PLACE = Kind(
 E_SECRET = Kind(
     "E_SECRET",
     2,
-    'the secret "{id}" cannot be given to the build: {why}',
+    "{secret} cannot be given to the build: {why}",
     "write it as --secret id=NAME,src=FILE or id=NAME,env=VAR: a step reads it from /run/secrets/NAME",
 )
 E_SECRET_BUILDER = Kind(
@@ -145,6 +145,13 @@ E_INDEX = Kind(
     'cannot install from the index "{url}" ({origin}): {why}',
     "name it as https://host/simple; its user and password can stand in the address, or in ~/.netrc",
 )
+E_NETRC = Kind(
+    "E_NETRC",
+    2,
+    "cannot take credentials from {path}: {why}",
+    "it holds a line `machine HOST login USER password PASSWORD` for each index; --netrc names another file",
+)
+E_OPTION = Kind("E_OPTION", 2, "{what} cannot be used: {why}", "see `s2i {command} --help`")
 E_VALUE = Kind("E_VALUE", 2, '{what} cannot be "{value}": {why}', "see `s2i {command} --help`")
 
 # Sources: what SRC may be (exit 2), what it holds (exit 3), nothing in it (exit 4), passing faults (exit 75) ------
@@ -380,6 +387,12 @@ E_NOT_FOUND = Kind(
     2,
     'there is no {thing} "{name}" in the project "{project}"',
     "`s2i {what} list --project {project}` shows what there is",
+)
+E_NEVER_STARTED = Kind(
+    "E_NEVER_STARTED",
+    2,
+    "{name} never started, so it has no log: {why:400}",
+    "{look}",
 )
 E_TAKEN = Kind(
     "E_TAKEN",

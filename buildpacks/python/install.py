@@ -25,6 +25,8 @@ _VERSIONS = (
     ("PDM_BUILD_SCM_VERSION", "0.0.0"),
     ("POETRY_DYNAMIC_VERSIONING_BYPASS", "0.0.0"),
 )
+# Of a folder uv notes when it was changed, and in RECORD the digest of that note: no two builds would be the same.
+_FOLDER = (("UV_NO_INSTALLER_METADATA", "1"),)
 _POETRY = ("poetry", "export", "--no-interaction", "--no-ansi", "--output", EXPORTED, "--only")
 # `pipenv requirements` can only print. What it prints must not begin with an index that is PyPI under an old name.
 _PIPENV = f'uv tool run --python "$1" --from "$2" pipenv requirements --hash --exclude-index > {EXPORTED}'
@@ -53,7 +55,8 @@ def dependencies(manifest: Manifest, base: Base, extra: tuple[str, ...]) -> Iter
 
 def pip(manifest: Manifest, why: str, what: tuple[str, ...]) -> Run:
     """Return `uv pip install` of ``what``, by the uv that the source wants."""
-    env = _UV_ENV + (_VERSIONS if manifest.dynamic_version and "." in what else ())
+    env = (*_UV_ENV, *(_FOLDER if "." in what else ()))
+    env += _VERSIONS if manifest.dynamic_version and "." in what else ()
     argv = (*_uv(manifest), "pip", "install", "--python", f"{VENV}/bin/python", *what)
     return Run("build", why, argv, env, (UV_CACHE, TRUST))
 

@@ -7,8 +7,10 @@ from buildpacks.python.manifest import Manifest
 from s2i.errors import E_LOCK
 from s2i.sources import Tree
 
+_HASHED = "`uv pip compile --generate-hashes requirements.in -o requirements.txt` (requirements.in: what you ask for)"
 _MADE_BY = {
-    "requirements.txt": "`uv pip compile --generate-hashes`",
+    "requirements.txt": _HASHED,
+    "none": _HASHED,
     "poetry": "`poetry lock`",
     "pipenv": "`pipenv lock`",
 }

@@ -29,6 +29,7 @@ _CLAUSE = r"\s*+(?:===|~=|==|!=|<=|>=|<|>)\s*+[A-Za-z0-9._*+!-]++\s*+"
 _REQUIREMENT = lazily(
     rf"({_NAME})\s*+(?:\[([A-Za-z0-9._,\s-]*+)\])?\s*+\(?((?:{_CLAUSE})(?:,{_CLAUSE})*+,?)?\)?\s*+(?:;(.*))?", re.ASCII
 )
+_SINGLE = lazily(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*=\s*([A-Za-z0-9][A-Za-z0-9.*+!-]*)")
 _AT_URL = lazily(rf"({_NAME})\s*+(?:\[([A-Za-z0-9._,\s-]*+)\])?\s*+@\s*+(\S++)(?:\s++;(.*)|\s*+)", re.ASCII)
 _URL = lazily(r"(git\+https|git\+ssh|https)://[A-Za-z0-9._~:/?#\[\]@!&'()*+,;=%-]+", re.ASCII)
 _LONG = lazily(r"(--[A-Za-z][A-Za-z-]*)(?:[\s=]\s*(.*))?")
@@ -107,7 +108,9 @@ def parse(text: str, where: str) -> Requirement | None:
         _check_marker(marker, text, where)
         _check_url(url, where)
         return Requirement(normalise(name), "", where, _split(extras), (marker or "").strip())
-    raise E_REQ(value=_shown(text), why="", where=where)
+    single = _SINGLE.fullmatch(text)
+    why = f": a version has two equal signs: {single[1]}=={single[2]}" if single else ""
+    raise E_REQ(value=_shown(text), why=why, where=where)
 
 
 def word(text: str, where: str) -> str:

@@ -59,7 +59,7 @@ def plan(parts: Parts) -> tuple[Step, ...]:
 
 def bytecode(parts: Parts) -> Decision:
     """Say what is compiled in the build."""
-    size = f"{max(parts.source_bytes // 1024, 1)} KB of Python in the source"
+    size = f"{max(parts.source_bytes // 1000, 1)} kB of Python in the source"
     if parts.source_bytes >= LARGE_SOURCE:
         return Decision("bytecode", "of the dependencies and the source", f"{size}: too much to compile at each start")
     return Decision("bytecode", "of the dependencies", f"{size}: each start compiles them")

@@ -13,9 +13,10 @@ from litestar.response import Stream
 from s2i.api.lines import streamed
 from s2i.control.platform import Platform
 from s2i.control.scaling import Logged
-from s2i.errors import E_NO_REVISION, E_REQUEST
+from s2i.errors import E_NEVER_STARTED, E_NO_REVISION, E_REQUEST, S2IError
 from s2i.resources.app import App, Deployment, Event, Revision, Scale
 from s2i.resources.config import checked_scale, checked_traffic
+from s2i.resources.names import project_words
 
 T = TypeVar("T")
 AT = "/v1/projects/{project:str}/apps"
@@ -83,6 +84,8 @@ def _looks(platform: Platform) -> list[HTTPRouteHandler]:
     def logs(
         project: FromPath[str], name: FromPath[str], follow: FromQuery[bool] = False, tail: FromQuery[int | None] = None
     ) -> Stream:
+        if found := next((one for one in platform.deployments.unborn(project) if one.name == name), None):
+            raise _never_started(found)
         lines = platform.app_logs(store.app(project, name), follow=follow, tail=tail)
         return streamed(lines, platform.stopping)
 
@@ -203,10 +206,25 @@ def _status(app: App, running: int) -> str:
     return "ready" if running or app.scale.min else "asleep"
 
 
+def _never_started(one: Deployment) -> S2IError:
+    """Return what is said to who asks for the log of a name that has a deployment and, as yet, no app."""
+    from s2i.images.runs import shelf
+
+    why = "it is being built" if one.status == "building" else _why(one) or f"its deployment was {one.status}"
+    shows = f"`s2i app get {one.name}{project_words(one.project)}` shows what is known of it"
+    built = (shelf.place() / one.id).is_dir()
+    return E_NEVER_STARTED(
+        name=one.name, why=why, look=f"`s2i buildrun logs {one.id}` shows the log of its build" if built else shows
+    )
+
+
+def _why(one: Deployment) -> str:
+    error = one.error or {}
+    return ": ".join(str(error[key]) for key in ("found", "message") if error.get(key))
+
+
 def _unborn(platform: Platform, one: Deployment) -> AppView:
     """Return what a caller sees of a name that has a deployment and, as yet, no app."""
-    error = one.error or {}
-    reason = ": ".join(str(error[key]) for key in ("found", "message") if error.get(key))
     return AppView(
         project=one.project,
         name=one.name,
@@ -215,5 +233,5 @@ def _unborn(platform: Platform, one: Deployment) -> AppView:
         revision=0,
         source=one.source,
         created=one.created,
-        reason=reason,
+        reason=_why(one),
     )

@@ -12,6 +12,7 @@ import sys
 import click
 
 import s2i
+from s2i.cli.group import Group
 from s2i.errors import E_CANCELLED, E_DISK, E_INTERNAL, S2IError
 
 # Verb or noun -> the module under s2i/cli/ that holds a click command of the same name. Modules are imported
@@ -35,7 +36,7 @@ COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
+class _Lazy(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

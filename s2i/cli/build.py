@@ -21,7 +21,7 @@ from s2i.cli.output import emit, output_option
 from s2i.cli.plan import source_options
 from s2i.cli.private import arguments_of, asked, private_options
 from s2i.cli.progress import Progress, progress_option, shown
-from s2i.errors import E_VALUE, S2IError
+from s2i.errors import E_OPTION, S2IError
 from s2i.resources.app import Config
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def build(
 
     if env and not prove:
         why = "only a proof has one: --prove"
-        raise E_VALUE(what="--env", value=env[0].partition("=")[0], why=why, command="build")
+        raise E_OPTION(what=f"--env {env[0].partition('=')[0]}", why=why, command="build")
     seconds = parse_seconds(timeout)
     most = limits.parse(memory, cpu, os.environ)
     checked = tuple(admission.tag(tag) for tag in tags)
@@ -164,25 +164,25 @@ class _Order(NamedTuple):
 
 
 def _check_targets(tags: tuple[str, ...]) -> None:
-    """Refuse --push where there is no place to push to. Raises E_VALUE, E_TAG."""
+    """Refuse --push where there is no place to push to. Raises E_OPTION, E_TAG."""
     from s2i.images.push import target
 
     if not tags:
         why = "no --tag says where to: -t registry.example/shop:1.2"
-        raise E_VALUE(what="--push", value="", why=why, command="build")
+        raise E_OPTION(what="--push", why=why, command="build")
     for tag in tags:
         target(tag)
 
 
 def _plans(wanted: PlanRequest) -> Callable[[sources.Tree], BuildPlan]:
-    """Return what plans a tree: detection, or a saved plan, which is read now. Raises E_PLAN, E_VALUE."""
+    """Return what plans a tree: detection, or a saved plan, which is read now. Raises E_PLAN, E_OPTION."""
     if not wanted.saved:
         return lambda tree: _compiled(tree, wanted)
     if wanted.locked:
         why = "whether a plan that is saved installs from a lock was decided when it was made"
-        raise E_VALUE(what="--locked", value="--plan", why=why, command="build")
+        raise E_OPTION(what="--locked beside --plan", why=why, command="build")
     if wanted.strategy != "auto":
-        raise E_VALUE(what="--strategy", value=wanted.strategy, why="--plan has the plan already", command="build")
+        raise E_OPTION(what="--strategy beside --plan", why="--plan has the plan already", command="build")
     from s2i.cli import planfile
     from s2i.planning import saved
 

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from s2i.cli.group import Group
 from s2i.cli.nouns import log_options
 from s2i.cli.output import emit, output_option, safe, size, table, when
 
 if TYPE_CHECKING:
+    from s2i.images.events import StepResult
     from s2i.images.runs.run import BuildRun
 
 CANCEL_SECONDS = 20.0
 SHOWN = 60  # characters of an error in a list
 
 
-@click.group()
+@click.group(cls=Group)
 def buildrun() -> None:
     """Build runs: each execution of a build, with its log. ID may be the beginning of one.
 
@@ -81,7 +83,7 @@ def get(ident: str, output: str | None) -> None:
             click.echo(f"{'':<10}{safe(line)}")
     if run.steps:
         click.echo()
-        rows = [("cached" if s.cached else "ran", f"{s.seconds:.1f}", _size(s.bytes), s.name) for s in run.steps]
+        rows = [(_ended(s), f"{s.seconds:.1f}", _size(s.bytes), s.name) for s in run.steps]
         table(("cache", "seconds", "size", "step"), rows)
 
 
@@ -142,6 +144,10 @@ def cancel(ident: str) -> None:
             raise E_BUSY(name=run.id, holder="it has been told to end, and will when its present step can be ended")
         time.sleep(0.05)
     click.echo(f"{run.id} {run.status}")
+
+
+def _ended(step: StepResult) -> str:
+    return "FAILED" if step.failed else "cached" if step.cached else "ran"
 
 
 def _took(run: BuildRun) -> str:

@@ -9,12 +9,12 @@ import click
 
 from s2i import sources
 from s2i.cli.build import interruptible, title
+from s2i.cli.eventlines import EventLines
 from s2i.cli.following import fail, follow, look
 from s2i.cli.output import emit, output_option, safe
 from s2i.cli.plan import source_options
 from s2i.cli.private import arguments_of, asked, private_options
-from s2i.cli.progress import progress_option, shown
-from s2i.errors import escape
+from s2i.cli.progress import Progress, progress_option, shown
 from s2i.resources import config, names
 from s2i.resources.app import Config
 
@@ -77,8 +77,6 @@ def deploy(
     if isinstance(source, sources.Folder):
         source = sources.Folder(os.path.abspath(source.path), source.subdir)  # noqa: PTH100 a link stays a link
     private = asked(secret, index_url, netrc)
-    for notice in private.notices:
-        click.echo(f"note   {escape(notice.message, 500)} ({notice.code})", err=True)
     body = {
         "source": source,
         "name": names.app_name(names.suggest(title(source)) if name is None else name),
@@ -97,22 +95,32 @@ def deploy(
         from s2i.images import platforms
 
         body["platform"] = platforms.parse(platform)
-    _deploy(names.project_name(project), body, wait, progress, output)
+    _deploy(names.project_name(project), body, private.notices, wait, shown(progress, output), output)
 
 
-def _deploy(project: str, body: dict[str, Any], wait: bool, progress: str, output: str | None) -> None:
+def _deploy(
+    project: str,
+    body: dict[str, Any],
+    notices: tuple[sources.Notice, ...],
+    wait: bool,
+    display: Progress | EventLines,
+    output: str | None,
+) -> None:
     from s2i.cli.client import connect
 
     client = connect()
     base = f"/v1/projects/{project}/deployments"
     begun = client.call("POST", base, body)
     if not wait:
+        with display:
+            for notice in notices:
+                display.notice(notice)
         emit(begun, output) if output else click.echo(begun["id"])
         click.echo(f"it goes on: `{look(begun, '')}`, or `s2i jobrun list` when it is a job", err=True)
         return
     path = f"{base}/{begun['id']}"
     with interruptible():
-        ended = follow(client, path, begun, shown(progress, output))
+        ended = follow(client, path, begun, display, notices)
     if output:
         emit(ended, output)
     elif ended["kind"] == "app" and ended["result"]:

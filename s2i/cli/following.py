@@ -10,6 +10,7 @@ from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
 from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError
 from s2i.resources import names
+from s2i.sources import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,17 +21,28 @@ CANCEL_SECONDS = 15.0
 RECONNECTS = 3
 
 
-def follow(client: Client, path: str, begun: dict[str, Any], display: Progress | EventLines) -> dict[str, Any]:
-    """Show a deployment until it has ended, and return it then.
+def follow(
+    client: Client,
+    path: str,
+    begun: dict[str, Any],
+    display: Progress | EventLines,
+    notices: tuple[Notice, ...] = (),
+) -> dict[str, Any]:
+    """Show a deployment until it has ended, and return it then, with all notices of it as ``warnings``.
 
     Ctrl-C cancels it until it is proven, and leaves the roll-out after that.
 
     Raises E_SERVER_STOPPED when the server was stopped before that.
     """
     building, jobrun = True, ""
+    told = [{"code": one.code, "message": one.message, "where": one.where} for one in notices]
     with display as progress:
+        for notice in notices:
+            progress.notice(notice)
         try:
             for event in _events(client, path):
+                if event.get("type") == "notice":
+                    told.append({name: event.get(name, "") for name in Notice.__struct_fields__})
                 building = building and event.get("status") != "rolling-out"
                 jobrun = event.get("jobrun") or jobrun
                 progress.wire(event)
@@ -44,7 +56,8 @@ def follow(client: Client, path: str, begun: dict[str, Any], display: Progress |
             raise
     found = _after(client, path)
     if found["status"] not in ("building", "rolling-out"):
-        return found
+        # What is planned a second time says most of its notices twice.
+        return {**found, "warnings": [one for number, one in enumerate(told) if one not in told[:number]]}
     if building:
         raise E_SERVER_STOPPED(name=begun["name"], doing="built", then="run the same command again")
     then = f"it goes on with the next server, which any command starts: `{look(begun, jobrun)}`"

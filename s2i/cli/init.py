@@ -58,7 +58,7 @@ def init(folder: str, force: bool) -> None:
     _write(path, initial.text(plan, given, refusal).encode(), force)
     click.echo(f"wrote {escape(path)}")
     if refusal:
-        click.echo(f"s2i cannot decide yet: {refusal.message}", err=True)
+        click.echo(f"s2i cannot decide yet: {refusal}", err=True)
 
 
 def _refuse_to_overwrite(path: Path, tree: sources.Tree) -> None:

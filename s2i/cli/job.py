@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from s2i.cli.group import Group
 from s2i.cli.nouns import delete_options, delete_thing, path, project_option
 from s2i.cli.output import emit, output_option, table
 
 
-@click.group()
+@click.group(cls=Group)
 def job() -> None:
     """Jobs: code that runs once. `s2i deploy` makes and runs them.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from s2i.cli.group import Group
 from s2i.cli.nouns import delete_options, delete_thing, log_options, path, project_option
 from s2i.cli.output import emit, output_option, safe, table, when
 
 
-@click.group()
+@click.group(cls=Group)
 def jobrun() -> None:
     """Job runs: code that ran once, or still runs.
 

@@ -61,6 +61,11 @@ def size(count: int) -> str:
     return f"{count} B"
 
 
+def count(number: int, what: str) -> str:
+    """Return a number of things: ``1 app``, ``2 apps``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _yaml(value: object) -> Iterable[str]:
     """Yield YAML lines: block style for containers, JSON (which YAML includes) for scalars."""
     if isinstance(value, dict) and value:

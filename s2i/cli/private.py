@@ -47,7 +47,7 @@ def private_options(command: _F) -> _F:
 
 
 def asked(secret: tuple[str, ...], index_url: str, netrc: str) -> Private:
-    """Return what the options and this person's configuration say. Raises E_SECRET, E_INDEX (exit 2)."""
+    """Return what the options and this person's configuration say. Raises E_SECRET, E_NETRC, E_INDEX (exit 2)."""
     index = chosen(index_url, netrc)
     if not secret and index.netrc is None:
         return Private((), index.url, index.notices)
@@ -71,7 +71,10 @@ def arguments_of(given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 
 def chosen(index_url: str, netrc: str) -> Index:
-    """Return the index that the options, the environment or a configuration file names. Raises E_INDEX, E_SECRET."""
+    """Return the index that the options, the environment or a configuration file names.
+
+    Raises E_INDEX, E_NETRC, E_SECRET.
+    """
     from s2i.images.private.index import choose
 
     return choose(index_url, netrc, os.environ)

@@ -78,7 +78,11 @@ class Progress:
     def notice(self, notice: Notice) -> None:
         """Show a notice."""
         where = f"{notice.where}: " if notice.where else ""
-        self.say(f"note   {where}{notice.message} ({notice.code})", style="yellow")
+        text = f"note   {where}{notice.message} ({notice.code})"
+        if self._quiet:
+            _print(escape(text, 500))
+        else:
+            self.say(text, style="yellow")
 
     def say(self, text: str, style: str = "") -> None:
         """Show one line."""

@@ -71,9 +71,9 @@ def proven(
 def _proof(image: Image, plan: BuildPlan, config: Config, progress: Progress | EventLines) -> Proof:
     config = msgspec.structs.replace(config, port=plan.port or config.port)
     owner = Owner("", "job" if plan.kind == "job" else "app", "proof")
-    made = prove(image.id, plan, config, owner=owner)
+    made = prove(image.id, plan, config, owner=owner, slow=lambda text: progress.say(f"prove  {text}"))
     if made.known:
         progress.say("prove  this image is proven already")
     for check in () if made.known else made.checks:
-        progress.say(f"prove {line(check)}", style="" if check.ok else "red")
+        progress.say(f"prove  {line(check)}", style="" if check.ok else "red")
     return made

@@ -8,12 +8,13 @@ from typing import Any
 import click
 
 from s2i.cli.confirm import confirm
-from s2i.cli.output import emit, output_option, when
+from s2i.cli.group import Group
+from s2i.cli.output import count, emit, output_option, when
 
 STOP_SECONDS = 30.0
 
 
-@click.group()
+@click.group(cls=Group)
 def server() -> None:
     """The server. Other commands start it when it does not run.
 
@@ -96,17 +97,32 @@ def stop(everything: bool, yes: bool) -> None:
         return
     client, about = found
     if everything and not yes:
-        question = f"Remove all that this server made: {about['apps']} apps, all jobs, their containers and images?"
+        question = (
+            f"Remove all that this server made: {count(about['apps'], 'app')}, all jobs, their containers and images?"
+        )
         confirm(question)
     removed = client.call("POST", "/v1/server/stop", {"all": everything})
     _await_end(int(about["pid"]))
     if everything:
-        counts = ", ".join(f"{count} {what}" for what, count in removed.items())
+        counts = ", ".join(count(number, what.removesuffix("s")) for what, number in removed.items())
         click.echo(f"removed {counts}; base images are kept (they are shared: `docker image ls s2i.local/*`)")
-    click.echo(
-        "the server has ended"
-        + ("" if everything else f"; {about.get('serving', about['apps'])} apps are left running, unrouted")
-    )
+        _tell_of_builds()
+    left = int(about.get("serving", about["apps"]))
+    running_on = f"; {count(left, 'app')} {'is' if left == 1 else 'are'} left running, unrouted"
+    click.echo("the server has ended" + ("" if everything else running_on))
+
+
+def _tell_of_builds() -> None:
+    """Say which images `s2i build` made that no server has to do with: they stay."""
+    from s2i.engines.docker import connection
+    from s2i.images.stock.built import built
+    from s2i.images.stock.listing import every
+
+    known = built()
+    if left := sum(one.id in known for one in every(connection.client())):
+        stay = "stays" if left == 1 else "stay"
+        remove = "`s2i image list` shows them, `docker image rm NAME` and `s2i image gc` remove them"
+        click.echo(f"{count(left, 'image')} of `s2i build` {stay}: {remove}")
 
 
 def _await_end(pid: int) -> None:

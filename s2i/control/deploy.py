@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 import secrets
 import threading
 import time
@@ -26,7 +27,6 @@ from s2i.sources import Folder, Source
 from s2i.sources.source import checked
 
 POLL_SECONDS = 0.01
-ENDS: dict[int, DeploymentStatus] = {E_CANCELLED.exit: "cancelled", E_INTERRUPTED.exit: "interrupted"}
 KEEP = 200  # deployments that are remembered
 
 log = logging.getLogger("s2i")
@@ -183,6 +183,8 @@ class Deployments:
         try:
             other = prove(_config(request, built), lambda text: self._told(one, text))
         except Exception as error:
+            if isinstance(error, S2IError):
+                self._remind(one, error)
             why = error.message if isinstance(error, S2IError) else type(error).__name__
             self._store.mark_failed(one.project, one.name, one.revision, why)
             self._told(one, f"revision {one.revision}: {why}", "failed")
@@ -193,6 +195,17 @@ class Deployments:
             return one
         self._store.mark_failed(one.project, one.name, one.revision, "its proof showed how to plan it better")
         return self._accept(one, request, other)
+
+    def _remind(self, one: Deployment, error: S2IError) -> None:
+        """Add to an error about a variable that what serves has it: people expect a new revision to inherit it."""
+        serving = self._store.app(one.project, one.name).serving
+        if not serving:
+            return
+        had = dict(self._store.revision(one.project, one.name, serving).config.env)
+        now = dict(self._store.revision(one.project, one.name, one.revision).config.env)
+        said = set(re.findall(r"\w+", error.message))
+        if lost := [name for name in had if name not in now and name in said]:
+            error.advice += f"\nrevision {serving} has {', '.join(lost)}: each deployment sets all variables anew"
 
     def _told(self, one: Deployment, text: str, what: str = "proof") -> None:
         self._store.record(Event(self._world.now(), one.project, one.name, what, text))
@@ -215,15 +228,17 @@ class Deployments:
 
     def _wait_for_revision(self, one: Deployment) -> dict[str, object]:
         journal = Journal(one.id)
-        journal.write(
-            {"type": "stage", "name": "rollout", "text": f"start revision {one.revision}, wait for an answer"}
-        )
+        new = "" if self._store.app(one.project, one.name).serving else f"new app {one.name}: "
+        what = f"{new}start revision {one.revision}, wait for an answer"
+        journal.write({"type": "stage", "name": "rollout", "text": what})
         while (found := self._store.revision(one.project, one.name, one.revision)).status == "starting":
             self._pause()
         if found.status == "failed":
             serving = self._store.app(one.project, one.name).serving
             keeps = f"revision {serving} serves on" if serving else "nothing serves"
-            raise diagnosis.error(one.revision, one.name, found.reason, keeps)
+            failure = diagnosis.error(one.revision, one.name, found.reason, keeps)
+            self._remind(one, failure)
+            raise failure
         return {"url": self._world.router.url(one.project, one.name), "app": one.name, "revision": one.revision}
 
     def _wait_for_run(self, one: Deployment) -> dict[str, object]:
@@ -252,7 +267,9 @@ class Deployments:
 
     def _fail(self, one: Deployment, error: S2IError) -> None:
         wire: dict[str, str | int] = {**error.as_dict(), "exit": error.exit}
-        status = ENDS.get(error.exit, "failed")
+        status: DeploymentStatus = "cancelled" if error.exit == E_CANCELLED.exit else "failed"
+        if error.kind is E_INTERRUPTED:
+            status = "interrupted"
         Journal(one.id).write({"type": "error", "error": wire})
         self._store.change_deployment(one.id, status=status, error=wire, finished=self._world.now())
 

@@ -46,8 +46,9 @@ def _proof(task: Task, built: Built, plan: BuildPlan, config: Config, late: Late
         server=task.labels.get(labels.SERVER, ""),
         ended=ended,
         cancelled=task.cancelled,
+        slow=lambda text: task.emit({"type": "stage", "name": "prove", "text": text}),
     )
-    said = ["this image is proven already"] if made.known else [line(check).strip() for check in made.checks]
+    said = ["this image is proven already"] if made.known else [line(check) for check in made.checks]
     for text in said:
         task.emit({"type": "stage", "name": "prove", "text": text})
     for notice in notices(made):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -202,7 +204,7 @@ class _Run(NamedTuple):
             self.cage.explain(step, lines[-SHOWN_LINES:])
             platforms.explain(step, lines, self.request.platform)
             ended.judge(code, step, lines, failed=failed)
-            raise _diagnosed(step, lines, self.tree, self.plan)
+            raise _diagnosed(step, lines, self.tree, self.plan, self.request.index)
 
     @contextlib.contextmanager
     def _watched(self, reader: Reader) -> Iterator[Callable[[bytes], None]]:
@@ -226,10 +228,14 @@ class _Run(NamedTuple):
             raise E_BUILD_TIMEOUT(seconds=f"{self.request.timeout:g}", step=step, log=tail) from None
 
 
-def _diagnosed(step: str, lines: tuple[str, ...], tree: Tree, plan: BuildPlan) -> S2IError:
+def _diagnosed(step: str, lines: tuple[str, ...], tree: Tree, plan: BuildPlan, index: str) -> S2IError:
     from s2i.images.diagnose import Failed, diagnose, requirement  # not on the way of a build that works
 
-    failed = Failed(step=step, lines=lines, python=plan.python, own=bool(plan.dockerfile))
+    host = urllib.parse.urlsplit(index).hostname or ""
+    server = next((re.split(r"[^\w.-]", one.value)[0] for one in plan.decisions if one.what == "server"), "")
+    failed = Failed(
+        step=step, lines=lines, python=plan.python, own=bool(plan.dockerfile), index=host, server=server
+    )  # fmt: skip
     return diagnose(failed, lambda package: requirement(tree, package))
 
 

@@ -30,6 +30,7 @@ class StepResult(msgspec.Struct, frozen=True):
     cached: bool
     seconds: float
     bytes: int = 0
+    failed: bool = False
 
 
 class Image(msgspec.Struct, frozen=True):

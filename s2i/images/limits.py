@@ -29,11 +29,11 @@ class Limits(msgspec.Struct, frozen=True):
 
 def parse(memory: str | None, cpu: str | None, inherited: Mapping[str, str]) -> Limits:
     """Return the limits of a command line (None: not given), else of the settings. Raises E_LIMIT, E_VALUE."""
-    memory = inherited.get(MEMORY) if memory is None else memory
-    cpu = inherited.get(CPU) if cpu is None else cpu
+    asked, by = (inherited.get(MEMORY), MEMORY) if memory is None else (memory, "--memory")
+    cores, whose = (inherited.get(CPU), CPU) if cpu is None else (cpu, "--cpu")
     return Limits(
-        memory=0 if memory is None else parse_memory(memory),
-        cpu=0.0 if cpu is None else parse_cpu(cpu),
+        memory=0 if asked is None else parse_memory(asked, what=by),
+        cpu=0.0 if cores is None else parse_cpu(cores, what=whose),
         processes=_processes(inherited.get(PROCESSES)),
     )
 

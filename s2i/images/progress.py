@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -35,6 +35,28 @@ class Reader(Protocol):
         """Take one line, yield the events that it completes."""
 
 
+class _Cached:
+    """Puts the steps that were found in the cache in the order of the Dockerfile: BuildKit tells of them in any.
+
+    ``place``: from a step's id to where the Dockerfile has it.
+    """
+
+    def __init__(self, place: Callable[[str], tuple[int, int]]) -> None:
+        self._place = place
+        self._held: list[StepEvent] = []
+
+    def sorted(self, events: Iterable[StepEvent]) -> Iterator[StepEvent]:
+        """Yield events as they come, but those of the cache together, before something else says or ends anything."""
+        for event in events:
+            if event.status == "cached":
+                self._held.append(event)
+                continue
+            if event.status in ("log", "done", "failed"):
+                held, self._held = self._held, []
+                yield from sorted(held, key=lambda one: self._place(one.step))
+            yield event
+
+
 class PlainReader:
     """Reads ``--progress=plain``: ``#7 [build 3/5] RUN ...``, ``#7 0.15 a line``, ``#7 DONE 2.1s``."""
 
@@ -42,6 +64,7 @@ class PlainReader:
         self.log = BuildLog()
         self._names = names
         self._vertices: dict[str, str] = {}  # number -> vertex
+        self._cached = _Cached(lambda number: names.place(self._vertices[number]))
         self._ended: set[str] = set()
         self._bytes: dict[str, int] = {}  # number -> what it moved so far, when that is much
 
@@ -49,7 +72,7 @@ class PlainReader:
         text = line.decode(errors="replace").rstrip("\n")
         found = _PLAIN.fullmatch(text)
         if found:
-            yield from self.log.note(self._step(found[1], found[2]))
+            yield from self.log.note(self._cached.sorted(self._step(found[1], found[2])))
         elif not text.startswith(("---", " > ")):
             self.log.remark(text)
 
@@ -134,6 +157,7 @@ class RawReader:
         self._names = names
         self._held = bytearray()
         self._vertices: dict[str, Vertex] = {}
+        self._cached = _Cached(lambda digest: names.place(self._vertices[digest].name))
         self._ended: set[str] = set()
         self._rest: dict[str, bytes] = {}  # digest -> the beginning of a line: a piece may end within a letter
         self._moved: dict[str, dict[str, Moved]] = {}  # digest -> the parts that it moves: the context, a layer
@@ -159,7 +183,7 @@ class RawReader:
 
     def take(self, status: Status) -> Iterator[StepEvent]:
         """Take one status, yield the events that it completes."""
-        yield from self.log.note(self._events(status))
+        yield from self.log.note(self._cached.sorted(self._events(status)))
 
     def _events(self, status: Status) -> Iterator[StepEvent]:
         """Yield the starts that a status tells of, then the lines, then the ends."""

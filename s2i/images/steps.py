@@ -48,6 +48,15 @@ class StepNames:
             return steps[number].name
         return short(found["text"])
 
+    def place(self, vertex: str) -> tuple[int, int]:
+        """Return where the Dockerfile has a vertex: its stage and its number there; what is none of it comes last."""
+        found = _VERTEX.fullmatch(vertex)
+        last = len(self._stages)
+        if not found:
+            return last, 0
+        alias = found["stage"] or ""
+        return self._aliases.index(alias) if alias in self._aliases else max(last - 1, 0), int(found["number"])
+
     def transfer(self, vertex: str) -> str:
         """Return what to call a vertex when it moves so much that it takes a while; "" when it moves nothing."""
         return SENT if vertex == "[internal] load build context" else self.name(vertex)

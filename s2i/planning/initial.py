@@ -32,7 +32,7 @@ def text(plan: BuildPlan | None, given: Given, refusal: S2IError | None = None) 
     """
     lines = [*_comment(_HEAD)]
     if refusal:
-        why = refusal.message.partition(chr(10))[0].removesuffix(":")
+        why = str(refusal).partition(chr(10))[0].removesuffix(":")
         lines += ["#", *_comment(f"s2i could not decide: {why}")]
     decisions = {decision.what: decision for decision in plan.decisions} if plan else {}
     said = given.values()
@@ -85,6 +85,7 @@ def _value(key: str, plan: BuildPlan | None, decision: Decision | None) -> Any:
         "server": _name(decision),
         "start": list(plan.start),
         "port": plan.port,
+        "prune": decision.value != "nothing" if decision else None,
         "collectstatic": True if decision else None,
         "subdir": decision.value if decision else None,
     }.get(key)

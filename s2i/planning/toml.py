@@ -18,6 +18,7 @@ DEEPEST = 60
 _LARGEST = 64 << 20  # of what was read before, with a limit of its own
 # A key of more parts than DEEPEST. tomllib takes a time that grows with their square: seconds for 100 KB.
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_UNQUOTED = lazily(r"\s*([A-Za-z0-9_-]+)\s*=\s*([A-Za-z_./][\w.:/()-]*)\s*", re.ASCII)
 _LONG_KEY = lazily(rf"(?:^[ \t]*+\[*+|[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{{DEEPEST}}}")
 _T = TypeVar("_T")
 
@@ -32,7 +33,8 @@ def read(tree: Tree, path: str, limit: int = 1 << 20) -> dict[str, Any]:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise E_TOML(why=str(error), where=f"{path}:{_line(str(error), text)}") from None
+        number = _line(str(error), text)
+        raise E_TOML(why=str(error), where=f"{path}:{number}", advice=_quoted(text, int(number))) from None
     except RecursionError:
         raise E_TOML(why="nested too deeply", where=path) from None
     except ValueError as error:  # an integer of thousands of digits
@@ -83,6 +85,13 @@ def line_of(tree: Tree, path: str, key: str) -> str:
 def _line(message: str, text: str) -> str:
     found = re.search(r"at line (\d+)", message)
     return found[1] if found else str(text.rstrip("\n").count("\n") + 1)  # "at end of document"
+
+
+def _quoted(text: str, number: int) -> str:
+    """Return a line as it has to be where only the quotes around its value are missing, else ""."""
+    lines = text.split("\n")
+    found = _UNQUOTED.fullmatch(lines[number - 1]) if number <= len(lines) else None
+    return f'put the text in quotes: {found[1]} = "{found[2]}"' if found else ""
 
 
 def _check_keys(text: str, path: str) -> None:

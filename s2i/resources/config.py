@@ -49,34 +49,40 @@ def checked_env(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]
     return checked
 
 
-def parse_memory(text: str, most: int | None = None) -> int:
-    """Parse ``512M`` (K, M, G of 1024, or bytes) into bytes, up to ``most`` (None: this machine's). Raises E_LIMIT."""
+def parse_memory(text: str, most: int | None = None, what: str = "--memory") -> int:
+    """Parse ``512M`` (K, M, G of 1024, or bytes) into bytes, up to ``most`` (None: this machine's).
+
+    ``what``: the option or setting that says so. Raises E_LIMIT.
+    """
     found = _MEMORY.fullmatch(text)
     if not found:
-        raise _memory_error(text, "it is not a number with K, M or G", most)
-    return checked_memory(int(found[1]) * _UNITS[found[2].lower()], most)
+        raise _memory_error(what, text, "it is not a number with K, M or G", most)
+    return checked_memory(int(found[1]) * _UNITS[found[2].lower()], most, what, text)
 
 
-def checked_memory(size: int, most: int | None = None) -> int:
-    """Return ``size`` in bytes when a container can have it. Raises E_LIMIT."""
+def checked_memory(size: int, most: int | None = None, what: str = "memory", typed: str = "") -> int:
+    """Return ``size`` in bytes when a container can have it. ``typed``: how it was written. Raises E_LIMIT."""
     if size < MEMORY_LEAST:
-        raise _memory_error(f"{size} bytes", "it is too little for Python", most)
+        raise _memory_error(what, typed or f"{size} bytes", "it is too little for Python", most)
     if size > (most or _host_memory()):
-        raise _memory_error(f"{size >> 20}M", "it is more than there is", most)
+        raise _memory_error(what, typed or f"{size >> 20}M", "it is more than there is", most)
     return size
 
 
-def parse_cpu(text: str, most: float | None = None) -> float:
-    """Parse a number of cores (``0.5``), up to ``most`` (None: this machine's). Raises E_LIMIT."""
+def parse_cpu(text: str, most: float | None = None, what: str = "--cpu") -> float:
+    """Parse a number of cores (``0.5``), up to ``most`` (None: this machine's); ``what``: see parse_memory.
+
+    Raises E_LIMIT.
+    """
     if not _CPU.fullmatch(text):
-        raise _cpu_error(text, "it is not a number like 0.5 or 2", most)
-    return checked_cpu(float(text), most)
+        raise _cpu_error(what, text, "it is not a number like 0.5 or 2", most)
+    return checked_cpu(float(text), most, what, text)
 
 
-def checked_cpu(cores: float, most: float | None = None) -> float:
+def checked_cpu(cores: float, most: float | None = None, what: str = "cpu", typed: str = "") -> float:
     """Return ``cores`` when a container can have them. Raises E_LIMIT."""
     if not CPU_LEAST <= cores <= (most or _host_cpus()):
-        raise _cpu_error(f"{cores:g}", "it is out of range", most)
+        raise _cpu_error(what, typed or f"{cores:g}", "it is out of range", most)
     return cores
 
 
@@ -104,7 +110,7 @@ def checked_port(port: int) -> int:
     return port
 
 
-def parse_seconds(text: str, what: str = "timeout", most: int = 86400) -> float:
+def parse_seconds(text: str, what: str = "--timeout", most: int = 86400) -> float:
     """Parse a whole number of seconds from 1 to ``most``. Raises E_LIMIT."""
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise E_LIMIT(what=what, value=text, why="it is not a number of seconds", least="1", most=most)
@@ -173,13 +179,13 @@ def _shown(word: str) -> str:
     return word if _KEY.fullmatch(word) else "KEY"
 
 
-def _memory_error(value: str, why: str, most: int | None) -> Exception:
+def _memory_error(what: str, value: str, why: str, most: int | None) -> Exception:
     limits = {"least": f"{MEMORY_LEAST >> 20}M", "most": f"{(most or _host_memory()) >> 20}M"}
-    return E_LIMIT(what="memory", value=value, why=why, **limits)
+    return E_LIMIT(what=what, value=value, why=why, **limits)
 
 
-def _cpu_error(value: str, why: str, most: float | None) -> Exception:
-    return E_LIMIT(what="cpu", value=value, why=why, least=f"{CPU_LEAST:g}", most=f"{most or _host_cpus():g}")
+def _cpu_error(what: str, value: str, why: str, most: float | None) -> Exception:
+    return E_LIMIT(what=what, value=value, why=why, least=f"{CPU_LEAST:g}", most=f"{most or _host_cpus():g}")
 
 
 def _host_memory() -> int:

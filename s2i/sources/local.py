@@ -109,6 +109,9 @@ def _resolve(files: dict[str, Entry], targets: dict[str, str], walk: Walk, base:
 
 
 def _meant(shown: str) -> str:
+    folder, sign, inside = shown.partition("#")
+    if sign and Path(folder).is_dir():
+        return f"# goes with a Git URL; of a folder say: {escape(folder)} --context-dir {escape(inside)}"
     host = shown.partition("/")[0]
     return (
         f"for a Git repository, put https:// in front: https://{escape(shown)}"

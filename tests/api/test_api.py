@@ -15,6 +15,7 @@ from s2i.control.execute import run_log
 from s2i.control.platform import Platform
 from s2i.control.task import Built, Task
 from s2i.errors import E_DOCKER
+from s2i.images.runs import shelf
 from s2i.resources.app import Deployment
 from tests.control.simulation import Simulation
 
@@ -86,6 +87,26 @@ def test_a_first_deployment_that_failed_is_seen_and_can_be_deleted(client: TestC
     assert (shown["status"], shown["reason"], shown["revisions"]) == ("failed", "a.py:1: no Python here", [])
     assert client.delete(f"{BASE}/apps/nw").json() == {"deleted": "nw"}
     assert client.get(f"{BASE}/apps").json() == []
+
+
+@pytest.mark.parametrize(
+    ("built", "advice"),
+    [
+        (False, "`s2i app get nw` shows what is known of it"),
+        (True, "`s2i buildrun logs d1` shows the log of its build"),
+    ],
+)
+def test_the_log_of_what_never_started_is_that_of_its_build(
+    client: TestClient, world: World, built: bool, advice: str
+) -> None:
+    world.store.open_deployment(Deployment("d1", "default", "nw", "/src", "building", 1.0))
+    world.store.change_deployment("d1", status="failed", error={"message": "no Python here", "found": "a.py:1"})
+    if built:
+        (shelf.place() / "d1").mkdir(parents=True)
+    answer = client.get(f"{BASE}/apps/nw/logs")
+    error = answer.json()["error"]
+    assert (404, "E_NEVER_STARTED", advice) == (answer.status_code, error["code"], error["advice"])
+    assert error["message"] == "nw never started, so it has no log: a.py:1: no Python here"
 
 
 def test_a_deployment_that_failed_is_no_trace_of_a_deleted_app(client: TestClient, world: World) -> None:

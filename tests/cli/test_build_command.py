@@ -18,9 +18,9 @@ from s2i.sources import Folder, Git
     [
         (["-t", "NO GOOD"], "E_TAG"),
         (["-t", "a:b:c"], "E_TAG"),
-        (["--env", "A=1"], "E_VALUE"),
+        (["--env", "A=1"], "E_OPTION"),
         (["--prove", "--env", "A"], "E_ENV"),
-        (["--push"], "E_VALUE"),
+        (["--push"], "E_OPTION"),
         (["--push", "-t", "shop:1"], "E_TAG"),
         (["--platform", "arm64"], "E_PLATFORM"),
         (["--platform", "linux/amd64,linux/arm64"], "E_PLATFORM"),

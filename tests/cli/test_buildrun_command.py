@@ -62,6 +62,19 @@ def test_the_list_tells_what_came_out() -> None:
     assert [one["id"] for one in found] == ["bad"]
 
 
+def test_the_step_that_failed_is_among_the_steps() -> None:
+    wanted = BuildRequest(title="shop", run="bad", tags=())
+    with (
+        contextlib.suppress(S2IError),
+        recorded(PLAN, Origin("folder", "/srv/shop"), wanted, lambda e: None, lambda n: None, None) as one,
+    ):
+        one.event(StepEvent("failed", "sha256:1", NAME, 2.5, "exit code: 1"))
+        raise E_BUILD(step=NAME, why="w", log=())
+    assert run("get").output.splitlines()[-1].split() == ["FAILED", "2.5", "-", *NAME.split()]
+    (step,) = json.loads(run("get", "-o", "json").output)["steps"]
+    assert (step["name"], step["failed"]) == (NAME, True)
+
+
 def test_one_run_is_shown_with_its_steps() -> None:
     built("abc")
     shown = run("get").output

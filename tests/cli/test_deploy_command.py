@@ -10,6 +10,7 @@ import pytest
 from s2i.cli import deploy, following
 from s2i.cli.progress import Progress
 from s2i.errors import E_SERVER, S2IError
+from s2i.sources import Notice
 
 BEGUN = {"id": "d1", "project": "default", "name": "loop", "status": "building"}
 ROLLS = {"type": "status", "status": "rolling-out"}
@@ -72,6 +73,18 @@ def test_an_interrupt_before_the_roll_out_cancels_and_waits_for_the_end(
         following.follow(client, "/p", BEGUN, Progress())
     assert capsys.readouterr().err == expected
     assert called == ["POST /p/cancel", *["GET /p"] * (len(statuses) - 1)]
+
+
+@pytest.mark.parametrize("mode", ["plain", "quiet"])
+def test_all_notices_of_a_deployment_are_in_its_result_and_told(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    again = {"type": "notice", "code": "W_B", "message": "pin it", "where": "requirements.txt:1"}
+    client: Any = Client(again, again, {"type": "notice", "code": "W_C", "message": "it answers 500"})
+    client.call = lambda method, path: {"status": "ready"}
+    ended = deploy._follow(client, "/p", BEGUN, Progress(mode), (Notice("W_A", "of the options"),))
+    assert ["W_A", "W_B", "W_C"] == [one["code"] for one in ended["warnings"]]
+    assert {"code": "W_B", "message": "pin it", "where": "requirements.txt:1"} == ended["warnings"][1]
+    said = capsys.readouterr().err.splitlines()
+    assert ["note   of the options (W_A)", "note   requirements.txt:1: pin it (W_B)"] == said[:2]
 
 
 class Ended:

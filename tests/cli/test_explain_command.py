@@ -51,7 +51,7 @@ What was decided
   flip     another server among the dependencies, or server = "…" in s2i.toml
 
   What is compiled in the build? of the dependencies
-  because  1 KB of Python in the source: each start compiles them
+  because  1 kB of Python in the source: each start compiles them
 
   What of the dependencies is left out? their tests
   because  s2i's own table prune.toml, for what only developers use

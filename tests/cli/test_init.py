@@ -85,6 +85,20 @@ def test_the_decisions_stand_in_it_with_their_evidence(copy) -> None:
     assert '(likely).\n#server = "gunicorn"\n' in text
 
 
+def test_what_is_left_out_of_the_packages_is_a_decision_as_well(copy) -> None:
+    folder = copy("flask-hello")
+    run(folder)
+    assert "#prune = true\n" in (folder / "s2i.toml").read_text()
+
+
+def test_a_file_that_cannot_be_parsed_is_named(copy) -> None:
+    folder = copy("flask-hello")
+    (folder / "app.py").write_text("from flask import Flask\napp = Flask(\n")
+    done = run(folder)
+    assert "s2i cannot decide yet: app.py:2: Python cannot parse this file: " in done.stderr
+    assert "# s2i could not decide: app.py:2: Python cannot parse" in (folder / "s2i.toml").read_text()
+
+
 def test_what_fits_equally_well_is_left_to_the_person(copy) -> None:
     folder = copy("ambiguous-two-apps")
     done = run(folder)

@@ -103,4 +103,4 @@ def test_a_plan_that_is_no_file_is_said(kind: str, tmp_path: Path) -> None:
 
 def test_a_plan_and_a_strategy_exclude_each_other(plan_file: Path) -> None:
     words = [str(FLASK_HELLO), "--plan", str(plan_file), "--strategy", "python"]
-    assert ("E_VALUE", 2) == refused(CliRunner().invoke(build, words))[:2]
+    assert ("E_OPTION", 2) == refused(CliRunner().invoke(build, words))[:2]

@@ -106,12 +106,12 @@ def test_a_build_of_the_command_line_that_failed_says_so_too(
     assert capsys.readouterr().err == told
 
 
-def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_tells_notes_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress("quiet") as progress:
         progress.notice(Notice("W_X", "be aware", ""))
         for event in EVENTS:
             progress.step(event)
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == ("", "note   be aware (W_X)\n")
 
 
 def test_machines_get_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from s2i.control.journal import Journal
 from s2i.control.platform import Platform
 from s2i.control.task import Built, Request, Task
 from s2i.engines.engine import Owner
-from s2i.errors import E_CANCELLED, E_NOT_PYTHON, E_PROOF, S2IError
+from s2i.errors import E_CANCELLED, E_GIT_UNREACHABLE, E_NOT_PYTHON, E_PROOF, S2IError
 from s2i.resources.app import Config, Deployment, Revision
 from s2i.sources import Folder, Git
 from tests.control.simulation import Simulation
@@ -122,6 +122,15 @@ def test_a_refusal_of_a_stage_is_the_deployments_error(make: Make) -> None:
     assert (ended.error["code"], ended.error["exit"]) == ("E_NOT_PYTHON", 4)
     assert world.store.apps() == ()
     assert journal(ended.id)[-1]["type"] == "error"
+
+
+def test_a_passing_fault_of_a_stage_is_a_failure_and_no_interruption(make: Make) -> None:
+    def unreachable(_task: Task) -> Built:
+        raise E_GIT_UNREACHABLE(host="git.example", why="no route")
+
+    ended = make(unreachable).deploy_and_wait(Request(source=SOURCE, name="shop"))
+    assert ended.error is not None
+    assert (ended.status, ended.error["exit"]) == ("failed", 75)
 
 
 def test_a_bug_in_a_stage_tells_the_caller_no_more_than_its_class(make: Make) -> None:
@@ -305,6 +314,31 @@ def test_an_image_that_is_not_proven_fails_its_revision_and_the_old_one_serves_o
     assert (ended.status, ended.error["code"], ended.error["exit"]) == ("failed", "E_PROOF", 5)
     assert (serving(world), world.store.revision("default", "shop", 2).status) == (1, "failed")
     assert "it listens nowhere" in world.store.events("default", "shop")[-1].text
+
+
+def test_a_variable_that_is_missing_and_that_the_old_revision_has_is_named_as_such(make: Make) -> None:
+    def prove(config: Config, late: Callable[[str], None]) -> None:
+        if not config.env:
+            raise E_PROOF(why="it needs the environment variable API_KEY, which is not set", log=(), advice="set it")
+
+    world = make(lambda task: Built("app", "sha256:app", prove=prove))
+    config = Config(env=(("API_KEY", "s3cr3tcanary"), ("DEBUG", "1")))
+    assert world.deploy_and_wait(Request(source=SOURCE, name="shop", config=config)).status == "ready"
+    ended = world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    assert ended.error is not None
+    assert ended.error["advice"] == "set it\nrevision 1 has API_KEY: each deployment sets all variables anew"
+
+
+def test_the_first_roll_out_says_that_the_app_is_new(make: Make) -> None:
+    world = make(app)
+    said = [
+        next(line["text"] for line in journal(ended.id) if line.get("name") == "rollout")
+        for ended in (world.deploy_and_wait(Request(source=SOURCE, name="shop")) for _ in range(2))
+    ]
+    assert said == [
+        "new app shop: start revision 1, wait for an answer",
+        "start revision 2, wait for an answer",
+    ]
 
 
 def test_the_proof_has_the_word_when_the_revision_has_ended_as_well(make: Make) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from s2i import sources
@@ -15,13 +16,16 @@ from s2i.images.diagnose.explanation import Fault, faults
 RECORDED = Path(__file__).parent / "recorded" / "build"
 LOGS = sorted(path.stem for path in RECORDED.glob("*.txt"))
 OURS = ("Install", "Gather")  # how steps of our own recipe begin
+INDEX = "pypi.corp.example"
+LOOKS = {*known.looks(), "index", "asked", "added"}
 FACTS = {"python", "subject", "name_of_subject", "exact", "package", "found", "package_at", "other_at", "NAME"}
 
 
 def recorded(name: str) -> Failed:
     """Return a recorded build: the step's name is the first line of its file."""
     step, *lines = (RECORDED / f"{name}.txt").read_text().splitlines()
-    return Failed(step=step, lines=tuple(lines), own=not step.startswith(OURS))
+    index = INDEX if name.startswith("index-") and name != "index-login" else ""
+    return Failed(step=step, lines=tuple(lines), own=not step.startswith(OURS), index=index, server="gunicorn")
 
 
 def explained(name: str, where: str = "") -> tuple[str, str, tuple[str, ...], str]:
@@ -46,13 +50,37 @@ def test_a_row_names_a_real_error_and_only_what_is_known(row: Fault) -> None:
     for text in (row.why, row.fix, row.own, row.link):
         assert set(re.findall(r"{(\w+)}", text)) <= FACTS | {group.rstrip("23") for group in groups}
     assert row.kind in KINDS
-    assert not row.look or row.look in known.looks()
+    assert not row.look or row.look in LOOKS
     assert not row.link or row.link.startswith("https://")
 
 
 @pytest.mark.parametrize("row", faults("build"), ids=lambda row: row.id)
 def test_an_own_dockerfile_is_not_told_of_settings_that_do_not_reach_it(row: Fault) -> None:
     assert "s2i.toml" not in (row.own or row.fix)
+
+
+def test_an_index_that_lacks_the_server_is_told_from_a_requirement_that_is_misspelt() -> None:
+    why, where, _, fix = explained("index-lacks-server")
+    assert why == "the package index pypi.corp.example has no gunicorn that fits, which s2i adds to serve the app"
+    assert (where, fix.startswith("bring gunicorn to that index")) == ("", True)
+    why, where, _, fix = explained("index-lacks-server", "requirements.txt:2")
+    assert (why, where) == ("the package index pypi.corp.example has no package called gunicorn", "requirements.txt:2")
+    assert "pypi.org" not in fix
+
+
+def test_of_another_index_nobody_is_sent_to_pypi() -> None:
+    failed = recorded("version-unknown")
+    assert "https://pypi.org" in diagnose(failed).advice
+    assert "https://pypi.org" not in diagnose(msgspec.structs.replace(failed, index=INDEX)).advice
+
+
+def test_an_index_whose_name_nobody_knows_is_a_wrong_option_and_no_passing_fault() -> None:
+    error = diagnose(recorded("index-not-resolved"))
+    assert (error.code, error.exit) == ("E_BUILD", 5)
+    assert "there is no host pypi.corp.example" in error.message
+    assert error.advice.startswith("correct its address: --index-url")
+    other = diagnose(msgspec.structs.replace(recorded("index-not-resolved"), index=""))
+    assert (other.code, other.exit, "pypi.corp.example" in other.message) == ("E_BUILD_NETWORK", 75, True)
 
 
 def test_a_missing_header_becomes_the_line_that_adds_its_package() -> None:

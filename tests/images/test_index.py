@@ -153,6 +153,4 @@ def test_a_netrc_that_is_none_shows_nothing_of_itself(home: dict[str, str]) -> N
     write(home, ".netrc", "machine pypi.example.com login me s3cretcanary\n")
     with pytest.raises(S2IError) as caught:
         chosen(home, URL)
-    assert caught.value.message == (
-        f'the secret "netrc" cannot be given to the build: {home["HOME"]}/.netrc is no netrc file: line 2'
-    )
+    assert caught.value.message == (f"cannot take credentials from {home['HOME']}/.netrc: it is no netrc file: line 2")

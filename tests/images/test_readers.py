@@ -89,14 +89,23 @@ def test_the_step_that_failed_is_known_with_its_last_lines(
     assert [line for line in reader.log.lines() if line.startswith(cause)] != []
 
 
-def test_a_cached_step_takes_no_time() -> None:
+def test_cached_steps_take_no_time_and_are_told_of_in_the_order_of_the_dockerfile() -> None:
     reader = PlainReader(NAMES)
-    lines = (b"#9 [build 3/5] RUN uv venv --python /usr/bin/python3 /opt/venv\n", b"#9 CACHED\n")
-    assert [event for line in lines for event in reader.feed(line)] == [
-        StepEvent("started", "9", VENV),
+    lines = (
+        b"#8 [build 5/5] RUN uv pip install\n",
+        b"#8 CACHED\n",
+        b"#9 [build 3/5] RUN uv venv --python /usr/bin/python3 /opt/venv\n",
+        b"#9 CACHED\n",
+        b"#10 exporting to image\n",
+        b"#10 DONE 0.2s\n",
+    )
+    ends = [event for line in lines for event in reader.feed(line) if event.status != "started"]
+    assert ends == [
         StepEvent("cached", "9", VENV),
+        StepEvent("cached", "8", INSTALL),
+        StepEvent("done", "10", "write the image", 0.2),
     ]
-    assert reader.log.steps == [StepResult(VENV, True, 0.0)]
+    assert reader.log.steps[0] == StepResult(VENV, True, 0.0)
 
 
 def test_a_step_that_was_ended_for_another_is_not_the_one_that_failed() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from s2i import dirs
 from s2i.errors import S2IError
-from s2i.images.private import secrets
+from s2i.images.private import netrc, secrets
 from s2i.resources.secret import LIMIT, Secret
 
 CANARY = "s3cretcanary"
@@ -36,15 +36,15 @@ def test_a_secret_comes_from_a_file_or_from_a_variable(tmp_path: Path) -> None:
         ),
         (
             f"token={CANARY}",
-            'the secret "" cannot be given to the build: it is not written as id=NAME,src=FILE or id=NAME,env=VAR',
+            "what --secret says cannot be given to the build: it is not written as id=NAME,src=FILE or id=NAME,env=VAR",
         ),
         (
             f"id=token,value={CANARY}",
-            'the secret "" cannot be given to the build: it is not written as id=NAME,src=FILE or id=NAME,env=VAR',
+            "what --secret says cannot be given to the build: it is not written as id=NAME,src=FILE or id=NAME,env=VAR",
         ),
         (
             f"id=../{CANARY},env=TOKEN",
-            'the secret "" cannot be given to the build: it is not written as id=NAME,src=FILE or id=NAME,env=VAR',
+            "what --secret says cannot be given to the build: it is not written as id=NAME,src=FILE or id=NAME,env=VAR",
         ),
         (
             "id=ca,env=TOKEN",
@@ -57,6 +57,21 @@ def test_what_cannot_be_given_is_said_without_a_word_of_the_value(text: str, mes
         secrets.read(text, ENVIRON)
     assert (caught.value.code, caught.value.exit, caught.value.message) == ("E_SECRET", 2, message)
     assert CANARY not in str(caught.value.as_dict())
+
+
+def test_a_file_that_is_not_there_is_told_with_what_to_do_about_the_file(tmp_path: Path) -> None:
+    with pytest.raises(S2IError) as caught:
+        secrets.read(f"id=token,src={tmp_path}/none", {})
+    assert caught.value.message.endswith(f"{tmp_path}/none: No such file or directory")
+    assert caught.value.advice.startswith("name a file that is there")
+
+
+def test_a_netrc_that_is_not_there_is_no_matter_of_a_secret(tmp_path: Path) -> None:
+    with pytest.raises(S2IError) as caught:
+        netrc.whole(f"{tmp_path}/none")
+    assert (caught.value.code, caught.value.exit) == ("E_NETRC", 2)
+    assert caught.value.message == f"cannot take credentials from {tmp_path}/none: No such file or directory"
+    assert "--secret" not in caught.value.advice
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:

@@ -30,11 +30,11 @@ def layer(files: dict[str, Any]) -> bytes:
     return made.getvalue()
 
 
-def image(path: Path, *layers: bytes) -> Path:
+def image(path: Path, *layers: bytes, history: list[dict[str, Any]] | None = None) -> Path:
     """Write an archive as `docker save` does."""
     names = [f"blobs/{number}" for number in range(len(layers))]
     plain = [gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data for data in layers]
-    config = {"rootfs": {"diff_ids": [hashlib.sha256(data).hexdigest() for data in plain]}}
+    config = {"rootfs": {"diff_ids": [hashlib.sha256(data).hexdigest() for data in plain]}, "history": history}
     manifest = [{"Config": "blobs/config", "Layers": names}]
     parts = {**dict(zip(names, layers, strict=True)), "blobs/config": json.dumps(config).encode()}
     with tarfile.open(path, "w") as archive:
@@ -70,6 +70,22 @@ def test_a_file_may_be_in_one_image_only_and_a_layer_compressed(tmp_path: Path) 
     assert expected == [(d.path, d.what) for d in differences(one, other)]
 
 
+@pytest.mark.parametrize(
+    ("said", "by"),
+    [
+        (["RUN /bin/sh -c true # buildkit", "COPY . /app # buildkit"], "COPY"),
+        (["/bin/sh -c true", "/bin/sh -c #(nop) COPY dir:1 in /app "], "COPY"),
+        (["COPY . /app # buildkit"], ""),  # an image that was imported, or squashed, tells of other layers than it has
+        ([], ""),
+    ],
+)
+def test_a_difference_knows_the_instruction_that_made_its_layer(tmp_path: Path, said: list[str], by: str) -> None:
+    history = [{"created_by": "ENV A=1", "empty_layer": True}, *({"created_by": text} for text in said)]
+    one = image(tmp_path / "1", layer({"same": b"x"}), layer({"a": b"1"}), history=history)
+    other = image(tmp_path / "2", layer({"same": b"x"}), layer({"a": b"2"}), history=history)
+    assert [by] == [found.by for found in differences(one, other)]
+
+
 def test_the_same_content_is_the_same_whether_compressed_or_not(tmp_path: Path) -> None:
     one, other = image(tmp_path / "1", layer({"a": b"1"})), image(tmp_path / "2", gzip.compress(layer({"a": b"1"})))
     assert [] == list(differences(one, other))
@@ -95,8 +111,11 @@ def test_contents_show_why_they_differ(first: bytes, second: bytes, expected: st
 @pytest.mark.parametrize(
     ("difference", "cause"),
     [
-        (Difference(0, "app", ("time",), folder=True), "this engine gives the folder"),
-        (Difference(0, "app", ("time", "mode"), folder=True), "a step of the build sets its rights"),
+        (Difference(0, "app", ("time",), folder=True, by="COPY"), "this engine gives the folder"),
+        (Difference(0, "app/static/css", ("time",), folder=True, by="COPY"), "this engine gives the folder"),
+        (Difference(0, "app/static/css", ("time",), folder=True, by="RUN"), "a step of the build writes it, at the time"),
+        (Difference(0, "app/static/a.css", ("time",), by="COPY"), "a step of the build writes it, at the time"),
+        (Difference(0, "app", ("time", "mode"), folder=True, by="COPY"), "a step of the build sets its rights"),
         (Difference(0, "app/x/__pycache__/a.pyc", ("content",)), "bytecode that was made"),
         (Difference(0, "app/x/__pycache__", ("only in the second",), folder=True), "bytecode that a step"),
         (Difference(0, "l/site-packages/a-1.dist-info/METADATA", ("only in the first",)), "another version"),

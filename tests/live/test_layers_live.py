@@ -117,8 +117,9 @@ def verified(source: Path) -> tuple[int, dict[str, Any]]:
     return int(done.return_value), json.loads(done.stdout)
 
 
-def test_two_builds_of_a_source_have_the_same_files(nothing_left: None) -> None:
-    code, verdict = verified(FIXTURES / "flask-hello" / "app")
+@pytest.mark.parametrize("fixture", ["flask-hello", "src-layout"])
+def test_two_builds_of_a_source_have_the_same_files(nothing_left: None, fixture: str) -> None:
+    code, verdict = verified(FIXTURES / fixture / "app")
     assert (0, True, []) == (code, verdict["same"], verdict["findings"])
 
 

@@ -239,7 +239,7 @@ def test_stop_with_all_leaves_nothing_with_our_label(source: Path, engine: docke
         server, pid = (str(other.server()[key]) for key in ("id", "pid"))
         assert all(labelled(engine, server).values())
         said = other.ok("server", "stop", "--all", "--yes")
-        assert said.startswith("removed 1 apps, 0 jobs, 2 containers, 1 networks, 1 images")
+        assert said.startswith("removed 1 app, 0 jobs, 2 containers, 1 network, 1 image")
         assert labelled(engine, server) == {"containers": 0, "networks": 0, "images": 0}
         assert not shell.alive(int(pid))
         assert not (Path(folder) / "run" / "s2i.sock").exists()

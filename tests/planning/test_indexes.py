@@ -11,6 +11,7 @@ from s2i.planning.plan import Run
 from tests.planning.conftest import OFFERED
 
 CORP = "https://pypi.corp.example/simple"
+HASHED = "`uv pip compile --generate-hashes requirements.in -o requirements.txt` (requirements.in: what you ask for)"
 HASH = f"--hash=sha256:{'0' * 64}"
 PYPROJECT = '[project]\nname = "a"\nversion = "1"\ndependencies = ["flask"]\n'
 POETRY = '[tool.poetry]\nname = "a"\n[tool.poetry.dependencies]\nflask = "*"\n'
@@ -164,21 +165,21 @@ def test_a_lock_is_all_that_a_locked_build_needs(tree_of, flask, files):
 @pytest.mark.parametrize(
     ("files", "why", "advice"),
     [
-        ({}, "the source has no lock", "make a lock and commit it: `uv lock`"),
+        ({}, "the source has no lock", f"make a lock and commit it: {HASHED}"),
         (
             {"requirements.txt": "flask==3.0\n"},
             "requirements.txt does not pin every file by its hash",
-            "make a lock and commit it: `uv pip compile --generate-hashes`",
+            f"make a lock and commit it: {HASHED}",
         ),
         (
             {"requirements.txt": f"flask==3.0 {HASH}\ngunicorn==23.0\n"},
             "requirements.txt does not pin every file by its hash",
-            "make a lock and commit it: `uv pip compile --generate-hashes`",
+            f"make a lock and commit it: {HASHED}",
         ),
         (
             {"requirements.txt": f"flask==3.0 {HASH}\n"},
             "gunicorn>=21,<28 would be installed beside the lock",
-            "add it to the dependencies and lock them again: `uv pip compile --generate-hashes`",
+            f"add it to the dependencies and lock them again: {HASHED}",
         ),
         (
             {"pyproject.toml": PROJECT.replace('"flask"', '"flask", "click"'), "uv.lock": UV},

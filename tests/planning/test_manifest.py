@@ -108,6 +108,17 @@ def test_an_empty_pyproject_is_no_manifest(plan_of, flask):
     assert plan_of({"app.py": flask, "pyproject.toml": "", "requirements.txt": "flask\n"}).manager == "requirements.txt"
 
 
+@pytest.mark.parametrize("name", ["requirement.txt", "requirments.txt", "Requirements.txt.txt", "requirements.text"])
+def test_a_file_that_may_be_meant_as_the_requirements_is_named(plan_of, flask, name):
+    (notice,) = plan_of({"app.py": flask, name: "flask==3.0\n"}).warnings
+    assert notice.message.endswith(f"; is {name} meant to be read? then call it requirements.txt")
+
+
+def test_a_file_of_another_name_is_not_taken_for_the_requirements(plan_of, flask):
+    (notice,) = plan_of({"app.py": flask, "robots.txt": "x\n", "experiments.txt": "y\n"}).warnings
+    assert notice.message.endswith("newest version: flask")
+
+
 def test_without_a_manifest_the_framework_is_installed_and_said(plan_of, flask):
     plan = plan_of({"app.py": flask})
     assert installs(plan) == [("flask", "gunicorn>=21,<28")]

@@ -43,7 +43,7 @@ why
   manager       requirements.txt          requirements.txt:1
   python        3.13                      the newest offered  (likely)
   server        gunicorn>=21,<28          servers.toml: wsgi  (likely)
-  bytecode      of the dependencies       1 KB of Python in the source: each start compiles them
+  bytecode      of the dependencies       1 kB of Python in the source: each start compiles them
   prune         their tests               prune.toml: what only developers use
 """
 

@@ -70,6 +70,12 @@ def test_a_letter_that_only_looks_like_ascii_is_unmasked(tree_of):
     assert refused.value.message == r'not a requirement: "fl\u0430sk"'
 
 
+def test_a_version_with_one_equal_sign_is_written_as_it_has_to_be(tree_of):
+    with pytest.raises(S2IError) as refused:
+        read(tree_of, "flask=3.0\n")
+    assert refused.value.message == 'not a requirement: "flask=3.0": a version has two equal signs: flask==3.0'
+
+
 def test_included_files_are_found_beside_the_one_that_includes_them(tree_of):
     found = read(
         tree_of, "-r requirements/web.txt\n", requirements__web="-c pins.txt\nflask\n", requirements__pins="flask==3\n"

@@ -70,6 +70,20 @@ def test_a_value_that_a_key_cannot_have_is_named_with_its_line(line: str, messag
 
 
 @pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("# ours\nentry = app:app\n", 'put the text in quotes: entry = "app:app"'),
+        ("kind = asgi\n", 'put the text in quotes: kind = "asgi"'),
+        ("entry = \n", "mend that line; "),
+    ],
+)
+def test_text_without_quotes_is_written_as_it_has_to_be(text: str, advice: str, tree_of) -> None:
+    with pytest.raises(S2IError) as refused:
+        settings.read(tree_of({"s2i.toml": text}))
+    assert refused.value.advice.startswith(advice)
+
+
+@pytest.mark.parametrize(
     "value", ['"python serve.py"', "[]", '["a\\\\b"]', '["cat <<END"]', '["é"]', '[""]', "[1]", '["a\\nb"]']
 )
 def test_a_start_command_is_words_that_can_stand_in_a_dockerfile(value: str, tree_of) -> None:

@@ -61,6 +61,16 @@ def test_bad_memory_is_refused_with_the_limits(text: str) -> None:
     assert caught.value.advice == "the least is 32M, the most that this machine has is 1024M"
 
 
+@pytest.mark.parametrize("text", ["1M", "2G", "much"])
+def test_memory_that_cannot_be_is_told_as_it_was_typed(text: str) -> None:
+    with pytest.raises(S2IError) as caught:
+        config.parse_memory(text, most=GIB)
+    assert caught.value.message.startswith(f'--memory cannot be "{text}": it is ')
+    with pytest.raises(S2IError) as caught:
+        config.parse_memory(text, most=GIB, what="S2I_BUILD_MEMORY")
+    assert caught.value.message.startswith(f'S2I_BUILD_MEMORY cannot be "{text}": it is ')
+
+
 def test_cpu_is_read() -> None:
     assert [config.parse_cpu(text, most=2) for text in ("0.5", "2", "0.125")] == [0.5, 2.0, 0.125]
 

@@ -275,6 +275,15 @@ def test_a_missing_folder_inside_is_refused_with_those_there(tmp_path: Path, sub
     assert f"there is no folder {subdir} in {tmp_path}; folders there: {there}" == str(error)
 
 
+def test_a_folder_with_a_fragment_is_told_from_a_url(tmp_path: Path) -> None:
+    write(tmp_path, "file.txt")
+    error = refusal(f"{tmp_path}#api")
+    assert (error.code, error.advice) == (
+        "E_SOURCE",
+        f"# goes with a Git URL; of a folder say: {tmp_path} --context-dir api",
+    )
+
+
 def test_what_is_no_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "file.txt")
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -6,6 +6,7 @@ import functools
 import re
 import sys
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from s2i.sources import Notice, Tree
 PATH = Path(__file__).with_name("imports.toml")
 _NAME = lazily(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 _MOST = 40
+CLOSE = 0.85  # so alike are a file's name and requirements.txt, of which it is a misspelling
 # The standard library's names of other versions: gone since, or not there yet in the Python that plans.
 _LIBRARY = frozenset(
     {
@@ -85,7 +87,7 @@ def _inferred(manifest: Manifest, tree: Tree, code: Code, modules: list[Module],
     if not words:
         return manifest
     listed = ", ".join(list(words)[:_MOST])
-    text = f"no manifest: what the code imports is installed, in its newest version: {listed}"
+    text = f"no manifest: what the code imports is installed, in its newest version: {listed}{_misnamed(tree)}"
     asked = {r.name: r for word, where in words.items() if (r := requirements.parse(word, where))}
     decision = Decision("manager", "none", "the imports of the code", "weak")
     return msgspec.structs.replace(
@@ -95,6 +97,13 @@ def _inferred(manifest: Manifest, tree: Tree, code: Code, modules: list[Module],
         added=tuple(words)[:_MOST],
         notices=(*manifest.notices, Notice("W_NO_MANIFEST", text)),
     )
+
+
+def _misnamed(tree: Tree) -> str:
+    """Say which file may be meant as requirements.txt, "" for none."""
+    files = {entry.path.lower(): entry.path for entry in tree.files if "/" not in entry.path}
+    near = get_close_matches("requirements.txt", files, 1, CLOSE)
+    return f"; is {files[near[0]]} meant to be read? then call it requirements.txt" if near else ""
 
 
 def _forgotten(manifest: Manifest, modules: list[Module]) -> Manifest:

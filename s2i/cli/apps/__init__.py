@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from s2i.cli.apps import change, look, rollout
+from s2i.cli.group import Group
 
 
-@click.group()
+@click.group(cls=Group)
 def app() -> None:
     """Applications: code that answers HTTP.
 

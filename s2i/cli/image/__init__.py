@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from s2i.cli.group import Group
 from s2i.cli.image.collect import gc
 from s2i.cli.image.look import inspect, list_, sbom
 
 
-@click.group()
+@click.group(cls=Group)
 def image() -> None:
     """Images: what `s2i build` and `s2i deploy` made.
 

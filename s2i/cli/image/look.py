@@ -20,9 +20,15 @@ WIDEST = 60  # characters of a list of names in a table
 
 
 @click.command("list")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also what another s2i on this engine built, and what stands on an image of s2i.",
+)
 @output_option
-def list_(output: str | None) -> None:
-    """List the images on this engine that s2i built, or that stand on one of these, newest first.
+def list_(everything: bool, output: str | None) -> None:
+    """List the images that s2i built here, newest first.
 
     \b
     Example:  s2i image list -o json
@@ -33,19 +39,21 @@ def list_(output: str | None) -> None:
     from s2i.images.stock.listing import every
 
     # The engine's time of an image may be its source's: one that can be built again has no other.
-    here = {image: one.built for image, one in built().items()}
-    found = sorted(every(connection.client()), key=lambda one: -here.get(one.id, one.created))
+    here = {image: one.made for image, one in built().items()}
     used: dict[str, list[str]] = {}
     for use in asked(start=False).uses:
         used.setdefault(use.image, []).append(use.text)
+    shown = (one for one in every(connection.client()) if everything or one.id in here or one.id in used)
+    found = sorted(shown, key=lambda one: -here.get(one.id, one.created))
     if output:
         more = ((one, {"uses": used.get(one.id, []), "built": here.get(one.id)}) for one in found)
         emit([{**_plain(one), **rest} for one, rest in more], output)
     elif found:
-        head = ("image", "names", "title", "size", "built", "uses", "built here")
-        table(head, (_row(one, here.get(one.id), len(used.get(one.id, ()))) for one in found))
+        head = ("image", "names", "title", "size", "built", "uses", *(("built here",) if everything else ()))
+        rows = (_row(one, here.get(one.id), len(used.get(one.id, ()))) for one in found)
+        table(head, (row if everything else row[:-1] for row in rows))
     else:
-        click.echo("s2i has built no image on this engine", err=True)
+        click.echo("s2i has built no image here (--all: on this engine)", err=True)
 
 
 def _row(one: Stored, built: float | None, uses: int) -> tuple[object, ...]:

@@ -69,12 +69,13 @@ class Statement(_Camel, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """The files beside one image. ``built``: when it was last built here, in epoch seconds."""
+    """The files beside one image. ``built``: when it was last built here, ``made``: when first; in epoch seconds."""
 
     image: str
     folder: Path
     statement: Statement
     built: float
+    made: float
 
     @property
     def title(self) -> str:
@@ -113,11 +114,11 @@ def find(image: str) -> Record | None:
     folder = folder_of(image)
     try:
         found = msgspec.json.decode((folder / PROVENANCE).read_bytes(), type=Statement)
-        built = folder.stat().st_mtime
+        built, made = folder.stat().st_mtime, (folder / PROVENANCE).stat().st_mtime
     except (OSError, msgspec.MsgspecError):
         return None
     digests = {f"{kind}:{digest}" for one in found.subject for kind, digest in one.digest.items()}
-    return Record(image, folder, found, built) if image in digests else None
+    return Record(image, folder, found, built, made) if image in digests else None
 
 
 def every() -> Iterator[Record]:
@@ -126,4 +127,5 @@ def every() -> Iterator[Record]:
         with contextlib.suppress(OSError, msgspec.MsgspecError, StopIteration, IndexError):
             found = msgspec.json.decode(path.read_bytes(), type=Statement)
             kind, digest = next(iter(found.subject[0].digest.items()))
-            yield Record(f"{kind}:{digest}", path.parent, found, path.parent.stat().st_mtime)
+            times = path.parent.stat().st_mtime, path.stat().st_mtime
+            yield Record(f"{kind}:{digest}", path.parent, found, *times)

@@ -24,19 +24,24 @@ _SUBJECT = re.compile(
 )
 # What uv says of a requirement that no manifest names: which of those that one does name wants it.
 _PARENT = re.compile(r"\Ahint: `(?P<name>[\w.-]+)`.* was included because `(?P<parent>[\w.-]+)")
+_PYPI = "https://pypi.org/"
 _PYTHON = re.compile(r"\AUsing C?Python (?P<python>3\.\d+)")
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
     """A build that failed in ``step`` with these last lines. ``python``: of the image, as "3.13", "" when unknown.
 
-    ``own``: what was built is an own Dockerfile, which s2i.toml does not reach.
+    ``own``: what was built is an own Dockerfile, which s2i.toml does not reach. ``index``: the host of the package
+    index that was asked for, "" for PyPI; ``server``: the distribution that serves the app, which s2i adds where no
+    file asks for it.
     """
 
     step: str
     lines: tuple[str, ...]
     python: str = ""
     own: bool = False
+    index: str = ""
+    server: str = ""
 
 
 def diagnose(failed: Failed, find: Look = lambda package: "") -> S2IError:
@@ -46,7 +51,7 @@ def diagnose(failed: Failed, find: Look = lambda package: "") -> S2IError:
     case = Case(
         lines=failed.lines,
         step=failed.step,
-        looks=known.looks(),
+        looks=known.looks() | _of_index(failed, find),
         facts={"python": _python(failed), **_subject(failed, find)},
         place=find,
         own=failed.own,
@@ -55,6 +60,8 @@ def diagnose(failed: Failed, find: Look = lambda package: "") -> S2IError:
     if found is None:
         return E_BUILD(step=failed.step, why="the command failed", log=(said or failed.lines)[-SHOWN_LINES:])
     row, explanation = found
+    if failed.index and explanation.link.startswith(_PYPI):
+        explanation = msgspec.structs.replace(explanation, link="")
     shown = tuple(line for line in explanation.shown if not _SUMMARY.search(line))
     return KINDS[row.kind](
         where=explanation.where,
@@ -64,6 +71,16 @@ def diagnose(failed: Failed, find: Look = lambda package: "") -> S2IError:
         log=shown or (said[-row.lines :] if row.lines else ()),
         fault=row.id,
     )
+
+
+def _of_index(failed: Failed, find: Look) -> dict[str, Look]:
+    """Return what rows ask of names where another index than PyPI is used: its host, when it is about that."""
+    added = "" if not failed.server or find(failed.server) else failed.server
+    return {
+        "index": lambda host: failed.index if host == failed.index else "",
+        "asked": lambda package: failed.index,
+        "added": lambda package: failed.index if package == added else "",
+    }
 
 
 def _subject(failed: Failed, find: Look) -> Facts:

@@ -44,7 +44,7 @@ def choose(given: str, netrc_file: str, environ: Mapping[str, str], root: Path =
     """Return the index that ``given`` (--index-url), the environment or this person's configuration names.
 
     Credentials come from the address, else from ``netrc_file``, which is given as it is, else from this host's entry
-    in ~/.netrc. ``root``: where /etc is. Raises E_INDEX, E_SECRET (exit 2).
+    in ~/.netrc. ``root``: where /etc is. Raises E_INDEX, E_NETRC, E_SECRET (exit 2).
     """
     address, origin = (given, "--index-url") if given else next(_named(environ, root), ("", ""))
     if not (address or netrc_file):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from s2i.errors import E_INDEX, E_SECRET
+from s2i.errors import E_INDEX, E_NETRC
 from s2i.images.private import secrets
 from s2i.resources.secret import Secret
 
@@ -16,14 +16,14 @@ _WORD = re.compile(r"[!$-\[\]-~][!#-\[\]-~]*")
 
 
 def whole(place: str) -> Secret:
-    """Return the file ``place`` as it is: somebody has named it. Raises E_SECRET."""
-    found = secrets.checked(Secret(secrets.NETRC, secrets.file(secrets.NETRC, place)))
-    _parsed(Path(place).expanduser())
-    return found
+    """Return the file ``place`` as it is: somebody has named it. Raises E_NETRC, and E_SECRET for its size."""
+    path = Path(place).expanduser()
+    _parsed(path)
+    return secrets.checked(Secret(secrets.NETRC, secrets.file(secrets.NETRC, place)))
 
 
 def of_host(host: str, url: str, environ: Mapping[str, str]) -> Secret | None:
-    """Return what ~/.netrc ($NETRC) says of ``host``, and of no other; None for nothing. Raises E_SECRET, E_INDEX."""
+    """Return what ~/.netrc ($NETRC) says of ``host``, and of no other; None for nothing. Raises E_NETRC, E_INDEX."""
     path = Path(environ.get("NETRC") or Path(environ.get("HOME") or "/nonexistent") / ".netrc")
     if not path.is_file():
         return None
@@ -45,6 +45,8 @@ def _parsed(path: Path) -> reader.netrc:
     try:
         return reader.netrc(str(path))
     except reader.NetrcParseError as error:  # its own words may hold a password
-        raise E_SECRET(id=secrets.NETRC, why=f"{path} is no netrc file: line {error.lineno}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise E_SECRET(id=secrets.NETRC, why=f"{path} cannot be read ({type(error).__name__})") from None
+        raise E_NETRC(path=path, why=f"it is no netrc file: line {error.lineno}") from None
+    except OSError as error:
+        raise E_NETRC(path=path, why=error.strerror or type(error).__name__) from None
+    except UnicodeDecodeError:
+        raise E_NETRC(path=path, why="it is not UTF-8") from None

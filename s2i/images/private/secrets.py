@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from s2i import dirs
-from s2i.errors import E_SECRET
+from s2i.errors import E_SECRET, S2IError
 from s2i.resources.secret import ID, LIMIT, Secret
 
 CA = "ca"  # the machine's certificate authorities
@@ -26,16 +26,20 @@ def read(text: str, environ: Mapping[str, str]) -> Secret:
     fields = _fields(text)
     name = fields.pop("id", "")
     if not ID.fullmatch(name) or len(fields) > 1 or not fields.keys() <= {"src", "source", "env"}:
-        raise E_SECRET(id="", why="it is not written as id=NAME,src=FILE or id=NAME,env=VAR")
+        raise _refused("", why="it is not written as id=NAME,src=FILE or id=NAME,env=VAR")
     if name == CA:
         why = "s2i gives the machine's certificate authorities by this id"
-        raise E_SECRET(id=name, why=why, advice="S2I_CA_BUNDLE names another file of them")
+        raise _refused(name, why=why, advice="S2I_CA_BUNDLE names another file of them")
     key, place = fields.popitem() if fields else ("env", name)
     if key == "env":
         if place not in environ:
-            raise E_SECRET(id=name, why=f"the variable {place} is not set")
+            raise _refused(name, why=f"the variable {place} is not set")
         return checked(Secret(name, environ[place].encode(errors="surrogateescape")))
     return checked(Secret(name, file(name, place)))
+
+
+def _refused(name: str, why: str, advice: str = "") -> S2IError:
+    return E_SECRET(secret=f'the secret "{name}"' if name else "what --secret says", why=why, advice=advice)
 
 
 def variable(text: str) -> str:
@@ -50,17 +54,18 @@ def file(name: str, place: str) -> bytes:
         with Path(place).expanduser().open("rb") as handle:
             return handle.read(LIMIT + 1)
     except OSError as error:
-        raise E_SECRET(id=name, why=f"{place}: {error.strerror or 'cannot be read'}") from None
+        advice = "name a file that is there and that you may read: a path is read from the folder that s2i is called in"
+        raise _refused(name, f"{place}: {error.strerror or 'cannot be read'}", advice) from None
 
 
 def checked(secret: Secret) -> Secret:
     """Return a secret whose id and size the builder takes. Raises E_SECRET."""
     if not ID.fullmatch(secret.id) or secret.id == CA:
-        raise E_SECRET(id="", why="its id must be letters, digits, dots and dashes, and not ca")
+        raise _refused("", why="its id must be letters, digits, dots and dashes, and not ca")
     if not secret.value:
-        raise E_SECRET(id=secret.id, why="it is empty")
+        raise _refused(secret.id, why="it is empty")
     if len(secret.value) > LIMIT:
-        raise E_SECRET(id=secret.id, why=f"it has more than {LIMIT:,} bytes")
+        raise _refused(secret.id, why=f"it has more than {LIMIT:,} bytes")
     return secret
 
 
@@ -68,7 +73,7 @@ def distinct(given: Sequence[Secret]) -> tuple[Secret, ...]:
     """Return secrets in the order of their ids. Raises E_SECRET when two have one id."""
     names = [secret.id for secret in given]
     if twice := next((name for name in names if names.count(name) > 1), ""):
-        raise E_SECRET(id=twice, why="it is given twice")
+        raise _refused(twice, why="it is given twice")
     return tuple(sorted(given, key=lambda secret: secret.id))
 
 

@@ -42,9 +42,11 @@ def prove(
     limit: float = watch.LIMIT_SECONDS,
     ended: Callable[[Proof], None] | None = None,
     cancelled: threading.Event | None = None,
+    slow: Callable[[str], None] = lambda text: None,
 ) -> Proof:
     """Return what ``image`` (an id) does when it is run by ``config``; how long it may take to answer is ``limit``.
 
+    ``slow`` is told, once and in a thread of its own, when the answer is long in coming.
     With ``ended`` a good verdict on serving is returned at once, and how it stops is looked at in a thread, which calls
     ``ended`` with the whole proof. What is proven is remembered. Raises E_CANCELLED, E_DOCKER and its kin, E_CONTAINER.
     """
@@ -57,7 +59,7 @@ def prove(
     try:
         if plan.kind == "job":
             return _kept(name, _resolved(attempt, image, plan, cancelled))
-        seen = blot.seen(watch.web(attempt, plan, config.port, limit, cancelled), blot.blot(config))
+        seen = blot.seen(watch.web(attempt, plan, config.port, limit, cancelled, slow), blot.blot(config))
         proof = judge.judge(image, plan, seen)
         if not seen.running or not proof.proven:
             return proof

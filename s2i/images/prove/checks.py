@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -13,6 +14,7 @@ from s2i.sources import Notice
 
 CALLED = {"wsgi": "a WSGI application", "asgi": "an ASGI application"}
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|NotFound|Refused)\b(?:: |\Z)")
+_WRITES = "/app is read-only, and each deployment empties /tmp"
 _UNWRITABLE = re.compile(r"Read-only file system|\bErrno 30\b|\bEROFS\b")
 
 
@@ -23,7 +25,7 @@ def of(plan: BuildPlan, seen: Seen, cause: Cause) -> list[Check]:
         if found and found.shape != "nothing":
             checks.append(Check("import", _is_imported(found, cause), _turned_out(plan, found)))
         elif seen.is_served:
-            checks.append(Check("import", True, f"{plan.entry} serves as {plan.kind.upper()}"))
+            checks.append(Check("import", True, _turned_out(plan, _served(plan))))
     if not seen.running:
         return [*checks, Check("start", False, f"exit code {seen.exit}", seen.seconds)]
     checks.append(Check("start", True, "it runs without a network, from a read-only file system"))
@@ -58,10 +60,12 @@ def notices(proof: Proof) -> tuple[Notice, ...]:
         if check.name == "files" and not check.ok:
             text = f"it tried to write outside of /tmp, which an instance cannot: {check.seen}"
             found.append(Notice("W_READ_ONLY", text))
-        elif check.name == "answer" and check.seen.startswith("HTTP 5"):
+        elif _is_broken(check):
             raised = [line.strip() for line in (proof.seen.log if proof.seen else ()) if _RAISED.match(line)]
             said = f": {raised[-1][:200]}" if raised else ""
-            found.append(Notice("W_ANSWER", f"it serves, but answers GET / with {check.seen}{said}"))
+            mend = "mend what was raised" if said else "its log says why"
+            text = f"it serves, but answers GET / with {check.seen}{said}; {mend} ({_WRITES})"
+            found.append(Notice("W_ANSWER", text))
         elif check.name == "stop" and not check.ok:
             text = "it ignores SIGTERM: each stop and update waits 10 s, then cuts off the requests under way"
             found.append(Notice("W_SIGTERM", text))
@@ -69,9 +73,15 @@ def notices(proof: Proof) -> tuple[Notice, ...]:
 
 
 def line(check: Check) -> str:
-    """Return a check as a line for people."""
-    took = f" ({check.seconds:.1f} s)" if check.seconds >= 0.05 else ""
-    return f"{'ok' if check.ok else 'NO':>6}  {check.name}: {check.seen}{took}"
+    """Return a check as a line for people. An answer of 500 and above is neither good nor bad."""
+    after = " after the start" if check.name == "answer" else ""
+    took = f" ({check.seconds:.1f} s{after})" if check.seconds >= 0.05 else ""
+    mark = "!!" if check.ok and _is_broken(check) else "ok" if check.ok else "NO"
+    return f"{mark}  {check.name}: {check.seen}{took}"
+
+
+def _is_broken(check: Check) -> bool:
+    return check.name == "answer" and check.seen.startswith("HTTP 5")
 
 
 def _files(log: Sequence[str]) -> Check:
@@ -81,6 +91,12 @@ def _files(log: Sequence[str]) -> Check:
 
 def _is_imported(found: Found, cause: Cause) -> bool:
     return cause != "callable" and found.shape not in ("error", "exits", "hangs")
+
+
+def _served(plan: BuildPlan) -> Found:
+    """Return what an entry is that its server got an answer out of."""
+    kind: Literal["wsgi", "asgi"] = "asgi" if plan.kind == "asgi" else "wsgi"
+    return Found("factory" if plan.entry.endswith("()") else kind, kind)
 
 
 def _turned_out(plan: BuildPlan, found: Found) -> str:

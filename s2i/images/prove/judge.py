@@ -17,7 +17,9 @@ from s2i.planning.plan import BuildPlan
 SHOWN_LINES = 12
 # What the table of failed starts says of everything: the proof has seen more than that.
 VAGUE = frozenset({"crash", "killed", "error", "ended-at-once", "ended", "unknown"})
-ABSENT = frozenset({"module-gone", "dependency-undeclared"})  # what it says of a module that is not there
+ABSENT = frozenset(
+    {"module-gone", "dependency-undeclared", "own-module-missing", "module-missing"}
+)  # what it says of a module that is not there
 _SIGNALS = {137: " (SIGKILL)", 139: " (SIGSEGV)", 143: " (SIGTERM)"}
 
 

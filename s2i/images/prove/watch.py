@@ -35,13 +35,21 @@ Listening = tuple[tuple[str, int], ...]
 Heard = str | Listening  # how the port answered, or who listens
 
 
-def web(attempt: Trial, plan: BuildPlan, port: int, limit: float, cancelled: threading.Event | None = None) -> Seen:
+def web(
+    attempt: Trial,
+    plan: BuildPlan,
+    port: int,
+    limit: float,
+    cancelled: threading.Event | None = None,
+    slow: Callable[[str], None] = lambda text: None,
+) -> Seen:
     """Start the image of a web app, and return what was seen. Raises E_DOCKER and its kin, shell.Cancelled."""
     began = time.monotonic()
     importing = _Importing(attempt, plan, limit)
     said = _begun(_looked(attempt, plan, port, limit))
     attempt.start()
-    with importing.after(0.0 if is_eager(plan) else SLOW_SECONDS):
+    waits = f"it does not answer yet: wait for up to {limit:g} s"
+    with _after(SLOW_SECONDS, lambda: slow(waits)), _after(0.0 if is_eager(plan) else SLOW_SECONDS, importing.begin):
         answer, listening = _follow(said, attempt, port, began + limit, cancelled)
     state = attempt.state()
     seconds = round(time.monotonic() - began, 3)
@@ -87,6 +95,18 @@ def found_in(program: Program, lines: Iterator[bytes]) -> Found:
     return Found("hangs", stack=tuple(stack[:100])) if hung else Found("nothing")
 
 
+@contextlib.contextmanager
+def _after(seconds: float, work: Callable[[], None]) -> Iterator[None]:
+    """Do ``work``, in a thread of its own, when the block takes longer than ``seconds``."""
+    timer = threading.Timer(seconds, work)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 class _Importing:
     """The import of the entry in a container of its own, which goes on beside whatever else is done."""
 
@@ -102,17 +122,6 @@ class _Importing:
             if self._plan.kind in ("wsgi", "asgi") and ":" in self._plan.entry and self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="proof import", daemon=True)
                 self._thread.start()
-
-    @contextlib.contextmanager
-    def after(self, seconds: float) -> Iterator[None]:
-        """Begin when the block takes longer than ``seconds``."""
-        timer = threading.Timer(seconds, self.begin)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
 
     def result(self, cancelled: threading.Event | None) -> Found | None:
         """Return what was found; None when there is nothing to import or it cannot be told."""

@@ -72,8 +72,9 @@ class Recording:
 
     def event(self, event: StepEvent) -> None:
         """Tell what happened to a step."""
-        if event.status in ("done", "cached"):
-            self._steps.append(StepResult(event.name, event.status == "cached", event.seconds, event.bytes))
+        if event.status in ("done", "cached", "failed"):
+            failed = event.status == "failed"
+            self._steps.append(StepResult(event.name, event.status == "cached", event.seconds, event.bytes, failed))
         if event.status != "progress":
             self._write(self._wire.step(event), last=event.status != "log")
         self._on_event(event)

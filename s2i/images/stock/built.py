@@ -7,5 +7,5 @@ from s2i.images.stock.collect import Built
 
 
 def built() -> dict[str, Built]:
-    """Return title and time of each image that was built from here, by its id."""
-    return {one.image: Built(one.title, one.built) for one in record.every()}
+    """Return title and times of each image that was built from here, by its id."""
+    return {one.image: Built(one.title, one.built, one.made) for one in record.every()}

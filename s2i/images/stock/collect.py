@@ -12,10 +12,11 @@ from s2i.resources import labels
 
 
 class Built(msgspec.Struct, frozen=True):
-    """What is known of an image that was built from this home: what it is called, when it was last built."""
+    """What is known of an image that was built from this home: what it is called, when it was last and first built."""
 
     title: str
     built: float
+    made: float = 0.0
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ _RANDOM = re.compile(rb"[0-9a-fA-F]{8}|[A-Za-z0-9_-]{16}|\d\.\d{6}")
 class Cause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One row: the paths, differences and contents that it is about (what is left out fits anything), and its words.
 
-    ``engine``: the engine does it, and nothing in the source can help.
+    ``by``: the instructions that made the layer. ``engine``: the engine does it, and nothing in the source can help.
     """
 
     cause: str
@@ -30,6 +30,7 @@ class Cause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     what: tuple[What, ...] = ()
     shows: Shows = ""
     folder: bool = False
+    by: tuple[str, ...] = ()
     engine: bool = False
 
 
@@ -61,6 +62,8 @@ def explain(difference: Difference) -> Cause:
 
 def _fits(row: Cause, difference: Difference) -> bool:
     if not fnmatch.fnmatchcase(difference.path, row.path) or (row.folder and not difference.folder):
+        return False
+    if row.by and difference.by not in row.by:
         return False
     if row.what and not set(row.what) & set(difference.what):
         return False

@@ -7,7 +7,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 import msgspec
 
@@ -27,31 +27,42 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One path that differs, in the layer of that number (from 0), and in what; the content of both as far as kept."""
+    """One path that differs, in the layer of that number (from 0), and in what; the content of both as far as kept.
+
+    ``by``: the instruction that made the layer, like "COPY"; "" where the image does not tell.
+    """
 
     layer: int
     path: str
     what: tuple[What, ...]
     folder: bool = False
     contents: tuple[bytes, bytes] = (b"", b"")
+    by: str = ""
 
 
 def differences(first: Path, second: Path) -> Iterator[Difference]:
     """Yield what differs between the images in two archives, layer by layer, by path."""
     with tarfile.open(first) as one, tarfile.open(second) as other:
         pairs = list(zip(_layers(one), _layers(other), strict=False))
-        for number, ((left, content), (right, others)) in enumerate(pairs):
+        for number, ((left, content, by), (right, others, _)) in enumerate(pairs):
             if content == others:
                 continue
             with _layer(one, left) as a, _layer(other, right) as b:
-                yield from _compared(number, a, b)
+                yield from _compared(number, by, a, b)
 
 
-def _layers(archive: tarfile.TarFile) -> list[tuple[str, str]]:
-    """Return the name of each layer in the archive, and the digest of what is in it."""
+def _layers(archive: tarfile.TarFile) -> list[tuple[str, str, str]]:
+    """Return the name of each layer in the archive, the digest of what is in it, and the instruction that made it."""
     manifest = json.loads(_opened(archive, "manifest.json").read())[0]
     config = json.loads(_opened(archive, manifest["Config"]).read())
-    return list(zip(manifest["Layers"], config["rootfs"]["diff_ids"], strict=True))
+    names, digests = manifest["Layers"], config["rootfs"]["diff_ids"]
+    made = [_instruction(step) for step in config.get("history") or () if not step.get("empty_layer")]
+    return list(zip(names, digests, made if len(made) == len(names) else [""] * len(names), strict=True))
+
+
+def _instruction(step: dict[str, Any]) -> str:
+    words = str(step.get("created_by") or "").removeprefix("/bin/sh -c #(nop) ").split()
+    return words[0] if words else ""
 
 
 def _layer(archive: tarfile.TarFile, name: str) -> tarfile.TarFile:
@@ -67,7 +78,7 @@ def _opened(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     return file
 
 
-def _compared(layer: int, first: tarfile.TarFile, second: tarfile.TarFile) -> Iterator[Difference]:
+def _compared(layer: int, by: str, first: tarfile.TarFile, second: tarfile.TarFile) -> Iterator[Difference]:
     left, right = _files(first), _files(second)
     for path in sorted(left.keys() | right.keys()):
         one, other = left.get(path), right.get(path)
@@ -77,7 +88,7 @@ def _compared(layer: int, first: tarfile.TarFile, second: tarfile.TarFile) -> It
         contents = (b"", b"")
         if "content" in what:
             contents = (_sample(first, path), _sample(second, path))
-        yield Difference(layer, path, what, (one or other or _NONE).type == "folder", contents)
+        yield Difference(layer, path, what, (one or other or _NONE).type == "folder", contents, by)
 
 
 _NONE = File("", 0, (0, 0), 0, "")

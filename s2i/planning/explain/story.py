@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import msgspec
 
 from s2i.planning import code, ignored, toml
+from s2i.planning.dockerfile import instructions
 from s2i.planning.explain.argue import arguments
 from s2i.planning.explain.quotes import place
 from s2i.planning.explain.recipe import LAYERS, again, regions
 from s2i.planning.explain.values import BuildStep, Explanation, File, Reading, Running
 from s2i.planning.plan import AppKind, BuildPlan, Copy, Run, Stage, Step, stages
 from s2i.sources import Tree
+
+_SHELL = ("/bin/sh", "-c")  # what a command that is no array is given to
 
 
 class _Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -130,11 +134,34 @@ def _told(tree: Tree, plan: BuildPlan, tells: dict[str, str]) -> tuple[File, ...
 def _running(plan: BuildPlan, dockerfile: str, words: _Words) -> Running:
     command = plan.start
     if plan.dockerfile:
-        last = [r.instruction.rest for r in regions(plan, dockerfile) if r.instruction.word in ("ENTRYPOINT", "CMD")]
-        command = tuple(last[-1].split()) if last else ()
+        command = _own_command(dockerfile)
     listens = f"on $PORT, which is {plan.port} unless the platform sets another" if plan.port else ""
     given = (*(words.given_app if plan.port else words.given_job), *words.given)
     return Running(command, listens, "1001 of group 0, who owns nothing in the image", given)
+
+
+def _own_command(dockerfile: str) -> tuple[str, ...]:
+    """Return what the last stage of an own Dockerfile starts; () where the base says it.
+
+    https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact
+    """
+    said: dict[str, str] = {}
+    for each in instructions(dockerfile):
+        if each.word == "FROM":
+            said.clear()
+        elif each.word in ("ENTRYPOINT", "CMD"):
+            said[each.word] = each.rest
+    entrypoint, arguments = _argv(said.get("ENTRYPOINT", "")), _argv(said.get("CMD", ""))
+    return entrypoint if entrypoint[:2] == _SHELL else (*entrypoint, *arguments)
+
+
+def _argv(text: str) -> tuple[str, ...]:
+    """Return the words of a command: an array is what it is, anything else is a line for a shell."""
+    try:
+        words = json.loads(text)
+    except ValueError:
+        return (*_SHELL, text) if text else ()
+    return tuple(map(str, words)) if isinstance(words, list) else (*_SHELL, text)
 
 
 def _count(number: int, what: str) -> str:

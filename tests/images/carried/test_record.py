@@ -118,6 +118,7 @@ def test_a_second_build_of_an_image_writes_nothing_and_counts_as_its_last() -> N
     found = record.find(IMAGE)
     assert found is not None
     assert found.built > 1.0
+    assert found.made == before["provenance.json"].st_mtime
 
 
 def test_two_builds_of_one_source_at_a_time_both_find_the_files_written() -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from s2i.images.prove import checks, judge, notices
-from s2i.images.prove.proof import Found, Proof, Seen
+from s2i.images.prove.proof import Check, Found, Proof, Seen
 from s2i.planning.plan import BuildPlan, Decision
 
 PLAN = BuildPlan(
@@ -111,6 +111,17 @@ def test_what_is_not_installed_is_named_before_what_the_log_says() -> None:
     assert proof.why.startswith("the module yaml cannot be imported")
 
 
+def test_of_a_module_that_can_be_a_file_of_the_source_it_is_said_that_an_ignore_file_may_leave_it_out() -> None:
+    text = "No module named 'local_settings'"
+    found = Found("error", error="ModuleNotFoundError", text=text, file="/app/app.py", line=3, absent="local_settings")
+    proof = judged(ENDED, found=found)
+    assert ("import", "app.py:3") == (proof.cause, proof.where)
+    assert proof.why == "the code imports local_settings, which is not in the image"
+    assert proof.advice.endswith(
+        "if it is a file of yours, see that it is in the source and that no ignore file leaves it out"
+    )
+
+
 def test_an_import_that_starts_a_server_is_told_from_one_that_only_hangs() -> None:
     proof = judged(SILENT, found=Found("hangs"), listening=(("127.0.0.1", 5000),))
     assert ("hangs", "importing app:app did not end within 60 s: it listens on port 5000 itself") == (
@@ -198,9 +209,32 @@ def test_an_answer_that_says_the_app_is_broken_is_a_notice_with_what_was_raised(
         "sqlite3.OperationalError: no such table: x",
     )
     (notice,) = notices(judged(ANSWERED, answer="500", log=log))
-    expected = "it serves, but answers GET / with HTTP 500: sqlite3.OperationalError: no such table: x"
+    raised = "sqlite3.OperationalError: no such table: x"
+    expected = (
+        f"it serves, but answers GET / with HTTP 500: {raised}; mend what was raised"
+        " (/app is read-only, and each deployment empties /tmp)"
+    )
     assert ("W_ANSWER", expected) == (notice.code, notice.message)
     assert [] == [one.code for one in notices(judged(ANSWERED, answer="404", log=log))]
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        (Check("answer", True, "HTTP 200", 3.02), "ok  answer: HTTP 200 (3.0 s after the start)"),
+        (Check("answer", True, "HTTP 500", 0.01), "!!  answer: HTTP 500"),
+        (Check("answer", False, "none", 60.0), "NO  answer: none (60.0 s after the start)"),
+        (Check("stop", True, "ends on SIGTERM", 0.3), "ok  stop: ends on SIGTERM (0.3 s)"),
+    ],
+)
+def test_a_check_is_a_line(check: Check, expected: str) -> None:
+    assert expected == checks.line(check)
+
+
+def test_an_entry_is_told_in_the_same_words_whether_it_was_imported_or_has_answered() -> None:
+    asked = judged(ANSWERED, found=Found("wsgi", "wsgi")).checks[0]
+    assert asked == judged(ANSWERED).checks[0]
+    assert asked.seen == "app:app is a WSGI application"
 
 
 def test_what_the_whole_log_says_of_files_counts() -> None:
