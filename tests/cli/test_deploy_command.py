@@ -80,7 +80,7 @@ def test_all_notices_of_a_deployment_are_in_its_result_and_told(mode: str, capsy
     again = {"type": "notice", "code": "W_B", "message": "pin it", "where": "requirements.txt:1"}
     client: Any = Client(again, again, {"type": "notice", "code": "W_C", "message": "it answers 500"})
     client.call = lambda method, path: {"status": "ready"}
-    ended = deploy._follow(client, "/p", BEGUN, Progress(mode), (Notice("W_A", "of the options"),))
+    ended = following.follow(client, "/p", BEGUN, Progress(mode), (Notice("W_A", "of the options"),))
     assert ["W_A", "W_B", "W_C"] == [one["code"] for one in ended["warnings"]]
     assert {"code": "W_B", "message": "pin it", "where": "requirements.txt:1"} == ended["warnings"][1]
     said = capsys.readouterr().err.splitlines()
