@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Stream
 
 from s2i.api.lines import streamed
+from s2i.control.logs import Wish
 from s2i.control.platform import Platform
 from s2i.control.scaling import Logged
 from s2i.errors import E_NO_REVISION, E_REQUEST
@@ -18,6 +19,7 @@ from s2i.resources.app import App, Deployment, Event, Revision, Scale
 from s2i.resources.config import checked_scale, checked_traffic
 
 T = TypeVar("T")
+LOGS_AHEAD = 8  # pieces of a log that are read before the caller has taken them
 AT = "/v1/projects/{project:str}/apps"
 
 
@@ -81,10 +83,15 @@ def _looks(platform: Platform) -> list[HTTPRouteHandler]:
 
     @get(f"{AT}/{{name:str}}/logs", sync_to_thread=True)
     def logs(
-        project: FromPath[str], name: FromPath[str], follow: FromQuery[bool] = False, tail: FromQuery[int | None] = None
+        project: FromPath[str],
+        name: FromPath[str],
+        follow: FromQuery[bool] = False,
+        tail: FromQuery[int | None] = None,
+        instance: FromQuery[str] = "",
+        previous: FromQuery[bool] = False,
     ) -> Stream:
-        lines = platform.app_logs(store.app(project, name), follow=follow, tail=tail)
-        return streamed(lines, platform.stopping)
+        wish = Wish(tail, instance, previous, follow)
+        return streamed(platform.app_logs(store.app(project, name), wish), platform.stopping, ahead=LOGS_AHEAD)
 
     @get(f"{AT}/{{name:str}}/scale-log", sync_to_thread=True)
     def scale_log(project: FromPath[str], name: FromPath[str]) -> list[Logged]:
