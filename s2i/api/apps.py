@@ -108,20 +108,23 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
     def scale(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
         before = msgspec.to_builtins(store.app(project, name).scale)
         wanted = _decoded(msgspec.json.encode({**before, **_decoded(body, dict[str, Any])}), Scale)
-        return _changed(platform, store.set_scale(project, name, checked_scale(wanted)))
+        app = store.set_scale(project, name, checked_scale(wanted))
+        return _changed(platform, app, "scale", f"{app.scale.min} to {app.scale.max} instances")
 
     @put(f"{AT}/{{name:str}}/traffic", sync_to_thread=True)
     def traffic(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
         percents = checked_traffic(_decoded(body, Traffic).percents)
-        return _changed(platform, store.set_traffic(project, name, percents))
+        app = store.set_traffic(project, name, percents)
+        parts = " ".join(f"r{number}={percent}" for number, percent in percents)
+        return _changed(platform, app, "traffic", parts or "all requests go to the newest that can serve")
 
     @post(f"{AT}/{{name:str}}/stop", status_code=200, sync_to_thread=True)
     def stop(project: FromPath[str], name: FromPath[str]) -> AppView:
-        return _changed(platform, store.set_stopped(project, name, stopped=True))
+        return _changed(platform, store.set_stopped(project, name, stopped=True), "stopped")
 
     @post(f"{AT}/{{name:str}}/start", status_code=200, sync_to_thread=True)
     def start(project: FromPath[str], name: FromPath[str]) -> AppView:
-        return _changed(platform, store.set_stopped(project, name, stopped=False))
+        return _changed(platform, store.set_stopped(project, name, stopped=False), "started")
 
     @delete(f"{AT}/{{name:str}}", status_code=200, sync_to_thread=True)
     def remove(project: FromPath[str], name: FromPath[str]) -> dict[str, str]:
@@ -164,7 +167,8 @@ def _before(platform: Platform, app: App) -> Revision:
     raise E_NO_REVISION(name=app.name, why="no other one has served before")
 
 
-def _changed(platform: Platform, app: App) -> AppView:
+def _changed(platform: Platform, app: App, what: str, text: str = "") -> AppView:
+    platform.tell(app, what, text)
     platform.loop.kick()
     return _view(platform, app)
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 from s2i import dirs
 from s2i.control.deploy import Deployments
 from s2i.control.execute import World, run_log, sweep_images
+from s2i.control.happenings import tell
 from s2i.control.logs import Wish, app_log
 from s2i.control.loop import Loop
 from s2i.control.scaling import Autoscaler
@@ -22,7 +23,7 @@ from s2i.control.waker import Waker
 from s2i.engines.engine import Engine
 from s2i.errors import E_BUSY
 from s2i.resources import labels
-from s2i.resources.app import App
+from s2i.resources.app import App, Event
 from s2i.resources.job import JobRun
 from s2i.router.gate import Gate
 from s2i.router.router import Router
@@ -117,6 +118,10 @@ class Platform:
         self.deployments.forget(project, name)
         self.loop.kick()
         sweep_images(self.world)
+
+    def tell(self, app: App, what: str, text: str = "") -> None:
+        """Record what somebody did to an app."""
+        tell(self.store, Event(self.world.now(), app.project, app.name, what, text))
 
     def app_logs(self, app: App, wish: Wish) -> Iterator[bytes]:
         """Yield the log of an app as app_log does. Raises E_DOCKER at once."""

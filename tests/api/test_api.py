@@ -113,6 +113,24 @@ def test_the_log_of_an_app_is_one_json_object_a_line(client: TestClient, world: 
     assert not (dirs.state() / "logs" / "apps" / "default" / "shop").exists()
 
 
+def test_what_somebody_does_to_an_app_is_an_event(client: TestClient) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    client.patch(f"{BASE}/apps/shop/scale", json={"max": 3})
+    client.put(f"{BASE}/apps/shop/traffic", json={"percents": [[1, 100]]})
+    client.put(f"{BASE}/apps/shop/traffic", json={"percents": []})
+    client.post(f"{BASE}/apps/shop/stop")
+    client.post(f"{BASE}/apps/shop/start")
+    found = [(one["what"], one["text"]) for one in client.get(f"{BASE}/apps/shop").json()["events"]]
+    assert [one for one in found if one[0] not in ("serving", "scaled")] == [
+        ("scale", "0 to 3 instances"),
+        ("traffic", "r1=100"),
+        ("traffic", "all requests go to the newest that can serve"),
+        ("stopped", ""),
+        ("started", ""),
+    ]
+
+
 def test_the_log_of_an_engine_that_does_not_answer_is_an_error(client: TestClient, world: World) -> None:
     begun = client.post(f"{BASE}/deployments", json=BODY).json()
     client.get(f"{BASE}/deployments/{begun['id']}/events")

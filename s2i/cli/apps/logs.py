@@ -50,7 +50,7 @@ def logs(
     prefixes = _Prefixes() if follow or len(head["instances"]) > 1 else None
     for line in lines:
         if output:
-            click.echo(line)
+            click.echo(line if line.isascii() else json.dumps(json.loads(line)))
             continue
         said = json.loads(line)
         click.echo((prefixes.of(said["instance"]) if prefixes else "") + safe(said["line"]))
