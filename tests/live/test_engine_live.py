@@ -286,7 +286,7 @@ def _run(
 ) -> str:
     subject.engine.start_task(Workload(owner, subject.image, Config(env=env, command=command, memory=memory)))
     (task,) = (one.id for one in subject.engine.observe() if one.owner == owner)
-    return b"\n".join(said(subject.engine, task, follow=True)).decode()
+    return "".join(f"{line.decode()}\n" for line in said(subject.engine, task, follow=True))
 
 
 def _runtime(client: docker.DockerClient) -> str:
