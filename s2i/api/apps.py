@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Stream
 
 from s2i.api.lines import streamed
+from s2i.control.logs import Wish
 from s2i.control.platform import Platform
 from s2i.control.scaling import Logged
 from s2i.errors import E_NEVER_STARTED, E_NO_REVISION, E_REQUEST, S2IError
@@ -19,6 +20,7 @@ from s2i.resources.config import checked_scale, checked_traffic
 from s2i.resources.names import project_words
 
 T = TypeVar("T")
+LOGS_AHEAD = 8  # pieces of a log that are read before the caller has taken them
 AT = "/v1/projects/{project:str}/apps"
 
 
@@ -82,12 +84,17 @@ def _looks(platform: Platform) -> list[HTTPRouteHandler]:
 
     @get(f"{AT}/{{name:str}}/logs", sync_to_thread=True)
     def logs(
-        project: FromPath[str], name: FromPath[str], follow: FromQuery[bool] = False, tail: FromQuery[int | None] = None
+        project: FromPath[str],
+        name: FromPath[str],
+        follow: FromQuery[bool] = False,
+        tail: FromQuery[int | None] = None,
+        instance: FromQuery[str] = "",
+        previous: FromQuery[bool] = False,
     ) -> Stream:
         if found := next((one for one in platform.deployments.unborn(project) if one.name == name), None):
             raise _never_started(found)
-        lines = platform.app_logs(store.app(project, name), follow=follow, tail=tail)
-        return streamed(lines, platform.stopping)
+        wish = Wish(tail, instance, previous, follow)
+        return streamed(platform.app_logs(store.app(project, name), wish), platform.stopping, ahead=LOGS_AHEAD)
 
     @get(f"{AT}/{{name:str}}/scale-log", sync_to_thread=True)
     def scale_log(project: FromPath[str], name: FromPath[str]) -> list[Logged]:
@@ -104,20 +111,23 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
     def scale(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
         before = msgspec.to_builtins(store.app(project, name).scale)
         wanted = _decoded(msgspec.json.encode({**before, **_decoded(body, dict[str, Any])}), Scale)
-        return _changed(platform, store.set_scale(project, name, checked_scale(wanted)))
+        app = store.set_scale(project, name, checked_scale(wanted))
+        return _changed(platform, app, "scale", f"{app.scale.min} to {app.scale.max} instances")
 
     @put(f"{AT}/{{name:str}}/traffic", sync_to_thread=True)
     def traffic(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
         percents = checked_traffic(_decoded(body, Traffic).percents)
-        return _changed(platform, store.set_traffic(project, name, percents))
+        app = store.set_traffic(project, name, percents)
+        parts = " ".join(f"r{number}={percent}" for number, percent in percents)
+        return _changed(platform, app, "traffic", parts or "all requests go to the newest that can serve")
 
     @post(f"{AT}/{{name:str}}/stop", status_code=200, sync_to_thread=True)
     def stop(project: FromPath[str], name: FromPath[str]) -> AppView:
-        return _changed(platform, store.set_stopped(project, name, stopped=True))
+        return _changed(platform, store.set_stopped(project, name, stopped=True), "stopped")
 
     @post(f"{AT}/{{name:str}}/start", status_code=200, sync_to_thread=True)
     def start(project: FromPath[str], name: FromPath[str]) -> AppView:
-        return _changed(platform, store.set_stopped(project, name, stopped=False))
+        return _changed(platform, store.set_stopped(project, name, stopped=False), "started")
 
     @delete(f"{AT}/{{name:str}}", status_code=200, sync_to_thread=True)
     def remove(project: FromPath[str], name: FromPath[str]) -> dict[str, str]:
@@ -160,7 +170,8 @@ def _before(platform: Platform, app: App) -> Revision:
     raise E_NO_REVISION(name=app.name, why="no other one has served before")
 
 
-def _changed(platform: Platform, app: App) -> AppView:
+def _changed(platform: Platform, app: App, what: str, text: str = "") -> AppView:
+    platform.tell(app, what, text)
     platform.loop.kick()
     return _view(platform, app)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 
+from s2i.control import kept
 from s2i.control.pipeline import build
 from s2i.control.platform import Platform, late, open_store
 from s2i.control.tidy import FIRST_SECONDS
@@ -19,7 +20,7 @@ def assemble() -> Platform:
     store = open_store()
     server = store.server
     router = CaddyRouter()
-    platform = Platform(store, late(lambda: DockerEngine(server)), router, build)
+    platform = Platform(store, late(lambda: DockerEngine(server, keep=kept.keep)), router, build)
     platform.gate = Gate(router.places.gate, platform.waker.wake)
     # What is a second younger than the last that was heard of the engine was made before that.
     platform.loop.returned = lambda gone: _sweep(gone + 1, server)

@@ -10,7 +10,7 @@ from typing import assert_never
 import msgspec
 
 from s2i import dirs
-from s2i.control import diagnosis
+from s2i.control import diagnosis, kept
 from s2i.control.actions import (
     Action,
     FinishTask,
@@ -79,6 +79,7 @@ def execute(action: Action, world: World) -> None:
         case ForgetApp(project, app):
             world.router.remove(project, app)
             world.store.forget_app(project, app)
+            kept.forget(project, app)
             sweep_images(world)
         case StartTask(work):
             _start_task(action, world)
@@ -125,7 +126,7 @@ def _mark_failed(action: MarkFailed, world: World) -> None:
     ports: tuple[tuple[str, int], ...] = ()
     try:
         if action.container:
-            tail = list(world.engine.logs(action.container, tail=TAIL))
+            tail = [line.text for line in world.engine.logs(action.container, tail=TAIL)]
             ports = world.engine.listening(owner)
     except S2IError as error:
         log.warning("no diagnosis of %s: %s", owner.name, error)
@@ -170,8 +171,8 @@ def _save_log(world: World, container: str, path: Path) -> None:
     left = LOG_LIMIT
     with part.open("wb") as file:
         for line in world.engine.logs(container):
-            file.write(line[:left])
-            left -= len(line)
+            file.write((line.text + b"\n")[:left])
+            left -= len(line.text) + 1
             if left <= 0:
                 break
     part.replace(path)

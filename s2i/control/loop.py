@@ -13,6 +13,7 @@ import msgspec
 from s2i.control.actions import Action, Lane, StartInstance, lane
 from s2i.control.execute import World, engine_down, execute
 from s2i.control.fleet import Key, Name, Wanted, fleets, successor_of
+from s2i.control.happenings import crashes, tell
 from s2i.control.probe import Prober
 from s2i.control.reconcile import act
 from s2i.control.store import Store
@@ -139,8 +140,11 @@ class Loop:
             self._notes[key] = failed_start(self._notes.get(key, Note()), why, now)
         series = {(one.project, one.app, f"r{one.number}") for one in wanted.revisions}
         acted = {(one[1], one[2], one[3]) for one in busy if one[0] == "slot"}
-        self._notes = remember(self._notes, seen, series, now, acted)
+        before = self._notes
+        self._notes = remember(before, seen, series, now, acted)
         found = fleets(wanted, seen, self._notes)
+        for crash in crashes(wanted.apps, found, before, now, self._world.now()):
+            tell(self._world.store, crash)
         for held, actions in _by_lane(act(wanted, found, seen, self._notes, now)):
             if held not in busy and self._rested(held, now):
                 self._begin(held, actions)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, cast
 
 from s2i import dirs
 from s2i.control.deploy import Deployments
 from s2i.control.execute import World, run_log, sweep_images
+from s2i.control.happenings import tell
+from s2i.control.logs import Wish, app_log
 from s2i.control.loop import Loop
 from s2i.control.scaling import Autoscaler
 from s2i.control.store import Store
@@ -20,7 +23,7 @@ from s2i.control.waker import Waker
 from s2i.engines.engine import Engine
 from s2i.errors import E_BUSY
 from s2i.resources import labels
-from s2i.resources.app import App
+from s2i.resources.app import App, Event
 from s2i.resources.job import JobRun
 from s2i.router.gate import Gate
 from s2i.router.router import Router
@@ -79,7 +82,7 @@ class Platform:
             self.router.remove(app.project, app.name)
         counts = {"apps": len(apps), "jobs": len(jobs), **self.engine.remove_all()}
         self.store.clear()
-        for kind in ("jobruns", "deployments"):
+        for kind in ("jobruns", "deployments", "apps"):
             shutil.rmtree(dirs.state() / "logs" / kind, ignore_errors=True)
         return counts
 
@@ -116,26 +119,40 @@ class Platform:
         self.loop.kick()
         sweep_images(self.world)
 
-    def app_logs(self, app: App, *, follow: bool, tail: int | None) -> Iterator[bytes]:
-        """Yield the log lines of the app's instance: the serving one, else the newest there is."""
-        boxes = [
-            one
-            for one in self.engine.observe()
-            if one.role == "instance" and (one.owner.project, one.owner.name) == (app.project, app.name)
-        ]
-        boxes.sort(key=lambda one: (one.owner.number == app.serving, one.owner.number))
-        return self.engine.logs(boxes[-1].id, follow=follow, tail=tail) if boxes else iter(())
+    def tell(self, app: App, what: str, text: str = "") -> None:
+        """Record what somebody did to an app."""
+        tell(self.store, Event(self.world.now(), app.project, app.name, what, text))
+
+    def app_logs(self, app: App, wish: Wish) -> Iterator[bytes]:
+        """Yield the log of an app as app_log does. Raises E_DOCKER at once."""
+
+        def exists() -> bool:
+            return any(one.name == app.name for one in self.store.apps(app.project))
+
+        return _begun(app_log(self.engine, app, wish, exists))
 
     def run_logs(self, run: JobRun, *, follow: bool, tail: int | None) -> Iterator[bytes]:
         """Yield the log lines of a job run: of its container, or as they were saved when it ended."""
         if run.status in ("pending", "running"):
             for one in self.engine.observe():
                 if one.role == "task" and (one.owner.project, one.owner.run) == (run.project, run.name):
-                    return self.engine.logs(one.id, follow=follow, tail=tail)
+                    return (line.text + b"\n" for line in self.engine.logs(one.id, follow=follow, tail=tail))
         return _saved(run, tail)
 
     def _labels(self, project: str) -> dict[str, str]:
         return {labels.SERVER: self.store.server, labels.PROJECT: project}
+
+
+def _begun(lines: Generator[bytes, None, None]) -> Iterator[bytes]:
+    """Return ``lines`` after the first was asked for: what stands in their way is raised here."""
+    first = next(lines)
+
+    def every() -> Iterator[bytes]:
+        with contextlib.closing(lines):
+            yield first
+            yield from lines
+
+    return every()
 
 
 def _saved(run: JobRun, tail: int | None) -> Iterator[bytes]:

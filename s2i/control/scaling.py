@@ -13,6 +13,7 @@ import msgspec
 from s2i.control.autoscale import Decision, Scaler, decide, read
 from s2i.control.execute import World
 from s2i.control.fleet import Fleet, Key, Name
+from s2i.control.happenings import scaled, tell
 from s2i.control.waker import Target, Waker
 from s2i.errors import S2IError
 
@@ -111,6 +112,8 @@ class Autoscaler:
             known, decision = decide(scaler, scale, ready, now)
         self._scalers[key], self._counts[key] = known, decision.wanted
         said = (decision.wanted, decision.limit)
+        if (was := self._last.get(key, (ready, ""))[0]) != decision.wanted:
+            tell(self._world.store, scaled(key, was, decision, self._world.now()))
         if self._last.get(key) != said and (key in self._last or decision.wanted != ready):
             log.info("scale %s r%d: %d", "/".join(key[:2]), key[2], decision.wanted)
             kept = self._log.setdefault(key[:2], collections.deque(maxlen=KEEP))

@@ -22,7 +22,7 @@ from s2i.resources.job import Job, JobRun
 from s2i.resources.names import project_words
 
 BUSY_SECONDS = 30.0
-KEEP_EVENTS = 200  # of one app or job
+KEEP_EVENTS = 200  # of one app or job, and of one kind: what happens often leaves what happens rarely
 OPEN_DEPLOYMENT = ("building", "rolling-out")
 
 T = TypeVar("T")
@@ -295,14 +295,15 @@ class Store:
             db.execute("DELETE FROM deployments WHERE id = ?", (ident,))
 
     def record(self, event: Event) -> None:
-        """Add an event; the oldest of the same app or job beyond KEEP_EVENTS go."""
+        """Add an event; the oldest of the same kind, and app or job, beyond KEEP_EVENTS go."""
         key = (event.project, event.name)
+        kind = "json_extract(CAST(doc AS TEXT), '$.what') = ?"
         with self._write() as db:
             db.execute("INSERT INTO events (project, name, doc) VALUES (?, ?, ?)", (*key, msgspec.json.encode(event)))
             db.execute(
-                "DELETE FROM events WHERE project = ? AND name = ? AND serial NOT IN "
-                "(SELECT serial FROM events WHERE project = ? AND name = ? ORDER BY serial DESC LIMIT ?)",
-                (*key, *key, KEEP_EVENTS),
+                f"DELETE FROM events WHERE project = ? AND name = ? AND {kind} AND serial NOT IN "  # noqa: S608
+                f"(SELECT serial FROM events WHERE project = ? AND name = ? AND {kind} ORDER BY serial DESC LIMIT ?)",
+                (*key, event.what, *key, event.what, KEEP_EVENTS),
             )
 
     def events(self, project: str, name: str) -> tuple[Event, ...]:

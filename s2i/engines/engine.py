@@ -5,7 +5,7 @@ tests/engines/contract.py is run by every implementation and by the fake.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, Protocol
 
 import msgspec
@@ -50,6 +50,25 @@ class Observed(msgspec.Struct, frozen=True):
     finished: float = 0.0
 
 
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """One line that a container wrote, without its end; ``at`` is "2026-11-26T04:49:04.123456789Z", so times sort."""
+
+    at: str
+    text: bytes
+
+
+class Lines(Protocol):
+    """Lines to be read once; ``close`` ends whoever waits for the next one, and may be called from any thread."""
+
+    def __iter__(self) -> Iterator[Line]: ...
+
+    def close(self) -> None:
+        """End the lines."""
+
+
+Keep = Callable[[Owner, str, Iterable[Line]], None]  # an instance, its container by id, and all that it wrote
+
+
 class Workload(msgspec.Struct, frozen=True):
     """One container to run: whose, which image (by id), how."""
 
@@ -70,7 +89,10 @@ def without_network(every: tuple[Observed, ...]) -> tuple[Observed, ...]:
 
 
 class Engine(Protocol):
-    """Containers, networks and images of one s2i server; never anything that lacks its label."""
+    """Containers, networks and images of one s2i server; never anything that lacks its label.
+
+    What an instance wrote is handed to a Keep after its end, before its container is removed.
+    """
 
     def info(self) -> EngineInfo:
         """Return what answers. Raises E_DOCKER."""
@@ -108,8 +130,11 @@ class Engine(Protocol):
     def remove(self, container: str) -> None:
         """Remove one container of ours by id, running or not. A container that is gone is no error."""
 
-    def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[bytes]:
-        """Yield the output as raw lines, each ending in a newline; with ``follow`` until the container ends."""
+    def logs(self, container: str, *, follow: bool = False, tail: int | None = None, since: str = "") -> Lines:
+        """Return the output, or its last ``tail`` lines, or those from the time ``since`` on.
+
+        With ``follow`` it goes on until the container ends. A line that is very long comes as several.
+        """
 
     def listening(self, owner: Owner) -> tuple[tuple[str, int], ...]:
         """Return the addresses and TCP ports on which something listens inside the instance's network."""

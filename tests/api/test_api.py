@@ -118,14 +118,46 @@ def test_a_deployment_that_failed_is_no_trace_of_a_deleted_app(client: TestClien
     assert client.get(f"{BASE}/apps").json() == []
 
 
-def test_the_log_of_an_app_is_streamed_raw(client: TestClient, world: World) -> None:
+def test_the_log_of_an_app_is_one_json_object_a_line(client: TestClient, world: World) -> None:
     begun = client.post(f"{BASE}/deployments", json=BODY).json()
     client.get(f"{BASE}/deployments/{begun['id']}/events")
     (instance,) = [one for one in world.engine.observe() if one.role == "instance"]
     world.engine.say(instance.owner, b"one")
-    world.engine.say(instance.owner, b"\x1b[2Jtwo")
-    assert client.get(f"{BASE}/apps/shop/logs").content == b"one\n\x1b[2Jtwo\n"
-    assert client.get(f"{BASE}/apps/shop/logs?tail=1").content == b"\x1b[2Jtwo\n"
+    world.engine.say(instance.owner, b"\x1b[2Jt\xffo")
+    head, *lines = [json.loads(line) for line in client.get(f"{BASE}/apps/shop/logs").content.splitlines()]
+    assert head == {"instances": ["r1-0"], "ended": []}
+    assert [(one["instance"], one["line"]) for one in lines] == [("r1-0", "one"), ("r1-0", "\x1b[2Jt\ufffdo")]
+    assert [json.loads(one) for one in client.get(f"{BASE}/apps/shop/logs?tail=1").content.splitlines()][1:] == lines[
+        1:
+    ]
+    client.delete(f"{BASE}/apps/shop")
+    assert not (dirs.state() / "logs" / "apps" / "default" / "shop").exists()
+
+
+def test_what_somebody_does_to_an_app_is_an_event(client: TestClient) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    client.patch(f"{BASE}/apps/shop/scale", json={"max": 3})
+    client.put(f"{BASE}/apps/shop/traffic", json={"percents": [[1, 100]]})
+    client.put(f"{BASE}/apps/shop/traffic", json={"percents": []})
+    client.post(f"{BASE}/apps/shop/stop")
+    client.post(f"{BASE}/apps/shop/start")
+    found = [(one["what"], one["text"]) for one in client.get(f"{BASE}/apps/shop").json()["events"]]
+    assert [one for one in found if one[0] not in ("serving", "scaled")] == [
+        ("scale", "0 to 3 instances"),
+        ("traffic", "r1=100"),
+        ("traffic", "all requests go to the newest that can serve"),
+        ("stopped", ""),
+        ("started", ""),
+    ]
+
+
+def test_the_log_of_an_engine_that_does_not_answer_is_an_error(client: TestClient, world: World) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    for _ in range(50):
+        world.engine.fail_next("observe", E_DOCKER(socket="x", why="gone"))
+    assert client.get(f"{BASE}/apps/shop/logs").json()["error"]["code"] == "E_DOCKER"
 
 
 def test_the_log_of_an_ended_run_is_read_from_where_it_was_saved(client: TestClient, world: World) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from s2i.control import kept
 from s2i.control.actions import Action, Park, StartInstance, StopInstance, lane
 from s2i.control.execute import World, engine_down, execute
 from s2i.control.fleet import Key, Name, Wanted
@@ -34,7 +35,7 @@ class Simulation:
 
     def __init__(self, folder: Path) -> None:
         self.now = 1000.0
-        self.engine = FakeEngine((IMAGE,), lambda: self.now)
+        self.engine = FakeEngine((IMAGE,), lambda: self.now, kept.keep)
         self.router = FakeRouter()
         self.store = Store(folder / "s2i.db")
         self.world = World(self.engine, self.router, self.store, lambda: self.now)

@@ -155,6 +155,13 @@ def test_old_events_go(store: Store) -> None:
     assert [one.at for one in store.events("default", "shop")] == list(range(5, KEEP_EVENTS + 5))
 
 
+def test_what_happens_often_leaves_what_happens_rarely(store: Store) -> None:
+    store.record(Event(0, "default", "shop", "serving"))
+    for number in range(KEEP_EVENTS + 5):
+        store.record(Event(number, "default", "shop", "scaled"))
+    assert [one.what for one in store.events("default", "shop")] == ["serving", *["scaled"] * KEEP_EVENTS]
+
+
 def test_many_writers_lose_nothing_and_never_find_it_locked(path: Path) -> None:
     failures: list[S2IError] = []
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 import pytest
 
-from s2i.engines.engine import Engine, Observed, Owner, Workload
+from s2i.engines.engine import Engine, Line, Observed, Owner, Workload
 from s2i.errors import S2IError
 from s2i.resources.app import Config
 
@@ -19,12 +21,14 @@ TASK = Owner("shop", "job", "report", run="report-1", instance="0")
 class Subject(Protocol):
     """An engine with nothing on it, and what a test does to its containers from outside.
 
-    ``image`` and ``command`` print "hello", then run until ``finish`` ends them with status 3.
+    ``image`` and ``command`` print "hello", then run until ``finish`` ends them with status 3. ``kept``: what was handed
+    to the engine's Keep.
     """
 
     engine: Engine
     image: str
     command: tuple[str, ...]
+    kept: list[tuple[Owner, str, list[Line]]]
 
     def finish(self, owner: Owner) -> None: ...
 
@@ -160,15 +164,60 @@ class EngineContract:
     def test_logs_are_lines(self, subject: Subject, engine: Engine) -> None:
         engine.start_task(self.work(subject, TASK))
         task = self.one(engine, TASK, "task").id
-        subject.eventually(lambda: list(engine.logs(task)) == [b"hello\n"])
+        subject.eventually(lambda: said(engine, task) == [b"hello"])
         assert list(engine.logs(task, tail=0)) == []
 
     def test_followed_logs_end_with_the_container(self, subject: Subject, engine: Engine) -> None:
         engine.start_task(self.work(subject, TASK))
         task = self.one(engine, TASK, "task").id
-        subject.eventually(lambda: list(engine.logs(task)) == [b"hello\n"])
+        subject.eventually(lambda: said(engine, task) == [b"hello"])
         subject.finish(TASK)
-        assert list(engine.logs(task, follow=True)) == [b"hello\n"]
+        assert said(engine, task, follow=True) == [b"hello"]
+
+    def test_logs_can_be_taken_up_where_they_were_left(self, subject: Subject, engine: Engine) -> None:
+        engine.start_task(self.work(subject, TASK))
+        task = self.one(engine, TASK, "task").id
+        subject.eventually(lambda: said(engine, task) == [b"hello"])
+        (line,) = engine.logs(task)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", line.at)
+        assert list(engine.logs(task, since=line.at)) == [line]
+        assert list(engine.logs(task, since=f"{int(line.at[:4]) + 1}{line.at[4:]}")) == []
+
+    def test_followed_logs_can_be_ended(self, subject: Subject, engine: Engine) -> None:
+        engine.start_task(self.work(subject, TASK))
+        lines = engine.logs(self.one(engine, TASK, "task").id, follow=True)
+        found = []
+        for line in lines:
+            found.append(line.text)
+            threading.Timer(0.2, lines.close).start()
+        assert found == [b"hello"]
+
+    @pytest.mark.parametrize("how", ["stopped", "parked", "started anew"])
+    def test_what_an_instance_wrote_is_kept_before_its_container_goes(
+        self, subject: Subject, engine: Engine, how: str
+    ) -> None:
+        engine.start_instance(self.work(subject, APP))
+        instance = self.one(engine, APP, "instance").id
+        subject.eventually(lambda: said(engine, instance) == [b"hello"])
+        match how:
+            case "stopped":
+                engine.stop(APP, 0)
+            case "parked":
+                engine.park(self.work(subject, APP), 0)
+            case _:
+                subject.finish(APP)
+                subject.eventually(lambda: self.one(engine, APP, "instance").state == "exited")
+                engine.start_instance(self.work(subject, APP))
+        ((owner, container, lines),) = subject.kept
+        assert (owner, container, [line.text for line in lines]) == (APP, instance, [b"hello"])
+        assert said(engine, instance) == []
+
+    def test_what_never_ran_has_nothing_to_keep(self, subject: Subject, engine: Engine) -> None:
+        engine.start_instance(self.work(subject, APP))
+        engine.park(self.work(subject, APP), 0)
+        subject.kept.clear()
+        engine.stop(APP, 0)
+        assert subject.kept == []
 
     def test_logs_of_what_is_gone_are_empty(self, engine: Engine) -> None:
         assert list(engine.logs("0" * 64)) == []
@@ -214,3 +263,8 @@ class EngineContract:
 
 def _ids(engine: Engine) -> set[str]:
     return {one.id for one in engine.observe()}
+
+
+def said(engine: Engine, container: str, *, follow: bool = False) -> list[bytes]:
+    """Return the lines that a container wrote."""
+    return [line.text for line in engine.logs(container, follow=follow)]

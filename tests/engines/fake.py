@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 import msgspec
 
-from s2i.engines.engine import EngineInfo, Observed, Owner, Workload, without_network
+from s2i.engines.engine import EngineInfo, Keep, Line, Lines, Observed, Owner, Workload, without_network
 from s2i.errors import E_IMAGE_GONE
 
 
@@ -18,17 +20,24 @@ class FakeEngine:
     ``images`` are the images that exist. ``mute`` are addresses that do not answer (see ``answers``).
     """
 
-    def __init__(self, images: tuple[str, ...] = ("sha256:app",), now: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self,
+        images: tuple[str, ...] = ("sha256:app",),
+        now: Callable[[], float] = lambda: 0.0,
+        keep: Keep = lambda *_: None,
+    ) -> None:
         self.images = set(images)
         self.containers: dict[str, Observed] = {}
         self.works: dict[str, Workload] = {}
         self.networks: set[str] = set()
-        self.output: defaultdict[str, list[bytes]] = defaultdict(list)
+        self.output: defaultdict[str, list[Line]] = defaultdict(list)
+        self.spoken = threading.Condition()
+        self._lines = self._breaks = 0
         self.mute: set[str] = set()
         self.ports: dict[Owner, tuple[tuple[str, int], ...]] = {}
         self.connections: dict[Owner, int] = {}
         self.calls: list[tuple[str, str]] = []
-        self._now = now
+        self._now, self._keep = now, keep
         self._ids = itertools.count(1)
         self._faults: defaultdict[str, list[BaseException]] = defaultdict(list)
 
@@ -54,7 +63,20 @@ class FakeEngine:
         """Add one line (without its newline) to the output of the owner's container."""
         found = self._of(owner, "instance") or self._of(owner, "task")
         assert found is not None, f"nothing of {owner} to speak"
-        self.output[found.id].append(line + b"\n")
+        self.tell(found.id, line)
+
+    def tell(self, container: str, line: bytes) -> None:
+        """Add one line to the output of a container."""
+        with self.spoken:
+            self._lines += 1
+            self.output[container].append(Line(_stamp(self._now(), self._lines), line))
+            self.spoken.notify_all()
+
+    def break_logs(self) -> None:
+        """End every log that is followed, as an engine that restarts does."""
+        with self.spoken:
+            self._breaks += 1
+            self.spoken.notify_all()
 
     def answers(self, address: str) -> bool:
         """Say whether a request to ``address`` is answered: its instance runs in a live sandbox, and is not mute."""
@@ -137,10 +159,9 @@ class FakeEngine:
         self.calls.append(("remove", container))
         self._drop(self.containers.get(container))
 
-    def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[bytes]:
+    def logs(self, container: str, *, follow: bool = False, tail: int | None = None, since: str = "") -> Lines:
         self._fault("logs")
-        lines = list(self.output[container])
-        yield from lines if tail is None else lines[len(lines) - min(tail, len(lines)) :]
+        return _Output(self, container, follow=follow, tail=tail, since=since)
 
     def listening(self, owner: Owner) -> tuple[tuple[str, int], ...]:
         self._fault("listening")
@@ -191,13 +212,13 @@ class FakeEngine:
             raise E_IMAGE_GONE(image=image)
 
     def _id(self) -> str:
-        return f"{next(self._ids):064x}"
+        return f"{next(self._ids):012x}".ljust(64, "0")
 
     def _new_sandbox(self, work: Workload, box: Observed | None, instance: Observed | None) -> Observed:
         self._drop(box)
         self._drop(instance)
         new = self._id()
-        address = f"172.18.0.{int(new, 16) + 1}:{work.config.port}"
+        address = f"172.18.0.{int(new[:12], 16) + 1}:{work.config.port}"
         made = Observed(new, "sandbox", work.owner, "running", address, started=self._now())
         self._put(made)
         return made
@@ -206,11 +227,61 @@ class FakeEngine:
         return next((o for o in self.containers.values() if o.owner == owner and o.role == role), None)
 
     def _put(self, one: Observed) -> None:
-        self.containers[one.id] = one
+        with self.spoken:
+            self.containers[one.id] = one
+            self.spoken.notify_all()
 
     def _drop(self, one: Observed | None) -> None:
-        if one is not None:
+        if one is None:
+            return
+        if one.role == "instance" and one.state != "created":
+            self._put(msgspec.structs.replace(one, state="exited"))
+            self._keep(one.owner, one.id, list(self.output[one.id]))
+        with self.spoken:
             self.containers.pop(one.id, None)
+            self.output.pop(one.id, None)
+            self.spoken.notify_all()
+
+
+class _Output:
+    """What the fake's container wrote, as it comes."""
+
+    def __init__(self, engine: FakeEngine, container: str, *, follow: bool, tail: int | None, since: str) -> None:
+        self._engine, self._container, self._follow, self._since = engine, container, follow, since
+        there = len(engine.output[container]) if container in engine.output else 0
+        self._read = max(there - tail, 0) if tail is not None else 0
+        self._closed = False
+        self._breaks = engine._breaks
+
+    def __iter__(self) -> Iterator[Line]:
+        while (line := self._next()) is not None:
+            if line.at >= self._since:
+                yield line
+
+    def close(self) -> None:
+        with self._engine.spoken:
+            self._closed = True
+            self._engine.spoken.notify_all()
+
+    def _next(self) -> Line | None:
+        with self._engine.spoken:
+            while not self._closed:
+                there = self._engine.output.get(self._container, [])
+                if self._read < len(there):
+                    self._read += 1
+                    return there[self._read - 1]
+                found = self._engine.containers.get(self._container)
+                broken = self._breaks != self._engine._breaks
+                if not self._follow or broken or found is None or found.state == "exited":
+                    return None
+                self._engine.spoken.wait(5)
+        return None
+
+
+def _stamp(now: float, number: int) -> str:
+    """Return a time as the engine writes it, of which there is one for each line."""
+    when = datetime.datetime.fromtimestamp(now, datetime.UTC)
+    return f"{when:%Y-%m-%dT%H:%M:%S.%f}{number % 1000:03}Z"
 
 
 def _name(owner: Owner) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from s2i.engines.engine import Owner, Workload
+from s2i.engines.engine import Line, Owner, Workload
 from s2i.errors import E_DISK, S2IError
 from s2i.resources.app import Config
 from tests.engines.contract import APP, EngineContract, Subject
@@ -16,14 +16,25 @@ class _Talkative(FakeEngine):
 
     def start_task(self, work: Workload) -> None:
         super().start_task(work)
-        self.output[next(one.id for one in self.observe() if one.role == "task")] = [b"hello\n"]
+        self._hello("task")
+
+    def start_instance(self, work: Workload) -> str:
+        address = super().start_instance(work)
+        self._hello("instance")
+        return address
+
+    def _hello(self, role: str) -> None:
+        for one in self.observe():
+            if one.role == role and not self.output[one.id]:
+                self.tell(one.id, b"hello")
 
 
 class _FakeSubject:
     command = ("serve",)
 
     def __init__(self) -> None:
-        self.engine = _Talkative()
+        self.kept: list[tuple[Owner, str, list[Line]]] = []
+        self.engine = _Talkative(keep=lambda owner, container, lines: self.kept.append((owner, container, [*lines])))
         self.image = "sha256:app"
 
     def finish(self, owner: Owner) -> None:

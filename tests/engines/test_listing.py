@@ -5,7 +5,6 @@ import pytest
 import requests
 
 from s2i.engines.docker import listing, ports
-from s2i.engines.docker.engine import _lines
 from s2i.engines.docker.faults import explained
 from s2i.engines.engine import Observed, Owner
 from s2i.errors import S2IError
@@ -83,15 +82,6 @@ def test_an_address_of_the_newer_table_is_read(words: str, expected: str) -> Non
 
 def test_ports_of_a_process_that_is_not_there_are_unknown() -> None:
     assert ports.listening(2**30) == ()
-
-
-def test_pieces_of_the_log_become_lines() -> None:
-    assert list(_lines(iter([b"a\nb", b"c\n", b"", b"d"]))) == [b"a\n", b"bc\n", b"d\n"]
-
-
-def test_an_endless_line_is_cut() -> None:
-    piece = b"x" * (1 << 19)
-    assert [len(line) for line in _lines(iter([piece] * 4))] == [3 * (1 << 19) + 1, (1 << 19) + 1]
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ import pytest
 from s2i.engines.docker import connection
 from s2i.engines.docker.engine import RUNTIME_BASE, DockerEngine
 from s2i.engines.docker.hardening import Declared
-from s2i.engines.engine import Owner, Workload
+from s2i.engines.engine import Keep, Line, Owner, Workload
 from s2i.errors import S2IError
 from s2i.resources import labels
 from s2i.resources.app import Config
-from tests.engines.contract import APP, TASK, EngineContract, Subject
+from tests.engines.contract import APP, TASK, EngineContract, Subject, said
 
 PATIENCE = 20  # seconds until a container has done what it will do
 
@@ -56,7 +56,9 @@ class _DockerSubject:
 
     def __init__(self) -> None:
         self.server = f"t{uuid.uuid4().hex[:10]}"
-        self.engine = DockerEngine(self.server)
+        self.kept: list[tuple[Owner, str, list[Line]]] = []
+        keep: Keep = lambda owner, container, lines: self.kept.append((owner, container, [*lines]))  # noqa: E731
+        self.engine = DockerEngine(self.server, keep=keep)
         self.client = connection.client()
         self.image = _runtime(self.client)
 
@@ -112,7 +114,7 @@ class TestDockerEngine(EngineContract):
         engine = docker_subject.engine
         engine.start_task(Workload(TASK, docker_subject.image, Config(command=("no-such-program",))))
         _eventually(lambda: self.one(engine, TASK, "task").exit == 127)
-        assert b"exec no-such-program failed" in b"".join(engine.logs(self.one(engine, TASK, "task").id))
+        assert b"exec no-such-program failed" in b"".join(said(engine, self.one(engine, TASK, "task").id))
 
     def test_it_says_when_a_container_of_ours_has_ended_and_of_nobody_elses(
         self, docker_subject: _DockerSubject
@@ -212,7 +214,7 @@ def test_an_image_that_declares_volumes_gets_none(docker_subject: _DockerSubject
         show = "print(*(line for line in open('/proc/mounts') if ' /data ' in line))"
         engine.start_task(Workload(TASK, tag, Config(command=("python3", "-c", show))))
         (task,) = (one.id for one in engine.observe())
-        assert b"".join(engine.logs(task, follow=True)).startswith(b"tmpfs /data tmpfs rw,nosuid,nodev,noexec")
+        assert b"\n".join(said(engine, task, follow=True)).startswith(b"tmpfs /data tmpfs rw,nosuid,nodev,noexec")
         assert client.containers.get(task).attrs["Mounts"] == []
         engine.remove_all()
     finally:
@@ -284,7 +286,7 @@ def _run(
 ) -> str:
     subject.engine.start_task(Workload(owner, subject.image, Config(env=env, command=command, memory=memory)))
     (task,) = (one.id for one in subject.engine.observe() if one.owner == owner)
-    return b"".join(subject.engine.logs(task, follow=True)).decode()
+    return "".join(f"{line.decode()}\n" for line in said(subject.engine, task, follow=True))
 
 
 def _runtime(client: docker.DockerClient) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2i.cli.apps import change, look, rollout
+from s2i.cli.apps import change, logs, look, rollout
 from s2i.cli.group import Group
 
 
@@ -21,7 +21,7 @@ for command in (
     look.list_,
     look.get,
     look.revisions,
-    look.logs,
+    logs.logs,
     look.events,
     look.scale_log,
     change.scale,

@@ -1,18 +1,13 @@
-"""`s2i app list|get|logs|events|revisions|scale-log`: what there is, and what happened."""
+"""`s2i app list|get|events|revisions|scale-log`: what there is, and what happened."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from s2i.cli.nouns import log_options, path, project_option
+from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option, safe, table, when
-from s2i.resources.names import project_words
-
-if TYPE_CHECKING:
-    from s2i.cli.client import Client
 
 
 @click.command("list")
@@ -69,18 +64,6 @@ def get(name: str, project: str, output: str | None) -> None:
     table(("time", "event", "about"), lines)
 
 
-def _followed(client: Client, at: str, tail: int | None) -> Iterator[str]:
-    """Yield the log of what serves, and of each revision that takes over from it."""
-    number = client.call("GET", at)["revision"]
-    while True:
-        yield from client.lines(f"{at}/logs", follow=True, tail=tail)
-        before, number, tail = number, client.call("GET", at)["revision"], None
-        if number == before:
-            click.echo("the instance has ended", err=True)
-            return
-        click.echo(f"revision {number} has taken over", err=True)
-
-
 def _show_reason(found: dict[str, Any]) -> None:
     """Print why the newest revision does not serve: its number and a sentence, then the end of its log."""
     first, *tail = found["reason"].splitlines() or [""]
@@ -90,28 +73,6 @@ def _show_reason(found: dict[str, Any]) -> None:
         click.echo(f"{'reason':<10}{whose}{safe(first)}")
     for line in tail:
         click.echo(f"{'':<10}{safe(line)}")
-
-
-@click.command()
-@click.argument("name")
-@project_option
-@log_options
-def logs(name: str, project: str, follow: bool, tail: int | None) -> None:
-    """Print what an app's instance wrote. Control characters are shown, not sent to the terminal.
-
-    \b
-    Example:  s2i app logs shop -f --tail 20
-    """
-    from s2i.cli.client import connect
-
-    at = path(project, "apps", name)
-    client = connect()
-    silent = True
-    for line in _followed(client, at, tail) if follow else client.lines(f"{at}/logs", tail=tail):
-        silent = False
-        click.echo(safe(line))
-    if silent and client.call("GET", at)["reason"]:
-        click.echo(f"nothing runs that could have a log: see `s2i app get {name}{project_words(project)}`", err=True)
 
 
 @click.command()

@@ -12,13 +12,13 @@ import docker.errors
 from s2i.engines.docker import connection, listing, ports
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
-from s2i.engines.engine import EngineInfo, Observed, Owner, Workload, without_network
+from s2i.engines.docker.output import Output
+from s2i.engines.engine import EngineInfo, Keep, Lines, Observed, Owner, Workload, without_network
 from s2i.errors import E_CONTAINER, E_DOCKER, E_IMAGE_GONE
 from s2i.resources import labels
 from s2i.wire import Refused
 
 RUNTIME_BASE = "s2i.local/python:"
-LINE_LIMIT = 1 << 20  # bytes; a longer line is cut into lines
 _ATTEMPTS = 3
 _CHANGES = ("start", "die", "destroy")
 
@@ -30,10 +30,12 @@ class DockerEngine:
     `s2i doctor --fix`, else the app's own image. Raises E_DOCKER and its kin when no engine answers.
     """
 
-    def __init__(self, server: str, sandbox_image: str = "", timeout: float = 30) -> None:
+    def __init__(self, server: str, sandbox_image: str = "", timeout: float = 30, keep: Keep = lambda *_: None) -> None:
         self._server = server
         self._sandbox_image = sandbox_image
+        self._keep = keep
         self._api = connection.client(timeout).api
+        self._wire = connection.wire(timeout)
         self._ended: dict[str, Observed] = {}  # containers that exited, by id: their details do not change
 
     def info(self) -> EngineInfo:
@@ -70,7 +72,7 @@ class DockerEngine:
         current = self._find(self._name(work.owner, "instance"))
         if not _serves(current, box):
             if current is not None and not _is_parked(current, box):
-                self._drop(current["Id"])
+                self._end(current, 0, work.owner)
                 current = None
             if current is None:
                 self._create("instance", work, work.image, f"container:{box['Id']}", declared)
@@ -87,7 +89,7 @@ class DockerEngine:
         if box is not None and current is not None and _is_parked(current, box):
             return
         if current is not None:
-            self._end(name, grace)
+            self._end(current, grace, work.owner)
         if box is not None and box["State"]["Running"]:
             self._create("instance", work, work.image, f"container:{box['Id']}", declared)
 
@@ -106,27 +108,19 @@ class DockerEngine:
 
     def stop(self, owner: Owner, grace: float) -> None:
         for role in _roles(owner):
-            name = self._name(owner, role)
-            if self._find(name) is None:
-                continue
-            if role == "sandbox":
-                self._drop(name)
-            else:
-                self._end(name, grace)
+            found = self._find(self._name(owner, role))
+            if found is not None and role == "sandbox":
+                self._drop(found["Id"])
+            elif found is not None:
+                self._end(found, grace, owner)
 
     def remove(self, container: str) -> None:
         if self._find(container) is not None:
             self._drop(container)
 
-    def logs(self, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[bytes]:
-        if self._find(container) is None:
-            return
-        with explained(container):
-            chunks = self._api.logs(
-                container, stdout=True, stderr=True, stream=True, follow=follow, tail="all" if tail is None else tail
-            )
-            with contextlib.closing(chunks):
-                yield from _lines(chunks)
+    def logs(self, container: str, *, follow: bool = False, tail: int | None = None, since: str = "") -> Lines:
+        self._find(container)  # of another's nothing is read
+        return Output(self._wire, container, follow=follow, tail=tail, since=since)
 
     def listening(self, owner: Owner) -> tuple[tuple[str, int], ...]:
         box = self._find(self._name(owner, "sandbox"))
@@ -186,11 +180,15 @@ class DockerEngine:
         with explained(name):
             self._api.start(name)
 
-    def _end(self, name: str, grace: float) -> None:
-        """End a container and remove it; one that never ran is only removed."""
-        with explained(name), contextlib.suppress(docker.errors.NotFound):
-            self._api.stop(name, timeout=round(grace))
-        self._drop(name)
+    def _end(self, found: dict[str, Any], grace: float, owner: Owner) -> None:
+        """End a container, keep what an instance wrote, and remove it; one that never ran is only removed."""
+        container = found["Id"]
+        if found["State"]["Status"] != "created":
+            with explained(container), contextlib.suppress(docker.errors.NotFound):
+                self._api.stop(container, timeout=round(grace))
+            if owner.kind == "app":
+                self._keep(owner, container, Output(self._wire, container))
+        self._drop(container)
 
     def _drop(self, container: str) -> None:
         with explained(container):
@@ -302,17 +300,3 @@ def _unless_conflict() -> Iterator[None]:
 def _each(remove: Callable[[str], object], what: str) -> None:
     with contextlib.suppress(docker.errors.NotFound), _unless_conflict():
         remove(what)
-
-
-def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Join the engine's pieces (it cuts at 16 KiB) into lines that each end in a newline."""
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line + b"\n"
-        if len(rest) > LINE_LIMIT:
-            yield rest + b"\n"
-            rest = b""
-    if rest:
-        yield rest + b"\n"
