@@ -191,7 +191,7 @@ def test_stop_with_all_removes_everything_first(client: TestClient, world: World
     removed = client.post("/v1/server/stop", json={"all": True}).json()
     assert (removed["apps"], removed["containers"]) == (1, 2)
     assert world.engine.containers == {}
-    assert world.router.routes == set()
+    assert world.router.routes() == {}
     assert world.store.apps() == ()
     assert world.platform.stopping.is_set()
 

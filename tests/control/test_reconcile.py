@@ -212,7 +212,7 @@ def test_a_deleted_app_leaves_no_route_container_or_row(world: Simulation) -> No
     world.store.delete_app("default", "shop")
     world.settle()
     assert world.engine.containers == {}
-    assert world.router.routes == set()
+    assert world.router.routes() == {}
     assert world.store.apps() == ()
     assert world.engine.images == set()
 
