@@ -31,6 +31,7 @@ from s2i.router.turnstile import Turnstile
 PATIENCE = 60  # seconds
 HOST = "web.shop.localhost"
 NAME = ("shop", "web")
+PLAIN = Routing()
 
 
 class _Instance(ThreadingHTTPServer):
@@ -127,13 +128,13 @@ class World:
     def targets(self) -> Mapping[tuple[str, str], Target]:
         return {NAME: self.target} if self.target else {}
 
-    def have(self, limit: int, count: int = 1, routing: Routing = Routing()) -> list[_Instance]:
+    def have(self, limit: int, count: int = 1, routing: Routing = PLAIN) -> list[_Instance]:
         for _ in range(count):
             self.instances.append(_Instance())
         self.serve([one.address for one in self.instances], limit, routing)
         return self.instances
 
-    def serve(self, addresses: list[str], limit: int, routing: Routing = Routing()) -> None:
+    def serve(self, addresses: list[str], limit: int, routing: Routing = PLAIN) -> None:
         app = App(*NAME, 1, 1, scale=Scale(concurrency=limit), routing=routing)
         revision = Revision(*NAME, 1, "sha256:app", Config())
         owners = [Owner("shop", "app", "web", 1, instance=f"r1-{index}") for index in range(len(addresses))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2i.cli.apps import change, look, rollout
+from s2i.cli.apps import change, look, rollout, settings
 
 
 @click.group()
@@ -24,6 +24,7 @@ for command in (
     look.events,
     look.scale_log,
     change.scale,
+    settings.update,
     change.traffic,
     change.stop,
     change.start,
