@@ -134,10 +134,11 @@ class Throttle:
 
     def _serve(self, name: Name, known: _App, now: float) -> None:
         """Give those that wait what room there is, the first first."""
-        target = self._targets().get(name)
-        if target is None:
+        targets = self._targets()
+        target = targets.get(name)
+        if target is None and not targets:  # a server that has only begun has not looked yet
             return
-        if target.app.stopped:
+        if target is None or target.app.stopped:
             for claim in list(known.waiting.values()):
                 self._answer(known, claim, None)
             return

@@ -135,14 +135,15 @@ def _wake(gate: Path, routing: Routing) -> dict[str, Any]:
 
 
 def _attempt(handler: dict[str, Any], otherwise: dict[str, Any]) -> dict[str, Any]:
-    """Return ``handler``, and ``otherwise`` when that could not send the request.
+    """Return ``handler``, which asks for an address, and ``otherwise`` when that could not send the request.
 
     A subroute: an error inside an error route would be a bare 502.
     """
+    unsent = f"{{http.vars.sent}} != 'yes' || ({NEVER_SENT})"  # whoever was asked may have died meanwhile
     return {
         "handler": "subroute",
-        "routes": [{"handle": [handler]}],
-        "errors": {"routes": [{"match": [{"expression": NEVER_SENT}], "handle": [otherwise]}, {"handle": [_failed()]}]},
+        "routes": [{"handle": [{"handler": "vars", "sent": "no"}, handler]}],
+        "errors": {"routes": [{"match": [{"expression": unsent}], "handle": [otherwise]}, {"handle": [_failed()]}]},
     }
 
 
@@ -161,7 +162,7 @@ def _asked(socket: Path, uri: str, routing: Routing) -> dict[str, Any]:
         "headers": {"request": {"delete": ["Connection", "Upgrade", "Sec-Websocket-*", "Content-*", "Expect"]}},
         "load_balancing": {"try_duration": "3s", "try_interval": "50ms"},  # a restart of the server is waited for
         "handle_response": [
-            {"match": {"status_code": [200]}, "routes": [{"handle": [send]}]},
+            {"match": {"status_code": [200]}, "routes": [{"handle": [{"handler": "vars", "sent": "yes"}, send]}]},
             {"routes": [{"handle": [_not_ready()]}]},
         ],
     }

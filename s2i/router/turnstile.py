@@ -53,6 +53,7 @@ class Turnstile:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
         self._due: asyncio.TimerHandle | None = None
+        self._open: set[_Request] = set()
 
     def start(self) -> None:
         """Listen, in a thread of its own. A socket that a dead server left is replaced."""
@@ -72,13 +73,15 @@ class Turnstile:
     async def _serve(self, ready: threading.Event) -> None:
         loop = asyncio.get_running_loop()
         self._loop, self._ended = loop, asyncio.Event()
-        made = functools.partial(_Request, self._throttle, self._tick_by)
+        made = functools.partial(_Request, self._throttle, self._tick_by, self._open)
         server = await loop.create_unix_server(made, self._path, backlog=BACKLOG)
         self._path.chmod(0o600)
         self._tick()
         ready.set()
         await self._ended.wait()
         server.close()
+        for one in tuple(self._open):
+            one.abort()
 
     def _tick(self) -> None:
         self._due = None
@@ -103,8 +106,8 @@ class Turnstile:
 class _Request(asyncio.Protocol):
     """One request that asks, and then its lease."""
 
-    def __init__(self, throttle: Throttle, tick_by: Callable[[float], None]) -> None:
-        self._throttle, self._tick_by = throttle, tick_by
+    def __init__(self, throttle: Throttle, tick_by: Callable[[float], None], every: set[_Request]) -> None:
+        self._throttle, self._tick_by, self._every = throttle, tick_by, every
         self._transport: asyncio.Transport
         self._head = b""
         self._over: Callable[[], None] | None = None
@@ -113,6 +116,11 @@ class _Request(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._every.add(self)
+
+    def abort(self) -> None:
+        """Close the connection at once, whatever became of the request."""
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._asked:
@@ -126,6 +134,7 @@ class _Request(asyncio.Protocol):
             self._answer(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._every.discard(self)
         self._answered = True
         if self._over is not None:
             self._over()

@@ -237,6 +237,9 @@ def test_an_app_that_the_loop_has_not_seen_yet_is_waited_for(server: _Server) ->
     server.ask(1)
     server.tick(WAIT_SECONDS)
     assert server.given[1] is None
+    server.loop.targets = {("default", "other"): targets[SHOP]}
+    server.ask(2)
+    assert server.given[2] is None
 
 
 def test_nothing_is_kept_of_an_app_without_a_limit(server: _Server) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
+import httpx
 import pytest
 
 from s2i.control.fleet import Fleet, Place
@@ -275,6 +276,26 @@ def test_the_turnstile_comes_back_and_requests_were_held_meanwhile(world: World)
     assert one.came == 1
 
 
+@pytest.mark.parametrize("seconds", [0.0, 3.5])  # Caddy itself asks again for three
+def test_a_new_server_counts_what_the_one_before_let_in_and_loses_nobody_who_waits(
+    world: World, seconds: float
+) -> None:
+    (one,) = world.have(1)
+    assert _get(world)[0] == 200
+    one.delay = 1.0 + seconds
+    first = _later(world)
+    _eventually(lambda: one.now == 1)
+    waits = _later(world, method="POST", body=b"x" * 100_000)
+    _eventually(lambda: bool(world.throttle._apps[NAME].waiting))
+    time.sleep(seconds)
+    world.turnstile.stop()
+    world.throttle = Throttle(world.router, world.targets, world.waker)
+    world.turnstile = Turnstile(world.router.places.turnstile, world.throttle)
+    world.turnstile.start()
+    assert [first(), waits()] == [200, 200]
+    assert (one.most, one.came) == (1, 3)
+
+
 @pytest.mark.parametrize("limit", [0, 1])
 def test_an_answer_that_does_not_begin_in_time_is_a_504_and_is_asked_for_once(world: World, limit: int) -> None:
     (one,) = world.have(limit, routing=Routing(request_timeout=1))
@@ -330,6 +351,14 @@ def test_an_app_that_speaks_only_http_2_is_reached_and_probed(world: World, limi
         world.serve([address], limit, Routing(h2c=True))
         assert _get(world)[:2] == (200, b"GET / over 2")
         assert _get(world, method="POST", body=b"x")[1] == b"POST / over 2"
+
+
+def test_an_app_that_speaks_http_2_is_asked_in_it(world: World) -> None:
+    with _speaker_of_http_2(delay=0.0) as address:
+        world.serve([address], 0, Routing(h2c=True))
+        with httpx.Client(http1=False, http2=True, timeout=PATIENCE) as client:
+            answer = client.get(f"http://127.0.0.1:{world.router.port}/deep", headers={"Host": HOST})
+    assert (answer.http_version, answer.status_code, answer.text) == ("HTTP/2", 200, "GET /deep over 2")
 
 
 def test_an_app_that_speaks_http_2_has_the_time_limit_too(world: World) -> None:
@@ -389,10 +418,10 @@ def _get(
         return answer.status, answer.read(), answer.headers
 
 
-def _later(world: World) -> Callable[[], int]:
+def _later(world: World, **options: Any) -> Callable[[], int]:
     """Ask beside the test; return how to wait for the status."""
     found: list[int] = []
-    thread = threading.Thread(target=lambda: found.append(_get(world)[0]), daemon=True)
+    thread = threading.Thread(target=lambda: found.append(_get(world, **options)[0]), daemon=True)
     thread.start()
 
     def status() -> int:
