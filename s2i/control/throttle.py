@@ -11,7 +11,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
@@ -22,7 +21,7 @@ from s2i.router.router import Router
 QUEUE_EACH = 250  # requests that may wait, for each instance that is wanted
 LOST_SECONDS = 1.0  # an address that took no connection is given again after: the loop has looked by then
 SETTLED_SECONDS = 1.0  # a lease that is older has long been a request that the proxy counts
-TICK_SECONDS, IDLE_SECONDS = 0.005, 0.5
+TICK_SECONDS, IDLE_SECONDS, NOBODY_SECONDS = 0.005, 0.5, 60.0  # while somebody waits, while something is known, else
 LOOK_SECONDS = 0.25  # between two attempts to wake an app
 
 Answer = Callable[[str | None], None]
@@ -91,7 +90,7 @@ class Throttle:
         self._router, self._targets, self._waker = router, targets, waker
         self._spawn, self._clock, self._pick = spawn or _in_thread, clock, pick
         self._apps: dict[Name, _App] = {}
-        self._results: collections.deque[tuple[Any, ...]] = collections.deque()  # of what was spawned
+        self._results: collections.deque[Callable[[], None]] = collections.deque()  # what came of what was spawned
         self._reading = False
 
     def ask(self, project: str, app: str, lost: str, answer: Answer) -> Callable[[], None]:
@@ -118,7 +117,7 @@ class Throttle:
         """Take up what was found out, give up on who has waited too long, and serve the others."""
         now = self._clock()
         while self._results:
-            self._take_up(*self._results.popleft())
+            self._results.popleft()()
         targets = self._targets()
         for name, known in list(self._apps.items()):
             for claim in [claim for claim in known.waiting.values() if claim.until <= now]:
@@ -130,7 +129,9 @@ class Throttle:
                 known.strange.clear()
             if not (known.waiting or known.leases or known.strange):
                 del self._apps[name]
-        return TICK_SECONDS if any(known.waiting for known in self._apps.values()) else IDLE_SECONDS
+        if any(known.waiting for known in self._apps.values()):
+            return TICK_SECONDS
+        return IDLE_SECONDS if self._apps else NOBODY_SECONDS
 
     def _serve(self, name: Name, known: _App, now: float) -> None:
         """Give those that wait what room there is, the first first."""
@@ -196,38 +197,37 @@ class Throttle:
             try:
                 found = self._waker.wake(*name)
             finally:
-                self._results.append(("woken", name, found))
+                self._results.append(lambda: self._woken(name, found))
 
         self._spawn(wake)
+
+    def _woken(self, name: Name, found: str | None) -> None:
+        if (known := self._apps.get(name)) is None:
+            return
+        known.waking, known.woken = False, self._clock()
+        if found is None:
+            for claim in list(known.waiting.values()):
+                self._answer(known, claim, None)
 
     def _read(self) -> None:
         """Have the proxy asked what is under way."""
         if self._reading:
             return
-        self._reading = True
-        asked = self._clock()
+        self._reading, asked = True, self._clock()
 
         def read() -> None:
-            counts = None
+            counts: Mapping[str, int] | None = None
             try:
                 counts = self._router.in_flight()
             finally:
-                self._results.append(("read", asked, counts))
+                self._results.append(lambda: self._have_read(counts, asked))
 
         self._spawn(read)
 
-    def _take_up(self, what: str, of: Any, found: Any) -> None:
-        if what == "woken":
-            if (known := self._apps.get(of)) is not None:
-                known.waking, known.woken = False, self._clock()
-                if found is None:
-                    for claim in list(known.waiting.values()):
-                        self._answer(known, claim, None)
-            return
+    def _have_read(self, counts: Mapping[str, int] | None, asked: float) -> None:
         self._reading = False
-        if found is not None:
-            for name, known in self._apps.items():
-                self._count(name, known, found, of)
+        for name, known in self._apps.items() if counts is not None else ():
+            self._count(name, known, counts or {}, asked)
 
     def _count(self, name: Name, known: _App, counts: Mapping[str, int], asked: float) -> None:
         pointed = self._router.pointed(*name)

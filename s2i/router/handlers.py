@@ -45,8 +45,7 @@ FORGEABLE = (
 # too long is a 504: nothing has an address of a container that is gone, not even a refusal.
 NEVER_SENT = "{http.error.status_code} in [502, 504] && {http.error.message}.startsWith('dial ')"
 
-# By itself Caddy sends a GET again that an instance did not answer in time: to three instances, one after the other.
-NEVER = {"expression": "false"}
+BROKEN = "{http.reverse_proxy.is_transport_error} == true"
 
 
 class Places(NamedTuple):
@@ -94,9 +93,19 @@ def _by_slots(route: Route, places: Places) -> dict[str, Any]:
     return {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": f"{{file.{current}/{slot}}}"} for slot in range(SLOTS)],
-        "load_balancing": {"selection_policy": {"policy": "least_conn"}, "retries": 2, "retry_match": [NEVER]},
+        "load_balancing": {"selection_policy": {"policy": "least_conn"}, "retries": 2, **_retry(route.routing)},
         **_transport(route.routing),
     }
+
+
+def _retry(routing: Routing) -> dict[str, Any]:
+    """Return which requests may be sent again after a connection broke: a GET, but none that was not answered in time.
+
+    By itself Caddy sends that one again as well: three instances would work on it, one after the other. A matcher with
+    an expression is asked about answers, too (caddyserver/caddy#7569): it has to say that it means a connection.
+    """
+    in_time = f"{{http.request.duration_ms}} < {routing.request_timeout * 1000:.1f}"
+    return {"retry_match": [{"method": ["GET"], "expression": f"{BROKEN} && {in_time}"}]}
 
 
 def _transport(routing: Routing) -> dict[str, Any]:
@@ -152,7 +161,7 @@ def _asked(socket: Path, uri: str, routing: Routing) -> dict[str, Any]:
     send = {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": "{http.reverse_proxy.header.X-Upstream}"}],
-        "load_balancing": {"try_duration": "1s", "try_interval": "50ms", "retry_match": [NEVER]},
+        "load_balancing": {"try_duration": "1s", "try_interval": "50ms", **_retry(routing)},
         **_transport(routing),
     }
     return {

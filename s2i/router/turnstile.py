@@ -19,6 +19,7 @@ from typing import Protocol
 from s2i.resources.names import NAME
 
 WAIT_SECONDS = 0.005  # between two looks while a request waits
+SWEEP_SECONDS = 0.5  # after a request that did not
 FAULT_SECONDS = 0.1
 HEAD_BYTES = 128 << 10  # a client's headers come along: the proxy takes 64 KB of them
 BACKLOG = 4096
@@ -147,8 +148,7 @@ class _Request(asyncio.Protocol):
             return
         try:
             self._over = self._throttle.ask(parts[2], parts[3], "".join(parts[4:]), self._answer)
-            if not self._answered:
-                self._tick_by(WAIT_SECONDS)
+            self._tick_by(SWEEP_SECONDS if self._answered else WAIT_SECONDS)
         except Exception:  # noqa: BLE001 - whatever it is, the client gets a clean 503
             _log.exception("no turn for %s of %s", parts[3], parts[2])
             self._answer(None)

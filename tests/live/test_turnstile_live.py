@@ -308,6 +308,27 @@ def test_an_answer_that_does_not_begin_in_time_is_a_504_and_is_asked_for_once(wo
 
 
 @pytest.mark.parametrize("limit", [0, 1])
+def test_a_get_whose_connection_breaks_is_sent_again_and_nothing_else_is(world: World, limit: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        world.serve([f"127.0.0.1:{listener.getsockname()[1]}"], limit)
+        came: list[bytes] = []
+
+        def hang_up_once() -> None:
+            while len(came) < 3:
+                connection, _ = listener.accept()
+                with connection:
+                    came.append(connection.recv(1 << 16))
+                    if len(came) == 2:
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+
+        threading.Thread(target=hang_up_once, daemon=True).start()
+        assert _get(world)[0] == 200
+        assert len(came) == 2
+        assert _get(world, method="POST", body=b"once")[0] == 502
+        assert len(came) == 3
+
+
+@pytest.mark.parametrize("limit", [0, 1])
 def test_a_stream_outlasts_the_time_limit(world: World, limit: int) -> None:
     (one,) = world.have(limit, routing=Routing(request_timeout=1))
     one.delay = 0.1

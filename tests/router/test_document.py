@@ -88,7 +88,9 @@ def test_the_settings_hold_on_every_way_to_an_instance() -> None:
         for one in found:
             assert one["transport"]["response_header_timeout"] == "5s"
             assert one["transport"]["versions"] == ["h2c", "2"]
-            assert one["load_balancing"]["retry_match"] == [{"expression": "false"}]
+            broken = "{http.reverse_proxy.is_transport_error} == true"
+            again = {"method": ["GET"], "expression": f"{broken} && {{http.request.duration_ms}} < 5000.0"}
+            assert one["load_balancing"]["retry_match"] == [again]
 
 
 def test_a_limited_app_is_reached_through_the_turnstile_alone() -> None:
