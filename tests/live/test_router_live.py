@@ -182,6 +182,22 @@ def test_a_request_at_a_closed_app_is_held_and_keeps_its_body(router: CaddyRoute
     assert (status, json.loads(body)["size"], asked) == (200, 1_000_000, [("shop", "web")])
 
 
+def test_a_dial_that_nobody_answers_is_as_good_as_a_refusal(router: CaddyRouter, instances: Start) -> None:
+    """So it is for some seconds after a container has gone: nothing has its address."""
+    one = instances("one")
+    router.add(Route("shop", "web"))
+    with socket.socket() as full, contextlib.ExitStack() as callers:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        router.point("shop", "web", {f"127.0.0.1:{full.getsockname()[1]}": SLOTS})
+        with _gate(router, lambda _project, _app: one.address):
+            assert _name(router) == "one"
+
+
 def test_an_instance_that_resets_is_not_asked_twice(router: CaddyRouter) -> None:
     """A request that was sent may have been carried out: only one that was never sent goes to the gate."""
     router.add(Route("shop", "web"))
