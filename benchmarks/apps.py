@@ -114,8 +114,7 @@ def printed(rows: Iterator[Row]) -> Iterator[bool]:
 
 def throughput(shared: Server) -> Iterator[Row]:
     """Requests a second at 32 connections: through the router, the same proxy with a static upstream, and directly."""
-    if not shutil.which("wrk"):
-        subprocess.run(("apt-get", "-qq", "install", "-y", "wrk"), check=True, capture_output=True, timeout=300)
+    need_wrk()
     host = f"{NAME}.default.localhost:18800"
     with static_proxy(shared) as port:
         ways = {
@@ -131,6 +130,29 @@ def throughput(shared: Server) -> Iterator[Row]:
     for way, least in (("static", 0.88), ("direct", 0.85)):
         share = rates["router"] / rates[way]
         yield f"requests at 32 connections ({shown}): {share:.2f} of {way} (at least {least})", share >= least
+
+
+def limited(shared: Server) -> Iterator[Row]:
+    """Requests a second at 32 connections of an app whose instance has a limit, against the same without; no bound."""
+    need_wrk()
+    url, host = "http://127.0.0.1:18800/", f"{NAME}.default.localhost"
+    taken: dict[int, list[float]] = {0: [], 32: [], 8: []}
+    for _ in range(5):
+        for limit, found in taken.items():
+            shared.s2i("app", "scale", NAME, "--concurrency", str(limit), "--max-scale", "1")
+            time.sleep(1)
+            found.append(wrk(url, host, LOAD_SECONDS))
+    shared.s2i("app", "scale", NAME, "--concurrency", "0", "--max-scale", "10")
+    rates = {limit: statistics.median(each) for limit, each in taken.items()}
+    for limit in (32, 8):
+        share = rates[limit] / rates[0]
+        yield f"requests with a limit of {limit} ({rates[limit]:.0f}/s): {share:.2f} of {rates[0]:.0f}/s without", True
+
+
+def need_wrk() -> None:
+    """Install `wrk` where there is none."""
+    if not shutil.which("wrk"):
+        subprocess.run(("apt-get", "-qq", "install", "-y", "wrk"), check=True, capture_output=True, timeout=300)
 
 
 def wrk(url: str, host: str, seconds: int) -> float:
@@ -262,7 +284,12 @@ def unix_get(path: Path, target: str) -> Any:
     return Wire(f"unix://{path}", 10).get(target)
 
 
-CASES: dict[str, Callable[[Server], Iterator[Row]]] = {"throughput": throughput, "zero": zero, "rest": rest}
+CASES: dict[str, Callable[[Server], Iterator[Row]]] = {
+    "throughput": throughput,
+    "limited": limited,
+    "zero": zero,
+    "rest": rest,
+}
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from s2i.control.logs import Wish
 from s2i.control.platform import Platform
 from s2i.control.scaling import Logged
 from s2i.errors import E_NEVER_STARTED, E_NO_REVISION, E_REQUEST, S2IError
-from s2i.resources.app import App, Deployment, Event, Revision, Scale
-from s2i.resources.config import checked_scale, checked_traffic
+from s2i.resources.app import App, Deployment, Event, Revision, Routing, Scale
+from s2i.resources.config import checked_routing, checked_scale, checked_traffic
 from s2i.resources.names import project_words
 
 T = TypeVar("T")
@@ -43,6 +43,7 @@ class AppView(msgspec.Struct, frozen=True):
     created: float = 0.0
     reason: str = ""
     scale: Scale = Scale()
+    routing: Routing = Routing()
     traffic: dict[int, int] = {}
     running: int = 0
     revisions: list[Revision] = []
@@ -114,6 +115,13 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
         app = store.set_scale(project, name, checked_scale(wanted))
         return _changed(platform, app, "scale", f"{app.scale.min} to {app.scale.max} instances")
 
+    @patch(f"{AT}/{{name:str}}/routing", sync_to_thread=True)
+    def routing(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
+        before = msgspec.to_builtins(store.app(project, name).routing)
+        wanted = _decoded(msgspec.json.encode({**before, **_decoded(body, dict[str, Any])}), Routing)
+        app = platform.set_routing(project, name, checked_routing(wanted))
+        return _changed(platform, app, "routing", f"visibility {app.routing.visibility}")
+
     @put(f"{AT}/{{name:str}}/traffic", sync_to_thread=True)
     def traffic(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
         percents = checked_traffic(_decoded(body, Traffic).percents)
@@ -134,7 +142,7 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
         platform.delete_app(project, name)
         return {"deleted": name}
 
-    return [scale, traffic, stop, start, remove]
+    return [scale, routing, traffic, stop, start, remove]
 
 
 def _rollouts(platform: Platform) -> list[HTTPRouteHandler]:
@@ -191,7 +199,7 @@ def _view(platform: Platform, app: App) -> AppView:
     return AppView(
         project=app.project,
         name=app.name,
-        url=platform.router.url(app.project, app.name),
+        url=platform.router.url(app.project, app.name) if app.routing.visibility != "private" else "",
         status=_status(app, running),
         revision=app.serving,
         image=found.image if found else "",
@@ -200,6 +208,7 @@ def _view(platform: Platform, app: App) -> AppView:
         created=app.created,
         reason=app.reason,
         scale=app.scale,
+        routing=app.routing,
         traffic=app.percents,
         running=running,
     )

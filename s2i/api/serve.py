@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -19,6 +20,7 @@ from s2i import dirs
 from s2i.errors import E_BUSY
 
 LOCK_ATTEMPTS = 10
+FILES = 65536  # open at once, at most
 
 log = logging.getLogger("s2i")
 
@@ -43,6 +45,7 @@ def serve() -> None:
         from s2i.api.app import make_app
         from s2i.control.assembly import assemble
 
+        _take_files()
         platform = assemble()
         log.info("s2i %s, pid %d, server %s", s2i.__version__, os.getpid(), platform.store.server)
         platform.start()
@@ -53,6 +56,15 @@ def serve() -> None:
             platform.stop()
             socket().unlink(missing_ok=True)
             log.info("ended")
+
+
+def _take_files() -> None:
+    """Allow this process as many open files as it may have: each request that waits or has a limit is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # macOS says "unlimited", and means less
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (min(most, FILES) if most != resource.RLIM_INFINITY else FILES, most)
+        )
 
 
 def socket() -> Path:

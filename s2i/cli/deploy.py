@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--name", help="Name of the app or job [default: made from SRC].")
 @click.option("--project", default="default", show_default=True, help="The project that it belongs to.")
 @click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="Set a variable; may be repeated.")
-@click.option("--port", metavar="PORT", help="Where the app listens, given to it as $PORT [default: 8080].")
+@click.option("--port", metavar="PORT", help="Where it listens, given as $PORT; h2c:8080: for HTTP/2 [default: 8080].")
 @click.option("--memory", metavar="SIZE", default="512M", show_default=True, help="The most that it may use.")
 @click.option("--cpu", metavar="CORES", default="1", show_default=True, help="The most that it may use.")
 @click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build after this long.")
@@ -77,11 +77,13 @@ def deploy(
     if isinstance(source, sources.Folder):
         source = sources.Folder(os.path.abspath(source.path), source.subdir)  # noqa: PTH100 a link stays a link
     private = asked(secret, index_url, netrc)
+    number, h2c = (None, None) if port is None else config.split_protocol(port)
     body = {
         "source": source,
         "name": names.app_name(names.suggest(title(source)) if name is None else name),
         "config": Config(config.parse_env(env), config.parse_cpu(cpu), config.parse_memory(memory)),
-        "port": None if port is None else config.parse_port(port),
+        "port": None if number is None else config.parse_port(number),
+        "h2c": h2c,
         "strategy": strategy,
         "timeout": config.parse_seconds(timeout),
         "prove": prove,

@@ -34,6 +34,13 @@ class PointRoute(msgspec.Struct, frozen=True):
     shares: tuple[tuple[str, int], ...]
 
 
+class SetRoute(msgspec.Struct, frozen=True):
+    """Change how requests come to an app that has a route: its settings are others now."""
+
+    project: str
+    app: str
+
+
 class Park(msgspec.Struct, frozen=True):
     """End an instance, and have the next one made, not started, in the same sandbox: a request soon wakes it."""
 
@@ -128,6 +135,7 @@ Action = (
     | StopInstance
     | Park
     | PointRoute
+    | SetRoute
     | MarkReady
     | MarkServing
     | MarkFailed
@@ -155,7 +163,9 @@ def lane(action: Action) -> Lane:
             return ("end", container)
         case MarkFailed(owner):
             return ("app", owner.project, owner.name)
-        case PointRoute(project, app) | MarkServing(project, app) | MarkReady(project, app) | ForgetApp(project, app):
+        case PointRoute(project, app) | SetRoute(project, app):
+            return ("app", project, app)
+        case MarkServing(project, app) | MarkReady(project, app) | ForgetApp(project, app):
             return ("app", project, app)
         case StartTask(work):
             return ("run", work.owner.project, work.owner.run)

@@ -13,6 +13,7 @@ from s2i.engines.docker import trial
 from s2i.engines.docker.engine import DockerEngine
 from s2i.router.caddy import CaddyRouter
 from s2i.router.gate import Gate
+from s2i.router.turnstile import Turnstile
 
 
 def assemble() -> Platform:
@@ -22,6 +23,7 @@ def assemble() -> Platform:
     router = CaddyRouter()
     platform = Platform(store, late(lambda: DockerEngine(server, keep=kept.keep)), router, build)
     platform.gate = Gate(router.places.gate, platform.waker.wake)
+    platform.turnstile = Turnstile(router.places.turnstile, platform.throttle)
     # What is a second younger than the last that was heard of the engine was made before that.
     platform.loop.returned = lambda gone: _sweep(gone + 1, server)
     later = threading.Timer(FIRST_SECONDS, lambda: _sweep(platform.started, server))

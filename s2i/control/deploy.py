@@ -175,7 +175,7 @@ class Deployments:
         else:
             held = built.prove is not None
             made = Revision(new.project, new.name, 0, built.image, config, new.source, built.commit, now, held=held)
-            self._store.accept_revision(made, new.id)
+            self._store.accept_revision(made, new.id, request.h2c)
         return self._store.deployment(new.project, new.id)
 
     def _proven(self, one: Deployment, request: Request, built: Built, prove: Prove) -> Deployment:

@@ -22,6 +22,7 @@ from s2i.control.actions import (
     Park,
     PointRoute,
     RemoveContainer,
+    SetRoute,
     StartInstance,
     StartSandbox,
     StartTask,
@@ -33,7 +34,7 @@ from s2i.engines.engine import Engine
 from s2i.errors import S2IError
 from s2i.images.carried import folder
 from s2i.resources.app import Event
-from s2i.router.router import Router
+from s2i.router.router import Router, route_of
 
 GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
 KEEP_REVISIONS = 10
@@ -64,8 +65,10 @@ def execute(action: Action, world: World) -> None:
         case Park(work):
             world.engine.park(work, GRACE_SECONDS)
         case PointRoute(project, app, shares):
-            world.router.add(project, app)
+            _set_route(world, project, app)
             world.router.point(project, app, dict(shares))
+        case SetRoute(project, app):
+            _set_route(world, project, app)
         case MarkServing(project, app, number):
             world.store.mark_serving(project, app, number)
             _record(world, project, app, "serving", f"revision {number} serves")
@@ -118,6 +121,12 @@ def sweep_images(world: World) -> tuple[str, ...]:
     for image in gone:
         folder.forget(image)
     return gone
+
+
+def _set_route(world: World, project: str, app: str) -> None:
+    wanted = world.store.app(project, app)
+    networks = world.engine.subnets(project) if wanted.routing.visibility == "project" else ()
+    world.router.add(route_of(wanted, networks))
 
 
 def _mark_failed(action: MarkFailed, world: World) -> None:

@@ -191,7 +191,7 @@ class Loop:
     def _look(self, containers: tuple[Observed, ...], wanted: Wanted) -> Seen:
         router = self._world.router
         shares = {(app.project, app.name): router.pointed(app.project, app.name) for app in wanted.apps}
-        seen = Seen(containers, shares)
+        seen = Seen(containers, shares, routes=router.routes())
         slots = group(seen.containers).values()
         running = {i.id: s.address for s, i in slots if s and s.address and i and i.state == "running"}
         draining = set(running.values()) - {address for each in shares.values() for address in each}

@@ -10,23 +10,26 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, cast
 
 from s2i import dirs
+from s2i.control.actions import SetRoute
 from s2i.control.deploy import Deployments
-from s2i.control.execute import World, run_log, sweep_images
+from s2i.control.execute import World, execute, run_log, sweep_images
 from s2i.control.happenings import tell
 from s2i.control.logs import Wish, app_log
 from s2i.control.loop import Loop
 from s2i.control.scaling import Autoscaler
 from s2i.control.store import Store
 from s2i.control.task import Build
+from s2i.control.throttle import Throttle
 from s2i.control.tidy import Sweeper
 from s2i.control.waker import Waker
 from s2i.engines.engine import Engine
 from s2i.errors import E_BUSY
 from s2i.resources import labels
-from s2i.resources.app import App, Event
+from s2i.resources.app import App, Event, Routing
 from s2i.resources.job import JobRun
 from s2i.router.gate import Gate
 from s2i.router.router import Router
+from s2i.router.turnstile import Turnstile
 
 DELETE_SECONDS = 60.0
 
@@ -43,8 +46,10 @@ class Platform:
         self.loop = Loop(self.world, counts=lambda: self.autoscaler.counts(), awake=lambda: self.waker.awake())
         self.waker = Waker(lambda: self.loop.targets, self.loop.look, self.loop.start_now)
         self.autoscaler = Autoscaler(self.world, lambda: self.loop.targets, self.waker, self.loop.kick)
+        self.throttle = Throttle(router, lambda: self.loop.targets, self.waker)
         self.deployments = Deployments(self.world, self.loop, build, self._labels)
         self.gate: Gate | None = None  # where the router asks for an app that does not answer
+        self.turnstile: Turnstile | None = None  # and for each request of an app with a limit
         self.sweeper = Sweeper(self.world)
         self.stopping = threading.Event()
 
@@ -54,6 +59,8 @@ class Platform:
         self.deployments.recover()
         if self.gate:
             self.gate.start()
+        if self.turnstile:
+            self.turnstile.start()
         self.loop.start()
         self.autoscaler.start()
 
@@ -66,6 +73,8 @@ class Platform:
         self.router.stop()
         if self.gate:
             self.gate.stop()
+        if self.turnstile:
+            self.turnstile.stop()
         self.store.close()
 
     def remove_all(self) -> dict[str, int]:
@@ -102,6 +111,14 @@ class Platform:
                 raise self.loop.engine_error or E_BUSY(name=name, holder="it is still being deleted")
             time.sleep(0.05)
         self.deployments.forget(project, name)
+
+    def set_routing(self, project: str, name: str, routing: Routing) -> App:
+        """Change how requests come to an app, at once where it has a route. Raises E_NOT_FOUND, E_ROUTER, E_DOCKER."""
+        changed = self.store.set_routing(project, name, routing)
+        if (project, name) in self.router.routes():
+            execute(SetRoute(project, name), self.world)  # not left to the loop, which does nothing without an engine
+        self.loop.kick()
+        return changed
 
     def delete_run(self, project: str, name: str) -> None:
         """Delete a job run with its log; end it when it still runs. Raises E_NOT_FOUND."""

@@ -1,14 +1,20 @@
-"""Find out when a started instance answers HTTP: any answer counts, healthy apps say 302, 401, 404, 422 to ``/``."""
+"""Find out when a started instance answers HTTP: any answer counts, healthy apps say 302, 401, 404, 422 to ``/``.
+
+One that speaks only HTTP/2 answers with a frame of settings to whoever begins with the preface of it (RFC 9113, 3.4).
+"""
 
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
 
 LIMIT_SECONDS = 2.0
 PAUSE_SECONDS = 0.02
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # with settings, none
+FRAME_HEAD, SETTINGS = 9, 4  # bytes; the type, its fourth
 
 
 class Prober:
@@ -57,8 +63,22 @@ def answers(address: str) -> bool:
     try:
         connection.request("GET", "/", headers={"User-Agent": "s2i-probe", "Connection": "close"})
         connection.getresponse()
-    except (OSError, http.client.HTTPException):
+    except ConnectionRefusedError:
+        return False
+    except (http.client.HTTPException, ConnectionError):
+        return _speaks_http_2(host, int(port))
+    except OSError:
         return False
     finally:
         connection.close()
     return True
+
+
+def _speaks_http_2(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), LIMIT_SECONDS) as connection, connection.makefile("rb") as reader:
+            connection.sendall(PREFACE)
+            head = reader.read(FRAME_HEAD)
+    except OSError:
+        return False
+    return len(head) == FRAME_HEAD and head[3] == SETTINGS and not any(head[5:])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from s2i.control import rollout
 from s2i.control.actions import (
     Action,
@@ -12,6 +14,7 @@ from s2i.control.actions import (
     MarkRunning,
     PointRoute,
     RemoveContainer,
+    SetRoute,
     StartSandbox,
     StartTask,
     StopInstance,
@@ -22,6 +25,7 @@ from s2i.control.watch import Note, Seen, Slot, group, slot
 from s2i.engines.engine import Observed, Owner, Workload
 from s2i.resources.app import App
 from s2i.resources.job import JobRun
+from s2i.router.router import route_of
 
 
 def reconcile(wanted: Wanted, seen: Seen, notes: Mapping[Slot, Note], now: float) -> tuple[Action, ...]:
@@ -42,7 +46,7 @@ def act(
         else:
             mine = found[app.project, app.name]
             claimed.update(one for fleet in mine.values() for one in fleet.slots)
-            actions += rollout.app(app, mine, seen, now)
+            actions += [*_routed(app, seen), *rollout.app(app, mine, seen, now)]
     for work in wanted.coming:
         claimed.add(slot(work.owner))
         sandbox, _ = slots.get(slot(work.owner), (None, None))
@@ -54,6 +58,14 @@ def act(
             owner = (instance or sandbox or _nobody()).owner
             actions.append(StopInstance(owner))
     return (*actions, *_runs(wanted.runs, seen))
+
+
+def _routed(app: App, seen: Seen) -> list[Action]:
+    """Have the route changed when it is set otherwise than the app; an app that has none gets it when it is pointed."""
+    found = seen.routes.get((app.project, app.name))
+    if found is None or msgspec.structs.replace(found, networks=()) == route_of(app):
+        return []
+    return [SetRoute(app.project, app.name)]
 
 
 def task_of(run: JobRun) -> Workload:

@@ -17,7 +17,7 @@ import msgspec
 
 from s2i.control.schema import migrate
 from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, E_TRAFFIC, S2IError
-from s2i.resources.app import App, Deployment, Event, Revision, RevisionStatus, Scale
+from s2i.resources.app import App, Deployment, Event, Revision, RevisionStatus, Routing, Scale
 from s2i.resources.job import Job, JobRun
 from s2i.resources.names import project_words
 
@@ -92,10 +92,10 @@ class Store:
             return found[0]
         raise _missing("app", f"{app} revision {number}", project)
 
-    def accept_revision(self, revision: Revision, deployment: str) -> Revision:
+    def accept_revision(self, revision: Revision, deployment: str, h2c: bool | None = None) -> Revision:
         """Make ``revision`` the one that its app is to serve, under the next number; return it with that.
 
-        One that was stopped is started.
+        One that was stopped is started. ``h2c``: how its instances are spoken to from now on; None: as before.
 
         Raises E_TAKEN when a job has the name, E_BUSY while the app is being deleted.
         """
@@ -110,6 +110,8 @@ class Store:
             query = "SELECT coalesce(max(number), 0) FROM revisions WHERE project = ? AND app = ?"
             last: int = db.execute(query, key).fetchone()[0]
             made = msgspec.structs.replace(revision, number=last + 1)
+            if h2c is not None:
+                app = msgspec.structs.replace(app, routing=msgspec.structs.replace(app.routing, h2c=h2c))
             _put_app(db, msgspec.structs.replace(app, target=made.number, reason="", stopped=False))
             _put_revision(db, made)
             _change_deployment(db, deployment, status="rolling-out", kind="app", revision=made.number)
@@ -156,6 +158,13 @@ class Store:
         """Change how many instances an app may have; return it. Raises E_NOT_FOUND."""
         with self._write() as db:
             changed = msgspec.structs.replace(self.app(project, name), scale=scale)
+            _put_app(db, changed)
+        return changed
+
+    def set_routing(self, project: str, name: str, routing: Routing) -> App:
+        """Change how requests come to an app; return it. Raises E_NOT_FOUND."""
+        with self._write() as db:
+            changed = msgspec.structs.replace(self.app(project, name), routing=routing)
             _put_app(db, changed)
         return changed
 

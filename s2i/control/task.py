@@ -16,6 +16,7 @@ from s2i.sources import Source
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What to deploy, and how to run it. ``port`` None: as the plan says. ``timeout``: of the build, in seconds.
 
+    ``h2c``: whether HTTP/2 without TLS is spoken there; None: as the app's last revision was spoken to.
     ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
     ``prove``: no traffic before the image is proven. ``secrets`` are for the build alone: they are in the memory of the
     server while it lasts, and nowhere else. ``index``, ``arguments``: see BuildRequest; ``locked``,
@@ -26,6 +27,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     name: str
     config: Config = Config()
     port: int | None = None
+    h2c: bool | None = None
     strategy: str = "auto"
     timeout: float = 1800.0
     git_allow: str = ""

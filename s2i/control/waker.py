@@ -79,6 +79,19 @@ class Waker:
         with self._lock:
             self._taken = {}
 
+    def hold(self, name: Name) -> None:
+        """Count a request that waits, whoever holds it."""
+        with self._lock:
+            self._held[name] += 1
+            self._most[name] = max(self._most.get(name, 0), self._held[name])
+
+    def let_go(self, name: Name) -> None:
+        """Count it no longer."""
+        with self._lock:
+            self._held[name] -= 1
+            if not self._held[name]:
+                del self._held[name]
+
     def wake(self, project: str, app: str, limit: float = WAIT_SECONDS) -> str | None:
         """Return the address of an instance that takes connections, started for it when the app sleeps.
 
@@ -112,17 +125,11 @@ class Waker:
 
     @contextlib.contextmanager
     def _waiting(self, name: Name) -> Iterator[bool]:
-        with self._lock:
-            self._held[name] += 1
-            self._most[name] = max(self._most.get(name, 0), self._held[name])
-            may_wait = self._held[name] <= QUEUE_LIMIT
+        self.hold(name)
         try:
-            yield may_wait
+            yield self._held[name] <= QUEUE_LIMIT
         finally:
-            with self._lock:
-                self._held[name] -= 1
-                if not self._held[name]:
-                    del self._held[name]
+            self.let_go(name)
 
 
 def is_listened_on(address: str) -> bool:

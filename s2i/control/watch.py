@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from s2i.engines.engine import Observed, Owner
+from s2i.router.router import Route
 
 RESTART_DELAYS = (0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)  # s; FAULTS F10: at most 7 restarts in 10 minutes
 STEADY_SECONDS = 300.0  # an instance that ran this long has not crashed "again"
@@ -40,6 +41,7 @@ class Seen(msgspec.Struct, frozen=True):
     shares: Mapping[App, Mapping[str, int]] = {}
     in_flight: Mapping[str, int] | None = None
     ready: frozenset[str] = frozenset()  # containers that answered HTTP
+    routes: Mapping[App, Route] = {}
 
 
 def series(key: Slot) -> Slot:

@@ -148,6 +148,12 @@ class Engine(Protocol):
     def image_exists(self, image: str) -> bool:
         """Say whether the image (id or name) is here."""
 
+    def subnets(self, project: str) -> tuple[str, ...]:
+        """Return the subnets of the project's network ("172.18.0.0/16"), and with a "!" this machine's addresses there.
+
+        () while there is no such network.
+        """
+
     def remove_project(self, project: str) -> None:
         """Remove the project's containers, network and images."""
 

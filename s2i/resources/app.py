@@ -8,6 +8,7 @@ import msgspec
 
 DeploymentStatus = Literal["building", "rolling-out", "ready", "failed", "cancelled", "interrupted"]
 RevisionStatus = Literal["starting", "ready", "serving", "draining", "retired", "failed"]
+Visibility = Literal["public", "project", "private"]
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +36,20 @@ class Scale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: int = 0
     down_delay: float = 0.0
     window: float = 60.0
+
+
+class Routing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How requests come to an app.
+
+    ``request_timeout``: seconds from the whole request to the head of its answer; whatever streams after that is not
+    cut. ``h2c``: its instances speak HTTP/2 without TLS. ``visibility``: who may ask it: everybody, only containers of
+    its project's network, or nobody (it has no route). ``body_limit``: bytes of a request's body; 0: no limit.
+    """
+
+    request_timeout: float = 300.0
+    h2c: bool = False
+    visibility: Visibility = "public"
+    body_limit: int = 0
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -71,6 +86,7 @@ class App(msgspec.Struct, frozen=True):
     created: float = 0.0
     deleting: bool = False  # to be forgotten as soon as its route and containers are gone
     scale: Scale = Scale()
+    routing: Routing = Routing()
     traffic: tuple[tuple[int, int], ...] = ()
     stopped: bool = False  # nothing of it runs, and no request wakes it
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from s2i.errors import E_ENV, E_LIMIT, E_PORT, E_TRAFFIC, E_VALUE, S2IError
 from s2i.patterns import lazily
-from s2i.resources.app import Config, Scale
+from s2i.resources.app import Config, Routing, Scale
 
 MEMORY_LEAST = 32 << 20  # Docker's own minimum is 6 MB; a Python that has imported a web framework needs about 25
 CPU_LEAST = 0.1
@@ -17,6 +17,7 @@ VALUE_LIMIT = 128 << 10  # the kernel's MAX_ARG_STRLEN: execve refuses a longer 
 INSTANCES_MOST = 20  # a share of the traffic is a slot of the router, and there are so many
 CONCURRENCY_MOST = 10_000
 DELAY_MOST, WINDOW_LEAST = 3600.0, 6.0  # s; Knative's own limits
+REQUEST_MOST = 3600.0  # s
 
 # Set by the platform for every container, or able to load code into every process of it.
 RESERVED = frozenset({"PORT", "HOME", "PATH", "JOB_INDEX", "JOB_ARRAY_SIZE", "JOB_INDEX_RETRY_COUNT"})
@@ -93,6 +94,21 @@ def parse_port(text: str) -> int:
     return checked_port(int(text))
 
 
+def split_protocol(text: str) -> tuple[str, bool | None]:
+    """Return the port of ``h2c:8080`` or ``http1:8080``, and whether HTTP/2 is spoken there; None: it does not say."""
+    kind, colon, port = text.partition(":")
+    return (port, kind == "h2c") if colon and kind in ("h2c", "http1") else (text, None)
+
+
+def parse_size(text: str, what: str, example: str = "10M") -> int:
+    """Parse ``10M`` (K, M, G of 1024, or bytes) into bytes; 0 is no limit. Raises E_VALUE."""
+    if text == "0":
+        return 0
+    if not (found := _MEMORY.fullmatch(text)):
+        raise E_VALUE(what=what, value=text, why=f"it is not a number with K, M or G: {example}", command="app update")
+    return int(found[1]) * _UNITS[found[2].lower()]
+
+
 def http_port() -> int:
     """Return the port of the router, where people reach apps: S2I_HTTP_PORT, else 8080. Raises E_PORT."""
     given = os.environ.get("S2I_HTTP_PORT") or "8080"
@@ -133,6 +149,13 @@ def checked_scale(scale: Scale) -> Scale:
     _between("scale-down-delay", scale.down_delay, 0, DELAY_MOST)
     _between("window", scale.window, WINDOW_LEAST, DELAY_MOST)
     return scale
+
+
+def checked_routing(routing: Routing) -> Routing:
+    """Return ``routing`` when an app can have it. Raises E_LIMIT."""
+    _between("request-timeout", routing.request_timeout, 1, REQUEST_MOST)
+    _between("body-limit", routing.body_limit, 0, 1 << 40)
+    return routing
 
 
 def checked_traffic(percents: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:

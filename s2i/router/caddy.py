@@ -22,7 +22,9 @@ from s2i.errors import E_ROUTER
 from s2i.resources.config import http_port
 from s2i.router import slots
 from s2i.router.admin import Admin, Refused, Unreachable
-from s2i.router.document import SERVER, Places, document
+from s2i.router.document import SERVER, document
+from s2i.router.handlers import Places
+from s2i.router.router import Route
 
 DOMAIN = "localhost"
 PORTS_TRIED = 100
@@ -33,11 +35,11 @@ SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 108
 
 
 class _Known(msgspec.Struct):
-    """What survives a reboot: the port, the first one that was tried, and the apps that have a route."""
+    """What survives a reboot: the port, the first one that was tried, and the routes."""
 
     port: int = 0
     first: int = 0
-    routes: set[tuple[str, str]] = msgspec.field(default_factory=set)  # (project, app)
+    routes: tuple[Route, ...] = ()
 
 
 class CaddyRouter:
@@ -48,7 +50,9 @@ class CaddyRouter:
 
     def __init__(self) -> None:
         run, state = dirs.make_private(dirs.runtime()), dirs.make_private(dirs.state())
-        self.places = Places(run / "slots", run / "caddy.sock", run / "wake.sock", state / "caddy.log")
+        self.places = Places(
+            run / "slots", run / "caddy.sock", run / "wake.sock", run / "turn.sock", state / "caddy.log"
+        )
         self._pid, self._document, self._memory = run / "caddy.pid", run / "caddy.json", state / "routes.json"
         if len(os.fsencode(self.places.admin)) > SOCKET_PATH_LIMIT:
             why = f"the path of its socket is too long: {self.places.admin}"
@@ -64,8 +68,8 @@ class CaddyRouter:
 
     def ensure(self) -> None:
         with self._lock:
-            for project, app in self._known.routes:
-                self._have_slots(project, app)
+            for route in self._known.routes:
+                self._have_slots(*route.name)
             if self._is_right():
                 return
             running = self._running()
@@ -74,18 +78,20 @@ class CaddyRouter:
             else:
                 self._adopt(running)
 
-    def add(self, project: str, app: str) -> None:
+    def add(self, route: Route) -> None:
         with self._lock:
-            self._have_slots(project, app)
-            if (project, app) not in self._known.routes:
-                self._known.routes.add((project, app))
-                self._remember()
+            self._have_slots(*route.name)
+            before = self.routes()
+            if before.get(route.name) != route:
+                self._keep({**before, route.name: route})
             self.ensure()
+
+    def routes(self) -> dict[tuple[str, str], Route]:
+        return {route.name: route for route in self._known.routes}
 
     def remove(self, project: str, app: str) -> None:
         with self._lock:
-            self._known.routes.discard((project, app))
-            self._remember()
+            self._keep({name: route for name, route in self.routes().items() if name != (project, app)})
             self.ensure()
             slots.remove(self.places.slots, project, app)
             self._pointed.pop((project, app), None)
@@ -206,10 +212,14 @@ class CaddyRouter:
     # What it remembers
 
     def _wanted(self) -> dict[str, Any]:
-        state = (frozenset(self._known.routes), self.port)
+        state = (self._known.routes, self.port)
         if self._made is None or self._made[0] != state:
             self._made = state, document(self._known.routes, f"{self._address}:{self.port}", DOMAIN, self.places)
         return self._made[1]
+
+    def _keep(self, routes: Mapping[tuple[str, str], Route]) -> None:
+        self._known.routes = tuple(routes[name] for name in sorted(routes))
+        self._remember()
 
     def _settle(self, port: int) -> None:
         self.port = port

@@ -5,7 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+import msgspec
+
+from s2i.resources.app import App, Routing
+
 SLOTS = 20  # a share of traffic is a number of slots: steps of 5 %
+
+
+class Route(msgspec.Struct, frozen=True, array_like=True):
+    """How requests reach one app.
+
+    ``limited``: each is granted its instance by the turnstile, which counts them. ``networks``: the subnets whose
+    containers may ask, and the addresses in them that are not a container's ("!172.18.0.1"), for visibility "project".
+    """
+
+    project: str
+    app: str
+    routing: Routing = Routing()
+    limited: bool = False
+    networks: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Whose it is: project, app."""
+        return self.project, self.app
+
+
+def route_of(app: App, networks: tuple[str, ...] = ()) -> Route:
+    """Return the route that ``app`` is to have."""
+    return Route(app.project, app.name, app.routing, app.scale.concurrency > 0, networks)
 
 
 class Router(Protocol):
@@ -16,8 +44,14 @@ class Router(Protocol):
     def ensure(self) -> None:
         """Make sure that the proxy runs and has every route; idempotent, cheap when all is well."""
 
-    def add(self, project: str, app: str) -> None:
-        """Add the route of an app (its slots first). Idempotent. The one event that changes the proxy's config."""
+    def add(self, route: Route) -> None:
+        """Add the route of an app (its slots first), or change it. Idempotent.
+
+        This and ``remove`` are all that changes the proxy's config, and a change can cost requests that are under way.
+        """
+
+    def routes(self) -> dict[tuple[str, str], Route]:
+        """Return the routes by project and app."""
 
     def remove(self, project: str, app: str) -> None:
         """Remove the route and the slots. Idempotent."""

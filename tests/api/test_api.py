@@ -16,7 +16,7 @@ from s2i.control.platform import Platform
 from s2i.control.task import Built, Task
 from s2i.errors import E_DOCKER
 from s2i.images.runs import shelf
-from s2i.resources.app import Deployment
+from s2i.resources.app import Deployment, Routing
 from tests.control.simulation import Simulation
 
 
@@ -76,6 +76,28 @@ def test_an_app_is_listed_shown_and_deleted(client: TestClient, world: World) ->
     assert client.delete(f"{BASE}/apps/shop").json() == {"deleted": "shop"}
     assert client.get(f"{BASE}/apps").json() == []
     assert world.engine.containers == {}
+
+
+def test_how_requests_come_to_an_app_is_changed_in_parts_and_at_once(client: TestClient, world: World) -> None:
+    begun = client.post(f"{BASE}/deployments", json={**BODY, "h2c": True}).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    shown = client.get(f"{BASE}/apps/shop").json()
+    assert shown["routing"] == {"request_timeout": 300.0, "h2c": True, "visibility": "public", "body_limit": 0}
+    client.patch(f"{BASE}/apps/shop/routing", json={"request_timeout": 60})
+    changed = client.patch(f"{BASE}/apps/shop/routing", json={"visibility": "private", "h2c": False}).json()
+    assert (changed["routing"]["request_timeout"], changed["routing"]["visibility"]) == (60.0, "private")
+    assert changed["url"] == ""
+    assert world.router.known["default", "shop"].routing == Routing(request_timeout=60.0, visibility="private")
+
+
+@pytest.mark.parametrize(
+    "body", [{"visibility": "all"}, {"request_timeout": 0}, {"body_limit": -1}, {"timeout": 5}, []]
+)
+def test_routing_that_cannot_be_is_refused(client: TestClient, body: object) -> None:
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
+    answer = client.patch(f"{BASE}/apps/shop/routing", json=body)
+    assert (answer.status_code, answer.json()["error"]["exit"]) == (400, 2)
 
 
 def test_a_first_deployment_that_failed_is_seen_and_can_be_deleted(client: TestClient, world: World) -> None:
@@ -244,7 +266,7 @@ def test_stop_with_all_removes_everything_first(client: TestClient, world: World
     removed = client.post("/v1/server/stop", json={"all": True}).json()
     assert (removed["apps"], removed["containers"]) == (1, 2)
     assert world.engine.containers == {}
-    assert world.router.routes == set()
+    assert world.router.routes() == {}
     assert world.store.apps() == ()
     assert world.platform.stopping.is_set()
 

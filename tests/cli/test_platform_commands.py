@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -42,6 +43,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         (("--env", "LD_PRELOAD=/x.so", "."), "E_ENV"),
         (("--port", "65536", "."), "E_PORT"),
         (("--port", "080", "."), "E_PORT"),
+        (("--port", "h2c:0", "."), "E_PORT"),
+        (("--port", "h3:8080", "."), "E_PORT"),
         (("--memory", "1k", "."), "E_LIMIT"),
         (("--memory", "999999g", "."), "E_LIMIT"),
         (("--memory", "-1", "."), "E_LIMIT"),
@@ -141,6 +144,40 @@ def test_the_reason_is_labelled_once_and_names_its_revision(
 def test_no_log_of_a_failed_app_says_where_to_look(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("s2i.cli.client.connect", Failed)
     assert run("app", "logs", "shop") == (0, "nothing runs that could have a log: see `s2i app get shop`\n")
+
+
+class Routed:
+    """A client of a server that takes what it is told."""
+
+    asked: ClassVar[list[tuple[str, str, dict[str, object]]]] = []
+
+    def call(self, method: str, path: str, body: dict[str, object]) -> dict[str, object]:
+        self.asked.append((method, path, body))
+        return {"routing": {"request_timeout": 300.0, "h2c": False, "visibility": "public", "body_limit": 0} | body}
+
+
+@pytest.mark.parametrize(
+    ("words", "body"),
+    [
+        (("--request-timeout", "60", "--visibility", "project"), {"request_timeout": 60.0, "visibility": "project"}),
+        (("--body-limit", "10M", "--h2c"), {"body_limit": 10 << 20, "h2c": True}),
+        (("--body-limit", "0", "--http1"), {"body_limit": 0, "h2c": False}),
+    ],
+)
+def test_an_update_sends_only_what_was_given(  # type: ignore[no-untyped-def]
+    run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], body: dict[str, object]
+) -> None:
+    monkeypatch.setattr("s2i.cli.client.connect", Routed)
+    Routed.asked.clear()
+    assert run("app", "update", "shop", *words) == (0, "")
+    assert Routed.asked == [("PATCH", "/v1/projects/default/apps/shop/routing", body)]
+
+
+@pytest.mark.parametrize("words", [(), ("--body-limit", "10X"), ("--visibility", "all"), ("--body-limit", "-1")])
+def test_a_bad_update_asks_nobody(run, words: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+    status, _ = run("app", "update", "shop", *words)
+    assert status == 2
+    assert not dirs.state().exists()
 
 
 class Empty:

@@ -141,4 +141,4 @@ class Simulation:
             for sandbox, instance in group(containers).values()
             if sandbox and instance and sandbox.address and self.engine.answers(sandbox.address)
         }
-        return Seen(containers, shares, self.router.in_flight(), frozenset(ready))
+        return Seen(containers, shares, self.router.in_flight(), frozenset(ready), self.router.routes())

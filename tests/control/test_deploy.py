@@ -246,7 +246,7 @@ def test_a_deleted_app_is_gone_with_all_that_it_had_when_delete_returns(make: Ma
     world = make(app)
     world.deploy_and_wait(Request(source=SOURCE, name="shop"))
     world.platform.delete_app("default", "shop")
-    assert (world.engine.containers, world.router.routes, world.store.apps()) == ({}, set(), ())
+    assert (world.engine.containers, world.router.routes(), world.store.apps()) == ({}, {}, ())
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,8 +14,8 @@ from s2i.control.actions import MarkReady, MarkServing, Park, PointRoute, StartI
 from s2i.control.fleet import instance_of
 from s2i.control.rollout import PARK_SECONDS, split
 from s2i.errors import S2IError
-from s2i.resources.app import Scale
-from s2i.router.router import SLOTS
+from s2i.resources.app import Routing, Scale
+from s2i.router.router import SLOTS, route_of
 from tests.control.simulation import Simulation
 
 SHOP = ("default", "shop")
@@ -240,6 +241,7 @@ OPERATIONS = st.lists(
         st.tuples(st.sampled_from(("deploy", "quiet", "broken", "crash", "sandbox", "slots", "wake", "stop", "start"))),
         st.tuples(st.just("count"), st.integers(0, 5)),
         st.tuples(st.just("scale"), st.integers(0, 2), st.integers(1, 4)),
+        st.tuples(st.just("route"), st.sampled_from(("public", "project", "private")), st.integers(0, 2)),
         st.tuples(st.just("traffic"), st.sampled_from((5, 50, 95))),
         st.tuples(st.just("step"), st.one_of(st.none(), st.integers(0, 3))),
         st.tuples(st.just("time"), st.sampled_from((0.05, 1.0, 40.0, PARK_SECONDS))),
@@ -274,6 +276,10 @@ def apply(world: Simulation, operation: tuple[object, ...]) -> None:
             world.counts.update({(*SHOP, number): count for number in good})
         case ("scale", int() as least, int() as more):
             world.store.set_scale(*SHOP, Scale(min=least, max=least + more))
+        case ("route", ("public" | "project" | "private") as visibility, int() as limit):
+            world.store.set_routing(*SHOP, Routing(visibility=visibility))
+            scale = world.store.app(*SHOP).scale
+            world.store.set_scale(*SHOP, msgspec.structs.replace(scale, concurrency=limit))
         case ("traffic", int() as percent) if len(good) > 1:
             world.store.set_traffic(*SHOP, ((good[-1], percent), (good[0], 100 - percent)))
         case ("step", int() | None as kill):
@@ -296,6 +302,7 @@ def test_it_converges_whatever_is_scaled_split_stopped_or_killed(operations: lis
         assert app.target == app.serving
         runs = instances(world)
         assert set(pointed(world)) == world.addresses()
+        assert msgspec.structs.replace(world.router.known[SHOP], networks=()) == route_of(app)
         assert len(runs) <= app.scale.max * len(app.percents)
         assert {int(one[1:].split("-")[0]) for one in runs} <= set(app.percents)
         if app.stopped:

@@ -45,6 +45,16 @@ def test_what_is_not_http_is_no_answer() -> None:
         assert not answers(address)
 
 
+SETTINGS = bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+GOAWAY = bytes((0, 0, 8, 7, 0, 0, 0, 0, 0)) + bytes(8)
+
+
+@pytest.mark.parametrize(("frames", "counts"), [(SETTINGS, True), (SETTINGS + GOAWAY, True), (GOAWAY, False)])
+def test_settings_of_http_2_are_an_answer(frames: bytes, counts: bool) -> None:
+    with listener(frames) as address:
+        assert answers(address) is counts
+
+
 def test_nobody_listening_is_no_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from s2i.control.actions import MarkFailed, MarkServing, PointRoute, StartInstance, StopInstance
+from s2i.control.actions import MarkFailed, MarkServing, PointRoute, SetRoute, StartInstance, StopInstance
 from s2i.control.diagnosis import parted
 from s2i.control.fleet import instance_of
 from s2i.engines.engine import Owner
 from s2i.errors import E_DOCKER
+from s2i.resources.app import Routing, Scale
+from s2i.router.router import Route
 from tests.control.simulation import IMAGE, MISSING, Simulation
 
 
@@ -206,13 +208,33 @@ def test_an_address_that_another_app_got_is_never_pointed_at(world: Simulation) 
     assert set(world.router.pointed("default", "shop")) == world.addresses("shop")
 
 
+def test_a_route_that_is_set_otherwise_is_changed_and_nothing_else(world: Simulation) -> None:
+    world.deploy()
+    world.settle()
+    before = world.router.pointed("default", "shop")
+    wanted = Routing(request_timeout=60, visibility="project")
+    world.store.set_routing("default", "shop", wanted)
+    world.store.set_scale("default", "shop", Scale(concurrency=3))
+    world.done.clear()
+    world.settle()
+    assert world.done == [SetRoute("default", "shop")]
+    (address,) = before
+    networks = (f"{address.partition(':')[0]}/32",)
+    assert world.router.routes() == {("default", "shop"): Route("default", "shop", wanted, True, networks)}
+    assert world.router.pointed("default", "shop") == before
+    world.store.set_scale("default", "shop", Scale(concurrency=5))
+    world.done.clear()
+    world.settle()
+    assert world.done == []
+
+
 def test_a_deleted_app_leaves_no_route_container_or_row(world: Simulation) -> None:
     world.deploy()
     world.settle()
     world.store.delete_app("default", "shop")
     world.settle()
     assert world.engine.containers == {}
-    assert world.router.routes == set()
+    assert world.router.routes() == {}
     assert world.store.apps() == ()
     assert world.engine.images == set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import threading
 from collections.abc import Callable
@@ -247,6 +248,17 @@ class EngineContract:
         engine.remove_project("shop")
         assert {one.owner for one in engine.observe()} == {elsewhere}
         assert engine.remove_all()["networks"] == 1
+
+    def test_a_project_has_a_subnet_of_its_own_in_which_its_instances_are(
+        self, subject: Subject, engine: Engine
+    ) -> None:
+        assert engine.subnets("shop") == ()
+        address = engine.start_instance(self.work(subject, APP))
+        engine.start_instance(self.work(subject, msgspec.structs.replace(APP, project="bank")))
+        network, *ours = engine.subnets("shop")
+        assert ipaddress.ip_address(address.partition(":")[0]) in ipaddress.ip_network(network)
+        assert all(ipaddress.ip_address(one.removeprefix("!")) in ipaddress.ip_network(network) for one in ours)
+        assert not {network, *ours} & set(engine.subnets("bank"))
 
     def test_removing_everything_leaves_nothing(self, subject: Subject, engine: Engine) -> None:
         engine.start_instance(self.work(subject, APP))

@@ -184,6 +184,11 @@ class FakeEngine:
         self._fault("image_exists")
         return image in self.images
 
+    def subnets(self, project: str) -> tuple[str, ...]:
+        self._fault("subnets")
+        boxes = [one for one in self.containers.values() if one.role == "sandbox" and one.owner.project == project]
+        return tuple(f"{one.address.partition(':')[0]}/32" for one in boxes if one.address)
+
     def remove_project(self, project: str) -> None:
         self._fault("remove_project")
         self.calls.append(("remove_project", project))

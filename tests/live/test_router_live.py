@@ -22,7 +22,7 @@ from s2i import shell
 from s2i.errors import S2IError
 from s2i.router.caddy import CaddyRouter
 from s2i.router.gate import Gate
-from s2i.router.router import SLOTS, Router
+from s2i.router.router import SLOTS, Route, Router
 from tests.router.contract import RouterContract
 
 PATIENCE = 20  # seconds
@@ -102,7 +102,7 @@ Start = Callable[[str], _Instance]
 def test_requests_are_routed_by_host(router: CaddyRouter, instances: Start) -> None:
     one, two = instances("one"), instances("two")
     for app, instance in (("web", one), ("api", two)):
-        router.add("shop", app)
+        router.add(Route("shop", app))
         router.point("shop", app, {instance.address: SLOTS})
     assert _name(router, "web.shop.localhost") == "one"
     assert _name(router, "api.shop.localhost") == "two"
@@ -113,12 +113,12 @@ def test_requests_are_routed_by_host(router: CaddyRouter, instances: Start) -> N
     "host", ["nobody.shop.localhost", "shop.localhost", "localhost", "127.0.0.1", "web.bank.localhost"]
 )
 def test_an_unknown_host_gets_404_and_no_list(router: CaddyRouter, host: str) -> None:
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     assert _get(router, host)[:2] == (404, b"No app has this address.\n")
 
 
 def test_a_removed_app_gets_404(router: CaddyRouter, instances: Start) -> None:
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     router.point("shop", "web", {instances("one").address: SLOTS})
     assert _name(router) == "one"
     router.remove("shop", "web")
@@ -127,7 +127,7 @@ def test_a_removed_app_gets_404(router: CaddyRouter, instances: Start) -> None:
 
 def test_what_a_client_claims_to_be_is_replaced(router: CaddyRouter, instances: Start) -> None:
     """THREATS T50."""
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     router.point("shop", "web", {instances("one").address: SLOTS})
     forged = (
         "X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded-User X-Forwarded-Prefix X-Real-IP Forwarded "
@@ -146,20 +146,20 @@ def test_what_a_client_claims_to_be_is_replaced(router: CaddyRouter, instances: 
 
 
 def test_a_closed_app_without_a_server_gets_a_clean_503(router: CaddyRouter) -> None:
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     status, body, headers = _get(router)
     assert (status, headers["Retry-After"]) == (503, "2")
     assert body == b"The app web of the project shop has no ready instance. Try again soon.\n"
 
 
 def test_an_app_that_cannot_be_woken_gets_a_clean_503(router: CaddyRouter) -> None:
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     with _gate(router, lambda _project, _app: None):
         assert _get(router)[:2] == (503, b"The app web of the project shop has no ready instance. Try again soon.\n")
 
 
 def test_missing_slot_files_give_a_clean_503_until_they_are_made_again(router: CaddyRouter, instances: Start) -> None:
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     shutil.rmtree(router.places.slots)
     with _gate(router, lambda _project, _app: None):
         assert _get(router)[0] == 503
@@ -170,7 +170,7 @@ def test_missing_slot_files_give_a_clean_503_until_they_are_made_again(router: C
 
 def test_a_request_at_a_closed_app_is_held_and_keeps_its_body(router: CaddyRouter, instances: Start) -> None:
     one = instances("one")
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     asked: list[tuple[str, str]] = []
 
     def wake(project: str, app: str) -> str:
@@ -182,9 +182,25 @@ def test_a_request_at_a_closed_app_is_held_and_keeps_its_body(router: CaddyRoute
     assert (status, json.loads(body)["size"], asked) == (200, 1_000_000, [("shop", "web")])
 
 
+def test_a_dial_that_nobody_answers_is_as_good_as_a_refusal(router: CaddyRouter, instances: Start) -> None:
+    """So it is for some seconds after a container has gone: nothing has its address."""
+    one = instances("one")
+    router.add(Route("shop", "web"))
+    with socket.socket() as full, contextlib.ExitStack() as callers:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        router.point("shop", "web", {f"127.0.0.1:{full.getsockname()[1]}": SLOTS})
+        with _gate(router, lambda _project, _app: one.address):
+            assert _name(router) == "one"
+
+
 def test_an_instance_that_resets_is_not_asked_twice(router: CaddyRouter) -> None:
     """A request that was sent may have been carried out: only one that was never sent goes to the gate."""
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     asked: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listener, _gate(router, lambda _p, app: asked.append(app)):
         router.point("shop", "web", {f"127.0.0.1:{listener.getsockname()[1]}": SLOTS})
@@ -203,7 +219,7 @@ def test_an_instance_that_resets_is_not_asked_twice(router: CaddyRouter) -> None
 def test_requests_under_way_are_counted_by_address(router: CaddyRouter, instances: Start) -> None:
     one = instances("one")
     one.delay = 2.0
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     router.point("shop", "web", {one.address: SLOTS})
     waiting = [threading.Thread(target=_get, args=(router,)) for _ in range(3)]
     for thread in waiting:
@@ -217,7 +233,7 @@ def test_requests_under_way_are_counted_by_address(router: CaddyRouter, instance
 def test_no_request_fails_while_instances_are_replaced(router: CaddyRouter, instances: Start) -> None:
     """As a rollout does it: point at the new one, wait until the old one is idle, end it."""
     current = instances("0")
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     router.point("shop", "web", {current.address: SLOTS})
     with _load(router, clients=6) as (done, failed):
         _eventually(lambda: len(done) >= 400)
@@ -235,7 +251,7 @@ def test_no_request_fails_while_instances_are_replaced(router: CaddyRouter, inst
 
 def test_many_switches_under_load_lose_nothing(router: CaddyRouter, instances: Start) -> None:
     one, two = instances("one"), instances("two")
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     router.point("shop", "web", {one.address: SLOTS})
     with _load(router, clients=4) as (done, failed):
         for turn in range(100):
@@ -247,7 +263,7 @@ def test_many_switches_under_load_lose_nothing(router: CaddyRouter, instances: S
 
 
 def test_an_upgraded_connection_outlives_switches_and_new_apps(router: CaddyRouter, instances: Start) -> None:
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_echo, args=(listener,), daemon=True).start()
         router.point("shop", "web", {f"127.0.0.1:{listener.getsockname()[1]}": SLOTS})
@@ -259,14 +275,14 @@ def test_an_upgraded_connection_outlives_switches_and_new_apps(router: CaddyRout
             while reader.readline() != b"\r\n":
                 pass
             router.point("shop", "web", {instances("one").address: SLOTS})
-            router.add("shop", "other")
+            router.add(Route("shop", "other"))
             client.sendall(b"still here\n")
             assert reader.readline() == b"still here\n"
 
 
 def test_shares_are_kept(router: CaddyRouter, instances: Start) -> None:
     one, two = instances("one"), instances("two")
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     router.point("shop", "web", {one.address: 15, two.address: 5})
     with _load(router, clients=1) as (done, _):
         _eventually(lambda: len(done) >= 1000)
@@ -274,7 +290,7 @@ def test_shares_are_kept(router: CaddyRouter, instances: Start) -> None:
 
 
 def test_caddy_comes_back_with_its_routes_and_slots_after_a_kill(router: CaddyRouter, instances: Start) -> None:
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     router.point("shop", "web", {instances("one").address: SLOTS})
     port = router.port
     first = _kill(router)
@@ -284,7 +300,7 @@ def test_caddy_comes_back_with_its_routes_and_slots_after_a_kill(router: CaddyRo
 
 
 def test_a_new_server_adopts_the_caddy_that_runs(router: CaddyRouter, instances: Start) -> None:
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     router.point("shop", "web", {instances("one").address: SLOTS})
     first = _pid(router)
     second = CaddyRouter()
@@ -298,7 +314,7 @@ def test_a_new_server_adopts_the_caddy_that_runs(router: CaddyRouter, instances:
 
 
 def test_routes_are_there_closed_after_a_reboot(router: CaddyRouter) -> None:
-    router.add("shop", "web")
+    router.add(Route("shop", "web"))
     _kill(router)
     shutil.rmtree(router.places.slots.parent)
     again = CaddyRouter()

@@ -4,7 +4,7 @@ import pytest
 
 from s2i.errors import S2IError
 from s2i.resources import config
-from s2i.resources.app import Config
+from s2i.resources.app import Config, Routing
 
 GIB = 1 << 30
 
@@ -121,3 +121,25 @@ def test_a_bad_port_of_the_router_names_its_variable(given: str, monkeypatch: py
         config.http_port()
     assert (caught.value.code, caught.value.where) == ("E_PORT", "S2I_HTTP_PORT")
     assert "set S2I_HTTP_PORT" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("8080", ("8080", None)), ("h2c:8080", ("8080", True)), ("http1:80", ("80", False)), ("h2:1", ("h2:1", None))],
+)
+def test_a_port_may_say_what_is_spoken_there(text: str, found: tuple[str, bool | None]) -> None:
+    assert config.split_protocol(text) == found
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Routing(request_timeout=0.5),
+        Routing(request_timeout=float("nan")),
+        Routing(request_timeout=3601),
+        Routing(body_limit=-1),
+    ],
+)
+def test_routing_has_bounds(bad: Routing) -> None:
+    with pytest.raises(S2IError, match="out of range"):
+        config.checked_routing(bad)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from s2i.router.router import SLOTS
+from s2i.router.router import SLOTS, Route
 
 
 class FakeRouter:
@@ -13,7 +13,7 @@ class FakeRouter:
     def __init__(self, port: int = 8080) -> None:
         self.port = port
         self.running = False
-        self.routes: set[tuple[str, str]] = set()
+        self.known: dict[tuple[str, str], Route] = {}
         self.slots: dict[tuple[str, str], dict[str, int]] = {}
         self.busy: dict[str, int] = {}
         self.history: list[tuple[str, str, dict[str, int]]] = []
@@ -21,12 +21,15 @@ class FakeRouter:
     def ensure(self) -> None:
         self.running = True
 
-    def add(self, project: str, app: str) -> None:
-        self.routes.add((project, app))
-        self.slots.setdefault((project, app), {})
+    def add(self, route: Route) -> None:
+        self.known[route.name] = route
+        self.slots.setdefault(route.name, {})
+
+    def routes(self) -> dict[tuple[str, str], Route]:
+        return dict(self.known)
 
     def remove(self, project: str, app: str) -> None:
-        self.routes.discard((project, app))
+        self.known.pop((project, app), None)
         self.slots.pop((project, app), None)
 
     def point(self, project: str, app: str, shares: Mapping[str, int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2i.cli.apps import change, logs, look, rollout
+from s2i.cli.apps import change, logs, look, rollout, settings
 from s2i.cli.group import Group
 
 
@@ -25,6 +25,7 @@ for command in (
     look.events,
     look.scale_log,
     change.scale,
+    settings.update,
     change.traffic,
     change.stop,
     change.start,

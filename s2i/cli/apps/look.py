@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from s2i.cli.apps.settings import routing_words
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option, safe, table, when
 
@@ -54,6 +55,7 @@ def get(name: str, project: str, output: str | None) -> None:
             click.echo(f"{field:<10}{safe(found[field])}")
     if found["revision"]:
         click.echo(f"{'scale':<10}{_scale(found)}")
+        click.echo(f"{'routing':<10}{routing_words(found['routing'])}")
     if len(found["traffic"]) > 1:
         click.echo(f"{'traffic':<10}{_traffic(found)}")
     _show_reason(found)

@@ -139,6 +139,12 @@ class DockerEngine:
         with explained(image):
             _each(lambda one: self._api.remove_image(one, force=False), image)
 
+    def subnets(self, project: str) -> tuple[str, ...]:
+        with explained("networks"):
+            filters = {"label": [f"{labels.SERVER}={self._server}", f"{labels.PROJECT}={project}"]}
+            rows = [part for row in self._api.networks(filters=filters) for part in row["IPAM"]["Config"] or ()]
+        return tuple(row["Subnet"] for row in rows) + tuple(f"!{row['Gateway']}" for row in rows if "Gateway" in row)
+
     def remove_project(self, project: str) -> None:
         self._sweep(f"{labels.PROJECT}={project}")
 
