@@ -25,12 +25,13 @@ lock, now, most = threading.Lock(), 0, 0
 
 def application(environ, start_response):
     global now, most
+    routed = "HTTP_X_FORWARDED_FOR" in environ  # not a probe, of which there is one more when it is slow to begin
     with lock:
-        now += 1
+        now += routed
         most = max(most, now)
     time.sleep(0.02)
     with lock:
-        now -= 1
+        now -= routed
     body = json.dumps({"host": os.uname().nodename, "most": most}).encode()
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
