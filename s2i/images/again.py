@@ -53,8 +53,9 @@ def recall(tree: Tree, request: BuildRequest) -> Made | None:
     """
     if not request.cache or request.planning.saved:
         return None
-    made = _read(_place(tree, request))
-    if made is None or made.key != key(tree, request):
+    # Asked for in any case: what is planned next is held against what the files are now.
+    now, made = key(tree, request), _read(_place(tree, request))
+    if made is None or made.key != now:
         return None
     engine = connection.wire()
     names: tuple[str, ...] = ()

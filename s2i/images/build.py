@@ -189,7 +189,7 @@ class _Run(NamedTuple):
         owner = labels.JOB if self.plan.kind == "job" else labels.APP
         said = described(self.tree.origin, request.title, self.plan, dockerfile, found)
         whose = {owner: request.owner} if request.owner else {}
-        words = {**said, **whose, **dict(request.labels)}
+        words = {**dict.fromkeys(labels.OF_CONTAINERS, ""), **said, **whose, **dict(request.labels)}
         return msgspec.structs.replace(order, labels=tuple(sorted(words.items())))
 
     def _judge(self, reader: Reader, well: bool, code: int = 0) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator, Sequence
 
@@ -44,7 +45,7 @@ class Instruction(msgspec.Struct, frozen=True):
 def instructions(text: str) -> Iterator[Instruction]:
     """Yield the instructions of a Dockerfile, each on one line, without comments and here-documents."""
     lines = [line.rstrip("\r") for line in text.removeprefix("\ufeff").split("\n")]
-    comment, at = "", 0
+    comment, at, ends = "", 0, _Ends(lines)
     while at < len(lines):
         first = lines[at].strip()
         if not first or first.startswith("#"):
@@ -56,7 +57,7 @@ def instructions(text: str) -> Iterator[Instruction]:
         if found := _WORDS.fullmatch(joined.strip()):
             word, rest = found[1].upper(), (found[2] or "").strip()
             if word in _HERE_WORDS:
-                at = _after_documents(lines, at, rest)
+                at = _after_documents(ends, at, rest)
             yield Instruction(word, rest, start + 1, comment, joined.strip(), at)
         comment = ""
 
@@ -112,17 +113,30 @@ def _join(lines: Sequence[str], at: int) -> tuple[str, int]:
         line = lines[at]
 
 
-def _after_documents(lines: Sequence[str], at: int, rest: str) -> int:
+def _after_documents(ends: _Ends, at: int, rest: str) -> int:
     """Return the line behind the here-documents of an instruction: one that never ends is none."""
     for dash, quoted in _HERE.findall(rest)[:_MOST_DOCUMENTS]:
         name = _HERE_NAME.fullmatch(quoted)
-        ends = (
-            number
-            for number in range(at, len(lines))
-            if name and (lines[number].lstrip("\t") if dash else lines[number]) == name[2]
-        )
-        at = next(ends, at - 1) + 1
+        at = ends.behind(name[2], at, dashed=bool(dash)) if name else at
     return at
+
+
+class _Ends:
+    """Where here-documents can end, found once: a Dockerfile may hold thousands that never do."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self._places: dict[bool, dict[str, list[int]]] = {}
+
+    def behind(self, name: str, at: int, *, dashed: bool) -> int:
+        """Return the line behind the first one from ``at`` on that is ``name``; ``at`` where there is none."""
+        if dashed not in self._places:
+            places = self._places[dashed] = {}
+            for number, line in enumerate(self._lines):
+                places.setdefault(line.lstrip("\t") if dashed else line, []).append(number)
+        found = self._places[dashed].get(name, [])
+        place = bisect.bisect_left(found, at)
+        return found[place] + 1 if place < len(found) else at
 
 
 def _check_documents(text: str) -> None:

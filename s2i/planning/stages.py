@@ -28,7 +28,10 @@ _GIVEN = lazily(
 
 
 def bases(text: str) -> tuple[str, ...]:
-    """Return the images that a Dockerfile starts from, each once. Raises E_DOCKERFILE for what cannot be told."""
+    """Return the images that a Dockerfile starts from or takes files from, each once.
+
+    Raises E_DOCKERFILE for what cannot be told.
+    """
     found: dict[str, None] = {}
     stages: set[str] = set()
     known: Known = {}
@@ -44,7 +47,26 @@ def bases(text: str) -> tuple[str, ...]:
             if image.lower() not in stages and image != "scratch":
                 found[image] = None
             stages.add(alias)
+        else:
+            taken = (expand(written, known, closed=True) for written in _taken(step))
+            found |= {image: None for image in taken if image and _is_image(image, stages)}
     return tuple(found)
+
+
+def _taken(step: Instruction) -> Iterator[str]:
+    """Yield what an instruction takes files from: a stage, by name or number, or an image."""
+    for word in step.rest.split():
+        if not word.startswith("--"):
+            return
+        if step.word == "COPY" and word.startswith("--from="):
+            yield word.removeprefix("--from=").strip("\"'")
+        elif step.word == "RUN" and word.startswith("--mount="):
+            parts = word.removeprefix("--mount=").split(",")
+            yield from (part.removeprefix("from=") for part in parts if part.startswith("from="))
+
+
+def _is_image(name: str, stages: set[str]) -> bool:
+    return name.lower() not in stages and not name.isdecimal() and name != "scratch" and bool(_IMAGE.fullmatch(name))
 
 
 def foundation(text: str) -> str:

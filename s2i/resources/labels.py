@@ -13,4 +13,6 @@ BUILD = "s2i.build"  # an image that `s2i build` made, outside any project
 BASE = "s2i.base"  # a base image that `s2i doctor --fix` made
 PLAN = "s2i.plan"  # the sha256 of the plan that an image was built by, as it is kept beside it
 VERSION = "s2i.version"  # of the s2i that built an image
+# What tells containers apart: no image says it of itself, whatever its Dockerfile does, for those that are run by hand.
+OF_CONTAINERS = (REVISION, RUN, INSTANCE, ROLE, PORT, BASE)
 READER = "s2i.reader"  # a container that is only read from, and never started

@@ -120,7 +120,7 @@ class Wire:
         data = self.raw(method, path, query, None if body is None else msgspec.json.encode(body))
         try:
             return msgspec.json.decode(data) if data.strip().startswith((b"{", b"[")) else None
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise Gone(f"its answer is no JSON: {error}") from None
 
 
@@ -163,5 +163,5 @@ class Stream:
 def _message(data: bytes) -> str:
     try:
         return str(msgspec.json.decode(data)["message"])
-    except (msgspec.DecodeError, LookupError, TypeError):
+    except (msgspec.DecodeError, LookupError, TypeError, ValueError, RecursionError):
         return data.decode(errors="replace").strip() or "no reason is given"

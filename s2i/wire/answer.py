@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 HEAD_LIMIT = 64 << 10  # bytes of the status line and all fields, and those of interim answers; of the trailer, too
 CHUNK_LINE_LIMIT = 4 << 10  # bytes of the line that says how long a chunk is
+BODY_LIMIT = 256 << 20  # bytes of an answer that is taken as a whole
+DIGITS = 18  # of a length
 PIECE = 64 << 10  # bytes that are handed on at most at once
 _HEXADECIMAL = b"0123456789abcdefABCDEF"
 
@@ -29,8 +31,15 @@ class Answer:
         self.status, self.headers = _head(file)
 
     def read(self) -> bytes:
-        """Return the rest of the body. Raises as the answer does."""
-        return b"".join(self.pieces())
+        """Return the rest of the body, BODY_LIMIT bytes at most. Raises as the answer does."""
+        found: list[bytes] = []
+        size = 0
+        for piece in self.pieces():
+            size += len(piece)
+            if size > BODY_LIMIT:
+                raise NoHTTP(f"the answer is longer than {BODY_LIMIT >> 20} MB")
+            found.append(piece)
+        return b"".join(found)
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body in the pieces in which it comes, none of them empty. Raises as the answer does."""
@@ -118,7 +127,7 @@ def _line(file: io.BufferedReader, limit: int, where: str) -> bytes:
 def _length(value: str) -> int:
     said = {part.strip() for part in value.split(",")}  # a repeated field is one as long as it says the same
     size = said.pop()
-    if said or not (size.isascii() and size.isdigit()):
+    if said or not (size.isascii() and size.isdigit() and len(size) <= DIGITS):
         raise NoHTTP(f"this is no length of an answer: {value[:80]!r}")
     return int(size)
 

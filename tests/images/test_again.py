@@ -228,3 +228,12 @@ def test_of_a_source_that_changed_while_it_was_built_nothing_is_kept(
     meanwhile(built.anchor)
     again.remember(built, PLAN, REQUEST, IMAGE, BASES, "FROM base:1\n", before)
     assert not (dirs.cache() / "made").exists()
+
+
+def test_what_is_changed_after_it_was_first_asked_for_is_not_kept(engine: Engine, tree: Callable[[], Tree]) -> None:
+    """A build may wait for its turn between its plan and its first step."""
+    read = tree()
+    assert again.recall(read, REQUEST) is None
+    write_to_it(Path(read.origin.place))
+    keep(read)
+    assert again.recall(tree(), REQUEST) is None

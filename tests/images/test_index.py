@@ -140,6 +140,16 @@ def test_an_address_that_is_none_does_not_show_its_password() -> None:
     )
 
 
+def test_a_slash_in_a_password_does_not_make_it_a_part_of_the_path() -> None:
+    with pytest.raises(S2IError) as caught:
+        apart("https://me:s3cret/canary@pypi.example.com/simple", "--index-url")
+    assert "s3cret" not in caught.value.message
+    with pytest.raises(S2IError) as caught:
+        apart("https://me/s3cretcanary@pypi.example.com/simple", "--index-url")
+    assert caught.value.message.endswith("its path has an @: write a / in a password as %2F")
+    assert "s3cret" not in caught.value.message
+
+
 def test_an_index_on_this_machines_loopback_is_left_out_and_said(home: dict[str, str]) -> None:
     found = chosen({**home, "PIP_INDEX_URL": "http://localhost:3141/root/pypi"})
     assert (found.url, [notice.code for notice in found.notices]) == ("", ["W_INDEX"])

@@ -109,6 +109,7 @@ def test_a_builder_makes_an_image_that_answers(builder: Builder, builds: Builds,
     assert [notice.code for notice in notices] == (["W_NO_BUILDKIT"] if classic else [])
     found = builder.engine.images.get(builds.tag)
     assert (found.id, found.labels["s2i.build"]) == (image.id, "x")
+    assert {found.labels[name] for name in labels.OF_CONTAINERS} == {""}
     assert found.labels["org.opencontainers.image.title"] == builds.title
     assert [path for path in contents(builder.engine, image.id) if "ca.pem" in path] == []
     # Base and environment, unpacked: what no store counts in another way.

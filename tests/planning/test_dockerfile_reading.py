@@ -123,3 +123,19 @@ def test_folders_whose_variables_are_plain_are_not_refused() -> None:
 
 def test_a_dockerfile_that_is_not_used_may_have_folders_that_nobody_can_tell() -> None:
     check_workdirs("FROM a\nWORKDIR $HOME\n", unknown=False)
+
+
+def test_images_that_files_are_taken_from_are_bases_too_and_stages_are_not() -> None:
+    text = """FROM a AS One
+COPY --chown=1 --from=b:2 /x /x
+COPY --from=one /x /y
+COPY --from=0 /x /z
+RUN --network=none --mount=type=bind,from=c,target=/c --mount=type=cache,target=/k cat /c/--from=d
+RUN echo --mount=from=e
+"""
+    assert bases(text) == ("a", "b:2", "c")
+
+
+def test_thousands_of_here_documents_that_never_end_are_read_at_once() -> None:
+    text = "FROM a\n" + "RUN <<A\n" * 100_000
+    assert sum(1 for _ in instructions(text)) == 100_001

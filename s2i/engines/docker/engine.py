@@ -49,7 +49,7 @@ class DockerEngine:
     def observe(self) -> tuple[Observed, ...]:
         with explained("containers"):
             rows = self._api.containers(all=True, filters={"label": f"{labels.SERVER}={self._server}"})
-        rows.sort(key=lambda row: row["Names"][0] if row["Names"] else row["Id"])
+        rows = sorted(filter(self._is_ours, rows), key=lambda row: row["Names"][0])
         found = [one for row in rows if (one := listing.observed(row)) is not None]
         gone = self._ended.keys() - {one.id for one in found if one.state == "exited"}
         for container in gone:
@@ -132,8 +132,7 @@ class DockerEngine:
     def image_ids(self) -> tuple[str, ...]:
         with explained("images"):
             rows = self._api.images(filters={"label": [f"{labels.SERVER}={self._server}", labels.PROJECT]}, all=False)
-        # One that somebody has given a name is theirs to remove.
-        return tuple(row["Id"] for row in rows if set(row.get("RepoTags") or ()) <= {"<none>:<none>"})
+        return tuple(row["Id"] for row in rows if _is_nameless(row))
 
     def remove_image(self, image: str) -> None:
         with explained(image):
@@ -219,6 +218,10 @@ class DockerEngine:
             self._ended[one.id] = listing.ended(one, details) if details else one
         return self._ended[one.id]
 
+    def _is_ours(self, row: dict[str, Any]) -> bool:
+        """Say whether a container is one that we made: a label can come with an image that somebody runs by hand."""
+        return any(name.startswith((f"/s2i-{self._server}.", "/s2i-proof-")) for name in row["Names"] or ())
+
     def _name(self, owner: Owner, role: Role) -> str:
         parts = (f"s2i-{self._server}", owner.project, owner.run or owner.name, owner.instance)
         return ".".join((*filter(None, parts), *(("sandbox",) if role == "sandbox" else ())))
@@ -260,17 +263,22 @@ class DockerEngine:
         """Remove the containers, networks and images that carry the labels; return how many there were of each."""
         filters = {"label": [f"{labels.SERVER}={self._server}", *more]}
         with explained("what this server made"):
-            boxes = self._api.containers(all=True, filters=filters)
+            boxes = [row for row in self._api.containers(all=True, filters=filters) if self._is_ours(row)]
             # Sandboxes last: an instance that outlives its network logs nothing but failures.
             for row in sorted(boxes, key=lambda row: row["Labels"].get(labels.ROLE) == "sandbox"):
                 self._drop(row["Id"])
             networks = self._api.networks(filters=filters)
             for row in networks:
                 _each(self._api.remove_network, row["Id"])
-            images = self._api.images(filters=filters)
+            images = [row for row in self._api.images(filters=filters) if _is_nameless(row)]
             for row in images:
                 _each(lambda image: self._api.remove_image(image, force=True), row["Id"])
         return {"containers": len(boxes), "networks": len(networks), "images": len(images)}
+
+
+def _is_nameless(row: dict[str, Any]) -> bool:
+    """Say whether nobody has given an image a name: one that has it is theirs to remove."""
+    return set(row.get("RepoTags") or ()) <= {"<none>:<none>"}
 
 
 def _roles(owner: Owner) -> tuple[Role, ...]:

@@ -50,7 +50,7 @@ def address(settings: dict[str, Any], tags: dict[str, str]) -> str:
         return ""
     for network in settings["Networks"].values():
         if network["IPAddress"]:
-            return f"{network['IPAddress']}:{tags[labels.PORT]}"
+            return f"{network['IPAddress']}:{tags.get(labels.PORT, '')}"
     return ""
 
 

@@ -27,6 +27,7 @@ LINE_LIMIT = 16 << 10
 ENGINE_SECONDS = 60.0
 STALE_SECONDS = 180.0  # no proof takes as long: what is older was left by one that was killed
 LOOKER_MEMORY = 64 << 20
+PREFIX = "s2i-proof-"  # of the names of all containers of trials
 
 
 class State(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ class Trial:
         self.image = image
         self._work = Workload(owner, image, config)
         self._server = server
-        self._name = f"s2i-proof-{secrets.token_hex(6)}"
+        self._name = f"{PREFIX}{secrets.token_hex(6)}"
         self._made: list[str] = []
         self._engine = connection.wire(ENGINE_SECONDS)
         self._declares: Declared | None = None
@@ -194,7 +195,12 @@ def sweep(before: float, server: str | None = None) -> int:
     engine = connection.wire(ENGINE_SECONDS)
     wanted = [f"{labels.ROLE}=proof", *(() if server is None else (f"{labels.SERVER}={server}",))]
     rows = engine.get("/containers/json", {"all": "1", "filters": json.dumps({"label": wanted})})
-    old = [str(row["Id"]) for row in rows if row["Created"] < int(before)]  # the engine says whole seconds
+    # The engine says whole seconds. A label can come with an image that somebody runs by hand: a name cannot.
+    old = [
+        str(row["Id"])
+        for row in rows
+        if row["Created"] < int(before) and any(name.startswith(f"/{PREFIX}") for name in row["Names"] or ())
+    ]
     for container in old:
         remove(engine.delete, container)
     return len(old)

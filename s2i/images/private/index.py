@@ -71,13 +71,16 @@ def choose(given: str, netrc_file: str, environ: Mapping[str, str], root: Path =
 
 def apart(address: str, origin: str) -> tuple[str, str, str]:
     """Return an index's address without its credentials, its user and its password. Raises E_INDEX."""
-    shown = re.sub(r"//[^/]*@", "//…@", address) if "@" in address else address
+    shown = re.sub(r"//.*@", "//…@", address) if "@" in address else address
     try:
         parts = urllib.parse.urlsplit(address)
         host = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
         user, password = (urllib.parse.unquote(part or "") for part in (parts.username, parts.password))
     except ValueError:
         raise E_INDEX(url=shown, origin=origin, why="it is no address") from None
+    if "@" in parts.path:  # a password with a slash in it, of which a part would be told everywhere
+        why = "its path has an @: write a / in a password as %2F"
+        raise E_INDEX(url=shown, origin=origin, why=why)
     url = urllib.parse.urlunsplit((parts.scheme, host, parts.path, parts.query, parts.fragment)).rstrip("/")
     if not _ADDRESS.fullmatch(url):
         raise E_INDEX(url=shown, origin=origin, why="it is no plain http:// or https:// address")
