@@ -9,6 +9,7 @@ from s2i.errors import E_DOCKERFILE_SYNTAX, E_NOT_PYTHON
 from s2i.planning.detection import Detection
 from s2i.planning.dockerfile import PATH, Instruction, check, frontend, instructions
 from s2i.planning.plan import Base, BuildPlan, Decision
+from s2i.planning.remote import check_remote
 from s2i.planning.secretnames import looks_secret
 from s2i.planning.settings import Given
 from s2i.planning.stages import assigned, bases, check_workdirs
@@ -37,6 +38,7 @@ def detect(tree: Tree, given: Given, offered: tuple[Base, ...]) -> Detection:
         raise E_DOCKERFILE_SYNTAX(value=value, where=f"{PATH}:{line}")
     check_workdirs(text)
     bases(text)
+    check_remote(text)
     return Detection(
         buildpack="dockerfile",
         kind="job" if given.settings.kind == "job" else "http",

@@ -76,3 +76,23 @@ def is_public(address: str) -> bool:
         if inner:
             return is_public(str(inner))
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+
+
+def may_be_public(url: str) -> bool:
+    """Say whether the host of ``url`` can be one of the public Internet by its spelling; DNS is not asked."""
+    import socket
+    import urllib.parse
+
+    try:
+        host = (urllib.parse.urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    if "$" in host or "%" in host or host.endswith(".localhost"):
+        return False
+    if ":" in host:
+        return is_public(host)
+    try:
+        # As the resolver reads a number, in any of its spellings: 127.1, 2130706433, 0x7f000001.
+        return is_public(socket.inet_ntoa(socket.inet_aton(host)))
+    except OSError:
+        return "." in host  # a name without a dot is one of the engine's own network

@@ -6,6 +6,7 @@ import pytest
 
 from s2i.errors import S2IError
 from s2i.planning.dockerfile import check, frontend, instructions
+from s2i.planning.remote import check_remote
 from s2i.planning.stages import bases, check_workdirs
 
 
@@ -139,3 +140,24 @@ RUN echo --mount=from=e
 def test_thousands_of_here_documents_that_never_end_are_read_at_once() -> None:
     text = "FROM a\n" + "RUN <<A\n" * 100_000
     assert sum(1 for _ in instructions(text)) == 100_001
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:2375/x", "http://127.1/x", "http://2130706433/x", "http://0x7f000001/", "https://localhost/x",
+        "http://[::1]/x", "http://[::ffff:10.0.0.1]/", "http://169.254.169.254/latest", "http://db/x", "git://10.0.0.1/r",
+        "http://a.localhost./x", "https://$HOST/x", "http://user@192.168.0.1/x", "ssh://git@intranet/r.git",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["ADD {} /x", 'ADD ["{}", "/x"]', "ADD --checksum=sha256:0 {} /x"])
+def test_nothing_is_added_from_the_network_of_the_engine(url: str, form: str) -> None:
+    with pytest.raises(S2IError) as caught:
+        check_remote(f"FROM a\n{form.format(url)}\n")
+    assert (caught.value.code, caught.value.where) == ("E_DOCKERFILE", "Dockerfile:2")
+
+
+def test_what_is_public_may_be_added() -> None:
+    check_remote(
+        "FROM a\nADD https://example.com/x.tgz https://1.1.1.1/x /x/\nADD . /app\nRUN curl http://127.0.0.1/\n"
+    )
