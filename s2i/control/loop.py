@@ -6,11 +6,11 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
-from s2i.control.actions import Action, Lane, StartInstance, lane
+from s2i.control.actions import Action, Lane, Park, StartInstance, lane
 from s2i.control.execute import World, engine_down, execute
 from s2i.control.fleet import Key, Name, Wanted, fleets, successor_of
 from s2i.control.happenings import crashes, tell
@@ -52,7 +52,7 @@ class Loop:
         spawn: Callable[[Callable[[], None]], None] | None = None,
         probe: Callable[[str], bool] | None = None,
         counts: Callable[[], Mapping[Key, int]] = dict,
-        awake: Callable[[], Iterable[Name]] = tuple,
+        awake: Callable[[], Collection[Name]] = tuple,
     ) -> None:
         """``clock`` is monotonic; ``spawn`` runs a lane's actions (default: a thread); ``probe`` asks an address.
 
@@ -69,6 +69,7 @@ class Loop:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._busy: set[Lane] = set()
+        self._ending: set[Slot] = set()
         self._held: dict[Lane, _Held] = {}
         self._notes: dict[Slot, Note] = {}
         self._refused: queue.SimpleQueue[tuple[Slot, str]] = queue.SimpleQueue()
@@ -207,10 +208,30 @@ class Loop:
         held = self._held.get(key)
         return held is None or now >= held.until
 
+    def is_ending(self, one: Slot) -> bool:
+        """Say whether the instance of a slot is being ended: it may take connections still, and answer none."""
+        return one in self._ending
+
     def _begin(self, key: Lane, actions: list[Action]) -> None:
         with self._lock:
+            if key in self._busy:  # a request that waits has begun to start it meanwhile
+                return
             self._busy.add(key)
+        for action in actions:
+            if isinstance(action, Park):
+                self._ending.add(slot(action.work.owner))
+                # In this order, and a request that comes looks the other way round: one of the two sees the other.
+                if (action.work.owner.project, action.work.owner.name) in self._awake():
+                    self._let_go(key)
+                    return
         self._spawn(lambda: self._act(key, actions))
+
+    def _let_go(self, key: Lane) -> None:
+        with self._lock:
+            self._busy.discard(key)
+        if key[0] == "slot":
+            self._ending.discard((key[1], key[2], key[3]))
+        self.kick()
 
     def _act(self, key: Lane, actions: list[Action]) -> None:
         try:
@@ -226,9 +247,7 @@ class Loop:
             if failures in (1, 10, 100):
                 log.warning("%s failed (%d times): %s", key, failures, error, exc_info=not isinstance(error, S2IError))
         finally:
-            with self._lock:
-                self._busy.discard(key)
-            self.kick()
+            self._let_go(key)
 
     def _one(self, action: Action) -> None:
         log.info("%s %s", type(action).__name__, "/".join(filter(None, lane(action)[1:])))

@@ -44,7 +44,12 @@ class Platform:
         self.started = time.time()
         self.world = World(engine, router, store, time.time)
         self.loop = Loop(self.world, counts=lambda: self.autoscaler.counts(), awake=lambda: self.waker.awake())
-        self.waker = Waker(lambda: self.loop.targets, self.loop.look, self.loop.start_now)
+        self.waker = Waker(
+            lambda: self.loop.targets,
+            self.loop.look,
+            self.loop.start_now,
+            is_ending=lambda one: self.loop.is_ending(one),
+        )
         self.autoscaler = Autoscaler(self.world, lambda: self.loop.targets, self.waker, self.loop.kick)
         self.throttle = Throttle(router, lambda: self.loop.targets, self.waker)
         self.deployments = Deployments(self.world, self.loop, build, self._labels)

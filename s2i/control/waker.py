@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from s2i.control.fleet import Fleet, Place
+from s2i.control.watch import Slot, slot
 from s2i.engines.engine import Workload
 from s2i.resources.app import App
 
@@ -44,7 +45,8 @@ class Target(msgspec.Struct, frozen=True):
 class Waker:
     """The requests that wait. ``look`` asks the loop to look, and returns when it has; ``start`` starts an instance.
 
-    ``listens`` says whether an address takes connections; ``clock`` is monotonic.
+    ``is_ending``: the instance of a slot is being ended, and is none to send a request to. ``listens`` says whether an
+    address takes connections; ``clock`` is monotonic.
     """
 
     def __init__(
@@ -53,10 +55,11 @@ class Waker:
         look: Callable[[], None],
         start: Callable[[Workload], None],
         *,
+        is_ending: Callable[[Slot], bool] = lambda one: False,
         listens: Callable[[str], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._targets, self._look, self._start = targets, look, start
+        self._targets, self._look, self._start, self._is_ending = targets, look, start, is_ending
         self._listens, self._clock = listens or is_listened_on, clock
         self._lock = threading.Lock()
         self._held: collections.Counter[Name] = collections.Counter()
@@ -103,7 +106,7 @@ class Waker:
             while may_wait and (now := self._clock()) < until:
                 places = target.places if (target := self._targets().get(name)) else ()
                 for place in random.sample(places, len(places)):
-                    if place.address and self._listens(place.address):
+                    if place.address and not self._is_ending(slot(place.work.owner)) and self._listens(place.address):
                         return place.address
                 if now - looked >= LOOK_SECONDS:
                     if looked < 0:

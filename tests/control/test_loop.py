@@ -20,7 +20,12 @@ class Probes(Loop):
 
     def __init__(self, world: Simulation) -> None:
         self.waker = Waker(
-            lambda: self.targets, self.step, self.start_now, listens=world.engine.answers, clock=lambda: world.now
+            lambda: self.targets,
+            self.step,
+            self.start_now,
+            is_ending=self.is_ending,
+            listens=world.engine.answers,
+            clock=lambda: world.now,
         )
         super().__init__(
             world.world,

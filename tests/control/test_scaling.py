@@ -34,7 +34,7 @@ class Server(Simulation):
             awake=lambda: self.waker.awake(),
         )
         self.waker = Waker(
-            lambda: self.loop.targets, self.look, self.loop.start_now,
+            lambda: self.loop.targets, self.look, self.loop.start_now, is_ending=self.loop.is_ending,
             listens=self.engine.answers, clock=self.passing,
         )  # fmt: skip
         self.scaler = Autoscaler(
@@ -138,6 +138,39 @@ def test_what_is_ended_to_sleep_has_not_crashed(server: Server, monkeypatch: pyt
         assert server.waker.wake(*SHOP) is not None
         assert server.now - began < 1
         server.run(3)
+
+
+def test_a_request_is_not_sent_to_what_is_being_ended(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    park, during = server.engine.park, list[str | None]()
+
+    def slowly(work: Workload, grace: float) -> None:
+        during.append(server.waker.wake(*SHOP, limit=0.5))
+        park(work, grace)
+
+    monkeypatch.setattr(server.engine, "park", slowly)
+    server.run(70)
+    assert during == [None]
+    assert server.waker.wake(*SHOP) in server.addresses()
+
+
+def test_what_somebody_waits_for_is_not_ended(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request comes in the very look that finds the instance quiet, after it was asked who waits."""
+    (address,) = server.addresses()
+    server.run(55)
+    in_flight, woken = server.router.in_flight, list[str | None]()
+
+    def asked() -> dict[str, int]:
+        note = server.loop._notes.get((*SHOP, "r1-0"))
+        if note is not None and note.quiet == 1 and not woken:
+            woken.append(server.waker.wake(*SHOP))
+        return in_flight()
+
+    monkeypatch.setattr(server.router, "in_flight", asked)
+    server.engine.calls.clear()
+    server.run(10)
+    assert woken == [address]
+    assert "park" not in [verb for verb, _ in server.engine.calls]
+    assert server.addresses() == {address}
 
 
 def test_a_hundred_requests_at_once_start_one(server: Server) -> None:
