@@ -28,6 +28,7 @@ from s2i import dirs
 from s2i.errors import S2IError
 from s2i.images import bases
 from s2i.images.bases import offer
+from s2i.resources.labels import OF_CONTAINERS
 from tests.live.conftest import Builds
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +91,7 @@ def test_an_image_says_where_it_comes_from(builds: Builds, engine: docker.Docker
     base = labels.pop("org.opencontainers.image.base.name")
     assert labels.pop("org.opencontainers.image.base.digest") == engine.images.get(base).id
     assert (labels.pop("s2i.version"), len(labels.pop("s2i.plan"))) == (s2i_package.__version__, 64)
+    assert {labels.pop(name) for name in OF_CONTAINERS} == {""}
     assert {name: value for name, value in labels.items() if not name.startswith("s2i.base")} == {
         "org.opencontainers.image.title": app.name,
         "org.opencontainers.image.revision": commit,
@@ -213,7 +215,7 @@ def test_json_holds_the_steps_and_what_they_took(builds: Builds, engine: docker.
     assert sorted(data) == ["digest", "image", "pushed", "run", "seconds", "size", "steps", "tags", "warnings"]
     assert (data["image"], data["size"]) == (found.id, found.attrs["Size"])
     assert data["tags"] == [builds.tag, f"{builds.tag}-2"]
-    assert {"name", "cached", "seconds", "bytes"} == set(data["steps"][0])
+    assert {"name", "cached", "seconds", "bytes", "failed"} == set(data["steps"][0])
     assert INSTALL in [step["name"] for step in data["steps"]]
 
 
