@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -276,6 +277,8 @@ def test_the_images_that_a_server_needs_are_told_and_those_that_it_does_not_go(
 ) -> None:
     begun = client.post(f"{BASE}/deployments", json=BODY).json()
     client.get(f"{BASE}/deployments/{begun['id']}/events")
+    while world.platform.loop._busy:  # a revision that begins to serve sweeps by itself
+        time.sleep(0.01)
     world.engine.images.add("sha256:left-over")
     found = client.get("/v1/images").json()
     assert (found["server"], found["building"]) == (world.store.server, False)
