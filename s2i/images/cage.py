@@ -19,6 +19,7 @@ import msgspec
 
 from s2i.errors import E_BUILD_MEMORY, E_BUILD_PROCESSES
 from s2i.images.limits import Limits
+from s2i.planning.dockerfile import instructions
 from s2i.sources import Notice
 
 ROOT = Path("/sys/fs/cgroup")
@@ -163,7 +164,7 @@ def _why_not(limits: Limits, host: str, dockerfile: str) -> str:
         return "it takes root"
     if not host.startswith("unix://") or not ROOT.is_dir():
         return "the engine is not on this machine, or this is no Linux"
-    if "no_proxy" in dockerfile.lower():
+    if any("no_proxy" in step.text.lower() for step in instructions(dockerfile)):  # not in a comment
         return "the Dockerfile has a use of its own for NO_PROXY"
     return ""
 

@@ -165,7 +165,7 @@ def test_nobody_else_is_held(machine: Callable[[str], Machine]) -> None:
     ("wanted", "host", "dockerfile", "why"),
     [
         (Limits(memory=64 * MIB), "ssh://host", "", "the engine is not on this machine, or this is no Linux"),
-        (Limits(cpu=1.0), "unix:///x", "ARG no_proxy", "the Dockerfile has a use of its own for NO_PROXY"),
+        (Limits(cpu=1.0), "unix:///x", "FROM a\nARG no_proxy", "the Dockerfile has a use of its own for NO_PROXY"),
     ],
 )
 def test_a_limit_that_does_not_hold_is_said_and_changes_nothing(
@@ -231,3 +231,9 @@ def test_a_step_that_ended_before_it_was_counted_is_told_by_its_own_words(
         with pytest.raises(S2IError) as caught:
             box.explain("Install", (said,))
     assert caught.value.code == "E_BUILD_PROCESSES"
+
+
+def test_a_comment_takes_no_limit_away(machine: Callable[[str], Machine]) -> None:
+    machine(V1)
+    with caged(Limits(processes=100), {}, "unix:///x", "# no_proxy\nFROM a\nRUN true\n", lambda notice: None) as box:
+        assert box.marks

@@ -26,12 +26,24 @@ FORMS = {
     "json": json.dumps(VALUE)[1:-1],
     "json with letters": json.dumps(VALUE, ensure_ascii=False)[1:-1],
     "hex": VALUE.encode().hex(),
+    "hex, capitals": VALUE.encode().hex().upper(),
+    "url, every byte": "".join(f"%{byte:02X}" for byte in VALUE.encode()),
 }
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_each_form_of_a_secret_is_taken_out(form: str) -> None:
     assert Redactor([Secret("a", VALUE.encode())]).line(f"before {form} after") == f"before {MASK} after"
+
+
+@pytest.mark.parametrize("width", [76, 64])
+def test_it_is_found_in_base64_that_is_cut_into_lines(width: int) -> None:
+    value = "canary-" * 40
+    text = base64.b64encode(value.encode()).decode()
+    redactor = Redactor([Secret("a", value.encode())])
+    for at in range(0, len(text), width):
+        line = text[at : at + width]
+        assert redactor.line(line) == MASK or len(line) < 6
 
 
 @pytest.mark.parametrize("before", ["", "u", "us", "use", "user:"])

@@ -15,6 +15,7 @@ from s2i.images.events import StepEvent
 from s2i.resources.secret import Secret
 
 SHORTEST = 6  # characters: what is shorter would be found in words that are none
+WRAPPED = (76, 64)  # columns at which base64 is cut into lines: by coreutils and MIME, by PEM
 MASK = "[secret]"
 # A reader cuts longer lines: what is left of a secret at a cut is taken out as well.
 CUT = 16 << 10
@@ -89,6 +90,8 @@ def _forms(value: str) -> Iterator[str]:
         urllib.parse.quote_plus(value, errors="replace")
     }
     yield from (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], data.hex())
+    yield data.hex().upper()
+    yield from ("".join(f"%{byte:{case}}" for byte in data) for case in ("02X", "02x"))
     yield from quoted
     yield from (re.sub(r"%..", lambda found: found[0].lower(), text) for text in quoted)
     yield value.replace("'", "'\\''")
@@ -97,3 +100,7 @@ def _forms(value: str) -> Iterator[str]:
         core = whole[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]
         if len(core) >= SHORTEST:
             yield from (core, core.replace("+", "-").replace("/", "_"))
+    lines = base64.b64encode(data).decode()
+    for width in WRAPPED:
+        parts = (lines[at : at + width] for at in range(0, len(lines), width)) if len(lines) > width else ()
+        yield from (part for part in parts if len(part) >= SHORTEST)
