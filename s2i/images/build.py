@@ -223,7 +223,8 @@ class _Run(NamedTuple):
         try:
             yield read
         except shell.TimedOut:
-            step = next(iter(running.values()), "the build")
+            # The last that began: of those before it that were in the cache it may not be told yet.
+            step = next(reversed(running.values()), "the build")
             tail = reader.log.lines()[-SHOWN_LINES:]
             raise E_BUILD_TIMEOUT(seconds=f"{self.request.timeout:g}", step=step, log=tail) from None
 
