@@ -189,18 +189,26 @@ class TestDockerEngine(EngineContract):
         assert network.attrs["Labels"][labels.PROJECT] == "shop"
 
 
-def test_images_are_removed_by_label(docker_subject: _DockerSubject) -> None:
-    api = docker_subject.client.api
+def test_images_are_removed_by_label_but_not_those_that_somebody_has_named(docker_subject: _DockerSubject) -> None:
+    api, engine = docker_subject.client.api, docker_subject.engine
     stamp = uuid.uuid4().hex  # an image of the same content would be the same image
-    for server in (docker_subject.server, "another"):
-        labelled = [f"LABEL {labels.SERVER}={server} {labels.PROJECT}=shop stamp={stamp}"]
-        api.import_image_from_data(b"\0" * 1024, repository=f"s2i-test/{server}", changes=labelled)
+    named = f"s2i-test/{docker_subject.server}"
+
+    def made(server: str, number: int, name: str | None = None) -> str:
+        labelled = [f"LABEL {labels.SERVER}={server} {labels.PROJECT}=shop stamp={stamp}{number}"]
+        said = api.import_image_from_data(b"\0" * 1024, repository=name, changes=labelled)
+        return str(json.loads(said)["status"])
+
+    ours, anothers = made(docker_subject.server, 1), made("another", 2)
+    made(docker_subject.server, 3, named)
     try:
-        assert docker_subject.engine.remove_all()["images"] == 1
-        assert not docker_subject.engine.image_exists(f"s2i-test/{docker_subject.server}")
-        assert docker_subject.engine.image_exists("s2i-test/another")
+        assert engine.remove_all()["images"] == 1
+        assert not engine.image_exists(ours)
+        assert engine.image_exists(anothers)
+        assert engine.image_exists(named)
     finally:
-        api.remove_image("s2i-test/another", force=True)
+        for image in (anothers, named):
+            api.remove_image(image, force=True)
 
 
 def test_an_image_that_declares_volumes_gets_none(docker_subject: _DockerSubject) -> None:
