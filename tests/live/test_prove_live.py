@@ -222,7 +222,7 @@ def test_an_app_that_ignores_sigterm_is_told_so(http: Made, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("mode", "cause", "why", "where"),
     [
-        ("absent", "import", "the code imports yaml_of_nobody, which is not installed", "app.py:18"),
+        ("absent", "import", "the code imports yaml_of_nobody, which is not in the image", "app.py:18"),
         ("variable", "variable", "it needs the environment variable SHOP_KEY, which is not set", "app.py:20"),
         ("network", "outside", "it needs the network to start, which a proof does not have: ", "app.py:23"),
         ("chatty", "import", "importing app:app raises ValueError: after a lie", "app.py:29"),
