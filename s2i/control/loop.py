@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
-from s2i.control.actions import Action, Lane, Park, StartInstance, lane
+from s2i.control.actions import Action, Lane, MarkFailed, Park, StartInstance, lane
 from s2i.control.execute import World, engine_down, execute
 from s2i.control.fleet import Key, Name, Wanted, fleets, successor_of
 from s2i.control.happenings import crashes, tell
@@ -147,8 +147,9 @@ class Loop:
         for crash in crashes(wanted.apps, found, before, now, self._world.now()):
             tell(self._world.store, crash)
         for held, actions in _by_lane(act(wanted, found, seen, self._notes, now)):
-            if held not in busy and self._rested(held, now):
-                self._begin(held, actions)
+            ready = [action for action in actions if not _is_early(action, busy)]
+            if ready and held not in busy and self._rested(held, now):
+                self._begin(held, ready)
         self.targets = {(app.project, app.name): Target(app, found[app.project, app.name]) for app in wanted.apps}
         self._done = self._begun
         return _pause(wanted, seen, TOLD_SECONDS if self._told else IDLE_SECONDS)
@@ -257,6 +258,11 @@ class Loop:
             if not isinstance(action, StartInstance) or engine_down(error):
                 raise
             self._refused.put((slot(action.work.owner), str(error)))
+
+
+def _is_early(action: Action, busy: Collection[Lane]) -> bool:
+    """Say whether a failure is no verdict yet: the instance that has ended is just being started anew."""
+    return isinstance(action, MarkFailed) and ("slot", *slot(action.owner)) in busy
 
 
 def _in_thread(lane: Callable[[], None]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from s2i.control.fleet import instance_of
 from s2i.control.loop import FAULT_SECONDS, Loop
 from s2i.control.waker import Waker
+from s2i.engines.engine import Workload
 from s2i.errors import E_CONTAINER, E_DOCKER
 from tests.control.simulation import Simulation
 
@@ -128,3 +129,27 @@ def test_a_wake_gets_the_address_when_the_instance_is_back(world: Simulation, lo
     loop.settle()
     world.engine.exit(owner, 1)
     assert {loop.waker.wake("default", "shop")} == world.addresses()
+
+
+def test_a_revision_whose_engine_died_has_not_failed_while_it_is_started_again(
+    world: Simulation, loop: Probes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revision = world.deploy()
+    loop.step()
+    owner = instance_of(revision).owner
+    world.engine.exit(owner, 143)
+    world.engine.lose_sandbox(owner)
+    (ended,) = (one for one in world.engine.observe() if one.role == "instance")
+    start = world.engine.start_instance
+
+    def slowly(work: Workload) -> str:
+        """Look when the network is there again, and the instance is not yet."""
+        monkeypatch.setattr(world.engine, "start_instance", start)
+        world.engine.start_sandbox(work)
+        world.engine._put(ended)
+        loop.step()
+        return start(work)
+
+    monkeypatch.setattr(world.engine, "start_instance", slowly)
+    loop.settle()
+    assert world.store.revision("default", "shop", revision.number).status == "serving"
