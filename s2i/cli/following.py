@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from s2i.cli.client import Client
 
 CANCEL_SECONDS = 15.0
-RECONNECTS = 3
+RECONNECTS = (0.1, 0.5, 1.0)  # s before each: a server that was killed takes connections until all of it has ended
 
 
 def follow(
@@ -88,14 +88,15 @@ def _events(client: Client, path: str) -> Iterator[dict[str, Any]]:
     from s2i.cli.client import connect
 
     seen = 0
-    for attempt in range(RECONNECTS + 1):
+    for pause in (*RECONNECTS, None):
         try:
             for line in client.lines(f"{path}/events", start=seen):
                 seen += 1
                 yield json.loads(line)
         except S2IError as error:
-            if error.kind is not E_SERVER or attempt == RECONNECTS:
+            if error.kind is not E_SERVER or pause is None:
                 raise
+            time.sleep(pause)
             connect()  # starts the next server; `client` talks to whoever has the socket
         else:
             return

@@ -240,7 +240,7 @@ def test_a_deployment_that_is_struck_leaves_what_serves_and_the_next_one_works(
 
 def struck(row: Row, home: Inside, app: App, sleep: Sleep) -> tuple[int, str]:
     """Deploy, strike as ``row`` says, and return how the command ended and what it said."""
-    prove = "--no-prove" if row.phase == "roll-out" else "--prove"
+    prove, first = "--no-prove" if row.phase == "roll-out" else "--prove", ""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(standing(home, row.phase)) if row.phase in ("fetch", "plan") else None
         client = stack.enter_context(home.start("-m", "s2i", *app.deployed(), prove))
@@ -255,7 +255,10 @@ def struck(row: Row, home: Inside, app: App, sleep: Sleep) -> tuple[int, str]:
                 eventually(lambda: len(roles(home).get("instance", [])) > 1)
             case _:
                 assert server is not None
+                assert client.stdout is not None
                 stands(server)
+                # Its first line says that it knows of its deployment: the server may stand before it has answered.
+                first = client.stdout.readline()
         match row.who:
             case "client":
                 client.send_signal(signal.Signals[row.strike])
@@ -265,7 +268,7 @@ def struck(row: Row, home: Inside, app: App, sleep: Sleep) -> tuple[int, str]:
                 home.engine.die()
                 home.engine.start()
         said, _ = client.communicate(timeout=PATIENCE)
-        return client.returncode, said
+        return client.returncode, first + said
 
 
 @contextlib.contextmanager
