@@ -77,7 +77,7 @@ def _looks(platform: Platform) -> list[HTTPRouteHandler]:
 
     @get(f"{AT}/{{name:str}}", sync_to_thread=True)
     def one(project: FromPath[str], name: FromPath[str]) -> AppView:
-        if found := next((one for one in platform.deployments.unborn(project) if one.name == name), None):
+        if found := platform.deployments.unborn_of(project, name):
             return _unborn(platform, found)
         view = _view(platform, store.app(project, name))
         revisions, events = list(store.revisions(project, name)), list(store.events(project, name))
@@ -92,7 +92,7 @@ def _looks(platform: Platform) -> list[HTTPRouteHandler]:
         instance: FromQuery[str] = "",
         previous: FromQuery[bool] = False,
     ) -> Stream:
-        if found := next((one for one in platform.deployments.unborn(project) if one.name == name), None):
+        if found := platform.deployments.unborn_of(project, name):
             raise _never_started(found)
         wish = Wish(tail, instance, previous, follow)
         return streamed(platform.app_logs(store.app(project, name), wish), platform.stopping, ahead=LOGS_AHEAD)
@@ -110,16 +110,14 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
 
     @patch(f"{AT}/{{name:str}}/scale", sync_to_thread=True)
     def scale(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
-        before = msgspec.to_builtins(store.app(project, name).scale)
-        wanted = _decoded(msgspec.json.encode({**before, **_decoded(body, dict[str, Any])}), Scale)
-        app = store.set_scale(project, name, checked_scale(wanted))
+        wanted = checked_scale(_changed_by(body, store.app(project, name).scale))
+        app = store.set_scale(project, name, wanted)
         return _changed(platform, app, "scale", f"{app.scale.min} to {app.scale.max} instances")
 
     @patch(f"{AT}/{{name:str}}/routing", sync_to_thread=True)
     def routing(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
-        before = msgspec.to_builtins(store.app(project, name).routing)
-        wanted = _decoded(msgspec.json.encode({**before, **_decoded(body, dict[str, Any])}), Routing)
-        app = platform.set_routing(project, name, checked_routing(wanted))
+        wanted = checked_routing(_changed_by(body, store.app(project, name).routing))
+        app = platform.set_routing(project, name, wanted)
         return _changed(platform, app, "routing", f"visibility {app.routing.visibility}")
 
     @put(f"{AT}/{{name:str}}/traffic", sync_to_thread=True)
@@ -182,6 +180,12 @@ def _changed(platform: Platform, app: App, what: str, text: str = "") -> AppView
     platform.tell(app, what, text)
     platform.loop.kick()
     return _view(platform, app)
+
+
+def _changed_by(body: bytes, before: T) -> T:
+    """Return settings with those fields in place of its own that ``body`` has. Raises E_REQUEST."""
+    fields = {**msgspec.to_builtins(before), **_decoded(body, dict[str, Any])}
+    return _decoded(msgspec.json.encode(fields), type(before))
 
 
 def _decoded(body: bytes, kind: type[T]) -> T:

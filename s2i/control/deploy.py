@@ -107,6 +107,10 @@ class Deployments:
         shown = ("building", "failed", "interrupted")
         return tuple(one for _, one in sorted(newest.items()) if one.status in shown)
 
+    def unborn_of(self, project: str, name: str) -> Deployment | None:
+        """Return the one of ``unborn`` that has this name, None for none."""
+        return next((one for one in self.unborn(project) if one.name == name), None)
+
     def forget(self, project: str, name: str) -> None:
         """Remove the records of the ended deployments of ``name``."""
         for one in self._store.deployments(project):

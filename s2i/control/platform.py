@@ -105,7 +105,8 @@ class Platform:
 
         Of a name whose first deployment failed there is no more than its record.
         """
-        if any(one.name == name and one.status != "building" for one in self.deployments.unborn(project)):
+        unborn = self.deployments.unborn_of(project, name)
+        if unborn and unborn.status != "building":
             self.deployments.forget(project, name)
             return
         self.store.delete_app(project, name)

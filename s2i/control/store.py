@@ -156,24 +156,15 @@ class Store:
 
     def set_scale(self, project: str, name: str, scale: Scale) -> App:
         """Change how many instances an app may have; return it. Raises E_NOT_FOUND."""
-        with self._write() as db:
-            changed = msgspec.structs.replace(self.app(project, name), scale=scale)
-            _put_app(db, changed)
-        return changed
+        return self._change_app(project, name, scale=scale)
 
     def set_routing(self, project: str, name: str, routing: Routing) -> App:
         """Change how requests come to an app; return it. Raises E_NOT_FOUND."""
-        with self._write() as db:
-            changed = msgspec.structs.replace(self.app(project, name), routing=routing)
-            _put_app(db, changed)
-        return changed
+        return self._change_app(project, name, routing=routing)
 
     def set_stopped(self, project: str, name: str, stopped: bool) -> App:
         """Let nothing of an app run any more, or let it run again; return it. Raises E_NOT_FOUND."""
-        with self._write() as db:
-            changed = msgspec.structs.replace(self.app(project, name), stopped=stopped)
-            _put_app(db, changed)
-        return changed
+        return self._change_app(project, name, stopped=stopped)
 
     def release_revision(self, project: str, name: str, number: int) -> None:
         """Let revision ``number`` get traffic, when it has not failed meanwhile."""
@@ -192,8 +183,7 @@ class Store:
 
     def delete_app(self, project: str, name: str) -> None:
         """Ask for the end of an app. Raises E_NOT_FOUND."""
-        with self._write() as db:
-            _put_app(db, msgspec.structs.replace(self.app(project, name), deleting=True))
+        self._change_app(project, name, deleting=True)
 
     def forget_app(self, project: str, name: str) -> None:
         """Remove an app, its revisions and events: nothing of it runs any more."""
@@ -326,6 +316,12 @@ class Store:
                 db.execute(f"DELETE FROM {table}")  # noqa: S608
 
     # The database ---------------------------------------------------------------------------------------------
+
+    def _change_app(self, project: str, name: str, **changes: object) -> App:
+        with self._write() as db:
+            changed = msgspec.structs.replace(self.app(project, name), **changes)
+            _put_app(db, changed)
+        return changed
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import docker.errors
 
-from s2i.engines.docker import connection, listing, ports
+from s2i.engines.docker import connection, listing, ports, trial
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.docker.output import Output
@@ -220,7 +220,7 @@ class DockerEngine:
 
     def _is_ours(self, row: dict[str, Any]) -> bool:
         """Say whether a container is one that we made: a label can come with an image that somebody runs by hand."""
-        return any(name.startswith((f"/s2i-{self._server}.", "/s2i-proof-")) for name in row["Names"] or ())
+        return any(name.startswith((f"/s2i-{self._server}.", f"/{trial.PREFIX}")) for name in row["Names"] or ())
 
     def _name(self, owner: Owner, role: Role) -> str:
         parts = (f"s2i-{self._server}", owner.project, owner.run or owner.name, owner.instance)
