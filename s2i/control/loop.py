@@ -209,6 +209,10 @@ class Loop:
         held = self._held.get(key)
         return held is None or now >= held.until
 
+    def is_busy(self, key: Lane) -> bool:
+        """Say whether something is being done in a lane."""
+        return key in self._busy
+
     def is_ending(self, one: Slot) -> bool:
         """Say whether the instance of a slot is being ended: it may take connections still, and answer none."""
         return one in self._ending

@@ -112,7 +112,8 @@ class Platform:
         self.store.delete_app(project, name)
         self.loop.kick()
         until = time.monotonic() + DELETE_SECONDS
-        while any(app.name == name for app in self.store.apps(project)):
+        # Its images go after its record: they are nobody's only then.
+        while any(one.name == name for one in self.store.apps(project)) or self.loop.is_busy(("app", project, name)):
             if time.monotonic() > until:
                 raise self.loop.engine_error or E_BUSY(name=name, holder="it is still being deleted")
             time.sleep(0.05)
