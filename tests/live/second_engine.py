@@ -31,9 +31,10 @@ import docker
 import docker.errors
 import requests.exceptions
 
-from s2i.engines.docker import connection, install
+from s2i.engines.docker import install
 from s2i.images import bases
-from s2i.images.bases import mirror
+from s2i.images.bases import mirror, offer
+from s2i.planning.plan import Base
 
 SUITE = "forky"  # Docker 28, with buildx and containerd to match; runc is this machine's
 PACKAGES = ("docker.io", "docker-buildx", "containerd")
@@ -54,6 +55,12 @@ exec "$1" -c 'import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 while True: signal.pause()'
 """
 Store = Literal["graphdriver", "containerd"]
+
+
+def base() -> Base:
+    """Return a base that the installed engine has, and that no test makes and removes."""
+    bases.refresh()
+    return next(one for one in offer.recall().bases if one.python in bases.defaults())
 
 
 class SecondEngine:
@@ -168,7 +175,7 @@ class SecondEngine:
     def _network(self) -> Iterator[int]:
         """Yield the process of a container of the installed engine, whose network the second one uses."""
         container = self._installed.containers.run(
-            bases.refresh(connection.wire())[-1].runtime,
+            base().runtime,
             ["python3", "-c", "import signal; signal.pause()"],
             detach=True, init=True, labels={LABEL: str(os.getpid())},
         )  # fmt: skip

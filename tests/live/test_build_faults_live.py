@@ -20,10 +20,9 @@ import docker
 import pytest
 
 from s2i import sources
-from s2i.engines.docker import connection
 from s2i.errors import S2IError
-from s2i.images import bases, planned
-from s2i.images.bases import machine, obtain, offer
+from s2i.images import planned
+from s2i.images.bases import machine, obtain
 from s2i.images.bases.machine import Machine
 from tests.live import faulty, second_engine
 from tests.live.second_engine import SecondEngine
@@ -96,9 +95,8 @@ ROWS = (
 @pytest.fixture(scope="module")
 def doomed(engine: docker.DockerClient) -> Iterator[SecondEngine]:
     """Return an engine that is killed and filled, with a small base image and no more."""
-    bases.refresh(connection.wire())
     with SecondEngine(engine, size=SIZE) as running:
-        running.take(offer.recall().bases[-1].runtime)
+        running.take(second_engine.base().runtime)
         yield running
 
 

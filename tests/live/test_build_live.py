@@ -26,9 +26,8 @@ import pytest
 import s2i as s2i_package
 from s2i import dirs
 from s2i.errors import S2IError
-from s2i.images import bases
-from s2i.images.bases import offer
 from s2i.resources.labels import OF_CONTAINERS
+from tests.live import second_engine
 from tests.live.conftest import Builds
 
 ROOT = Path(__file__).parents[2]
@@ -258,8 +257,7 @@ class Sleep:
 
 def runtime() -> str:
     """Return the name of a small image that is here."""
-    bases.refresh()
-    return offer.recall().bases[-1].runtime  # others are offered too, and would be made
+    return second_engine.base().runtime  # others are offered too, and would be made
 
 
 def dockerfile(folder: Path, lines: str, base: str = "") -> Path:

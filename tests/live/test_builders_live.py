@@ -19,8 +19,7 @@ import pytest
 
 from s2i import sources
 from s2i.errors import S2IError
-from s2i.images import bases, clients
-from s2i.images.bases import offer
+from s2i.images import clients
 from s2i.images.carried import record, sbom
 from s2i.images.clients import BuildClient
 from s2i.images.events import Image
@@ -32,6 +31,7 @@ from s2i.images.stock.built import built
 from s2i.images.stock.layers import layers as layers_of
 from s2i.resources import labels
 from s2i.resources.secret import Secret
+from tests.live import second_engine
 from tests.live.conftest import Builds, remove
 from tests.live.test_build_live import INSTALL, PATIENCE, SOURCE, Sleep, answer, contents, eventually, hardened
 from tests.live.test_build_live import app as app
@@ -344,8 +344,7 @@ def test_a_step_that_needs_more_memory_than_its_limit_ends_as_that(
 
 def present() -> str:
     """Return the name of a small image that the engine has: others are offered too, and would be made."""
-    bases.refresh()
-    return offer.recall().bases[-1].runtime
+    return second_engine.base().runtime
 
 
 def dockerfile(folder: Path, lines: str) -> Path:

@@ -24,9 +24,6 @@ import docker
 import pytest
 from home import ROOT, Home
 
-from s2i.engines.docker import connection
-from s2i.images import bases
-from s2i.images.bases import offer
 from s2i.wire import Wire
 from tests.live import second_engine
 from tests.live.second_engine import SecondEngine
@@ -177,9 +174,8 @@ class App:
 
 @pytest.fixture(scope="module")
 def home(engine: docker.DockerClient) -> Iterator[Inside]:
-    bases.refresh(connection.wire())
     with SecondEngine(engine, size="1g") as doomed, tempfile.TemporaryDirectory(prefix="s2i-") as folder:
-        doomed.take(offer.recall().bases[-1].runtime)
+        doomed.take(second_engine.base().runtime)
         made = Inside(Path(folder), doomed)
         made.environment["PATH"] = f"{second_engine.buildx().parent}:{os.environ['PATH']}"
         yield made

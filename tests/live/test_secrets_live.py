@@ -21,11 +21,11 @@ from home import Home
 
 from s2i.errors import S2IError
 from s2i.images import bases, clients
-from s2i.images.bases import offer
 from s2i.images.clients import BuildClient
 from s2i.images.private.redact import MASK
 from s2i.images.request import CLI
 from s2i.resources.secret import Secret
+from tests.live import second_engine
 from tests.live.conftest import Builds
 from tests.live.package_index import NAME, Index, serving
 from tests.live.test_build_live import contents, dockerfile
@@ -151,8 +151,7 @@ def test_nothing_of_a_secret_is_in_an_image_its_history_or_what_s2i_keeps_and_sa
 
     # What the installation left in its cache is there for the next build: it must not hold what opened the index.
     look = f"RUN --mount=type=cache,id=s2i-uv,target=/c ls /c; grep -rlaE '{'|'.join(canaries.values.values())}' /c || true\n"
-    bases.refresh()
-    present = offer.recall().bases[-1].build
+    present = second_engine.base().build
     builds(dockerfile(source.parent / "look", look, present), "dockerfile", namespace=CLI)
     said = [event.line for event in builds.events if event.status == "log"]
     assert (any("wheels" in line for line in said), [line for line in said if "/" in line]) == (True, [])
