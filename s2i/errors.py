@@ -424,6 +424,18 @@ E_ROLLOUT = Kind(
     "revision {number} of {name} did not come up: {why}{log:400}",
     "{serving}; mend the source and deploy it again",
 )
+E_RELEASE = Kind(
+    "E_RELEASE",
+    6,
+    "the release command of revision {number} failed, `{command}`: {why}{log:400}",
+    "{serving}; mend the command and deploy again",
+)
+E_SUPERSEDED = Kind(
+    "E_SUPERSEDED",
+    7,
+    'a later deployment of "{name}" took the place of this one, while it waited for its turn',
+    "nothing: what that one deploys is newer",
+)
 E_INTERRUPTED = Kind(
     "E_INTERRUPTED",
     75,
@@ -488,6 +500,12 @@ E_IMAGE_GONE = Kind(
     6,
     "the image {image} is no longer on this machine",
     "somebody removed it: deploy the source again to build it anew",
+)
+E_IMAGE_PORTS = Kind(
+    "E_IMAGE_PORTS",
+    2,
+    "the image {image} listens on several ports: {ports}",
+    "say which one answers HTTP: --port 8080",
 )
 E_NO_IMAGE = Kind(
     "E_NO_IMAGE",

@@ -16,7 +16,8 @@ from s2i.control.platform import Platform
 from s2i.control.scaling import Logged
 from s2i.errors import E_NEVER_STARTED, E_NO_REVISION, E_REQUEST, S2IError
 from s2i.resources.app import App, Deployment, Event, Revision, Routing, Scale
-from s2i.resources.config import checked_routing, checked_scale, checked_traffic
+from s2i.resources.change import Change
+from s2i.resources.config import checked_traffic
 from s2i.resources.names import project_words
 
 T = TypeVar("T")
@@ -110,14 +111,12 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
 
     @patch(f"{AT}/{{name:str}}/scale", sync_to_thread=True)
     def scale(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
-        wanted = checked_scale(_changed_by(body, store.app(project, name).scale))
-        app = store.set_scale(project, name, wanted)
+        app = platform.change_settings(project, name, Change(scale=_decoded(body, dict[str, Any])))
         return _changed(platform, app, "scale", f"{app.scale.min} to {app.scale.max} instances")
 
     @patch(f"{AT}/{{name:str}}/routing", sync_to_thread=True)
     def routing(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
-        wanted = checked_routing(_changed_by(body, store.app(project, name).routing))
-        app = platform.set_routing(project, name, wanted)
+        app = platform.change_settings(project, name, Change(routing=_decoded(body, dict[str, Any])))
         return _changed(platform, app, "routing", f"visibility {app.routing.visibility}")
 
     @put(f"{AT}/{{name:str}}/traffic", sync_to_thread=True)
@@ -182,12 +181,6 @@ def _changed(platform: Platform, app: App, what: str, text: str = "") -> AppView
     return _view(platform, app)
 
 
-def _changed_by(body: bytes, before: T) -> T:
-    """Return settings with those fields in place of its own that ``body`` has. Raises E_REQUEST."""
-    fields = {**msgspec.to_builtins(before), **_decoded(body, dict[str, Any])}
-    return _decoded(msgspec.json.encode(fields), type(before))
-
-
 def _decoded(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
@@ -234,7 +227,9 @@ def _never_started(one: Deployment) -> S2IError:
     """Return what is said to who asks for the log of a name that has a deployment and, as yet, no app."""
     from s2i.images.runs import shelf
 
-    why = "it is being built" if one.status == "building" else _why(one) or f"its deployment was {one.status}"
+    why = (
+        "it is being built" if one.status in ("queued", "building") else _why(one) or f"its deployment was {one.status}"
+    )
     shows = f"`s2i app get {one.name}{project_words(one.project)}` shows what is known of it"
     built = (shelf.place() / one.id).is_dir()
     return E_NEVER_STARTED(

@@ -15,7 +15,7 @@ from s2i.control.journal import Journal
 from s2i.control.platform import Platform
 from s2i.control.task import Request
 from s2i.errors import E_FORBIDDEN, E_REQUEST
-from s2i.resources.app import Deployment
+from s2i.resources.app import OPEN_DEPLOYMENT, Deployment
 from s2i.sources import Folder
 
 POLL_SECONDS = 0.02
@@ -68,7 +68,7 @@ async def _follow(platform: Platform, project: FromPath[str], ident: FromPath[st
     journal, offset = Journal(ident), 0
     while not platform.stopping.is_set():
         # The status first: what is written before the end is in the file when the status says so.
-        ended = platform.store.deployment(project, ident).status not in ("building", "rolling-out")
+        ended = platform.store.deployment(project, ident).status not in OPEN_DEPLOYMENT
         lines, offset = journal.read(start, offset)
         if lines:
             start = 0

@@ -10,6 +10,7 @@ from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
 from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError
 from s2i.resources import names
+from s2i.resources.app import OPEN_DEPLOYMENT
 from s2i.sources import Notice
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def follow(
                 progress.say(f"note   that was too late, it is deployed: `{look(begun, jobrun)}`")
             raise
     found = _after(client, path)
-    if found["status"] not in ("building", "rolling-out"):
+    if found["status"] not in OPEN_DEPLOYMENT:
         # What is planned a second time says most of its notices twice.
         return {**found, "warnings": [one for number, one in enumerate(told) if one not in told[:number]]}
     if building:
@@ -107,7 +108,7 @@ def _cancel(client: Client, path: str) -> str:
     status = str(client.call("POST", f"{path}/cancel")["status"])
     until = time.monotonic() + CANCEL_SECONDS
     with contextlib.suppress(KeyboardInterrupt):  # once is enough
-        while status in ("building", "rolling-out") and time.monotonic() < until:
+        while status in OPEN_DEPLOYMENT and time.monotonic() < until:
             time.sleep(0.05)
             status = str(client.call("GET", path)["status"])
     return status

@@ -33,7 +33,6 @@ WORDS: dict[str, tuple[str, ...]] = {
 }
 # What no command does, and what is done in its place.
 INSTEAD = {
-    "app create": "`s2i deploy` makes an app",
     "jobrun submit": "`s2i deploy` of a job runs it",
     "job run": "`s2i deploy` of a job runs it",
 }

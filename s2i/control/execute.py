@@ -81,6 +81,7 @@ def execute(action: Action, world: World) -> None:
             _mark_failed(action, world)
         case ForgetApp(project, app):
             world.router.remove(project, app)
+            _forget_releases(world, project, app, keep=0)
             world.store.forget_app(project, app)
             kept.forget(project, app)
             sweep_images(world)
@@ -171,7 +172,8 @@ def _finish(action: FinishTask, world: World) -> None:
             finished=max(action.finished or world.now(), started),
         )
     )
-    _record(world, run.project, run.job, "succeeded" if good else "failed", f"{run.name} {action.reason}".rstrip())
+    what = f"{run.name} (release command of revision {run.release})" if run.release else run.name
+    _record(world, run.project, run.job, "succeeded" if good else "failed", f"{what} {action.reason}".rstrip())
 
 
 def _save_log(world: World, container: str, path: Path) -> None:
@@ -192,7 +194,15 @@ def _forget_old(world: World, project: str, app: str) -> None:
     for old in world.store.revisions(project, app)[:-KEEP_REVISIONS]:
         if old.number not in (wanted.serving, wanted.target, *wanted.percents):
             world.store.forget_revision(project, app, old.number)
+    _forget_releases(world, project, app, keep=KEEP_REVISIONS)
     sweep_images(world)
+
+
+def _forget_releases(world: World, project: str, app: str, *, keep: int) -> None:
+    runs = [one for one in world.store.runs(project) if one.release and one.job == app]
+    for old in runs[keep:]:
+        world.store.delete_run(project, old.name)
+        run_log(project, old.name).unlink(missing_ok=True)
 
 
 def _record(world: World, project: str, name: str, what: str, text: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -25,6 +25,8 @@ from s2i.sources.commit import with_commit
 if TYPE_CHECKING:
     from s2i.images.prove import Proof
 
+RELEASE = "release"  # the process of a Procfile that is run before its new code gets requests
+
 
 def build(task: Task) -> Built:
     """Build what ``task`` asks for. Raises whatever stands in a stage's way, E_CANCELLED when it is told to end."""
@@ -36,7 +38,7 @@ def build(task: Task) -> Built:
     prove = functools.partial(_prove, task, built, plan)
     if built.kind == "app":
         return msgspec.structs.replace(built, prove=prove)
-    prove(task.request.config, lambda text: None)
+    prove(task.config, lambda text: None)
     return built
 
 
@@ -59,7 +61,7 @@ def _prove(task: Task, built: Built, plan: BuildPlan, config: Config, late: Call
 def _fetched(task: Task) -> Iterator[sources.Tree]:
     allow = ",".join((os.environ.get(sources.ALLOW, ""), task.request.git_allow))
     policy = sources.Policy.of({sources.ALLOW: allow}, network=task.network)
-    with sources.fetch(task.request.source, policy=policy, cancelled=task.cancelled) as found:
+    with sources.fetch(task.source, policy=policy, cancelled=task.cancelled) as found:
         yield with_commit(found)
 
 
@@ -115,7 +117,9 @@ def _image(task: Task, tree: sources.Tree, plan: BuildPlan) -> tuple[Built, Buil
 
 
 def _built(plan: BuildPlan, image: Image, tree: sources.Tree) -> Built:
-    return Built("job" if plan.kind == "job" else "app", image.id, plan.port, tree.origin.commit)
+    release = next((one.start for one in plan.processes if one.name == RELEASE), ())
+    kind: Literal["app", "job"] = "job" if plan.kind == "job" else "app"
+    return Built(kind, image.id, plan.port, tree.origin.commit, release=release)
 
 
 def _passed(task: Task, wire: Wire, event: StepEvent) -> None:

@@ -25,7 +25,8 @@ from s2i.control.waker import Waker
 from s2i.engines.engine import Engine
 from s2i.errors import E_BUSY
 from s2i.resources import labels
-from s2i.resources.app import App, Event, Routing
+from s2i.resources.app import OPEN_DEPLOYMENT, App, Event
+from s2i.resources.change import Change
 from s2i.resources.job import JobRun
 from s2i.router.gate import Gate
 from s2i.router.router import Router
@@ -106,7 +107,7 @@ class Platform:
         Of a name whose first deployment failed there is no more than its record.
         """
         unborn = self.deployments.unborn_of(project, name)
-        if unborn and unborn.status != "building":
+        if unborn and unborn.status not in OPEN_DEPLOYMENT:
             self.deployments.forget(project, name)
             return
         self.store.delete_app(project, name)
@@ -119,10 +120,13 @@ class Platform:
             time.sleep(0.05)
         self.deployments.forget(project, name)
 
-    def set_routing(self, project: str, name: str, routing: Routing) -> App:
-        """Change how requests come to an app, at once where it has a route. Raises E_NOT_FOUND, E_ROUTER, E_DOCKER."""
-        changed = self.store.set_routing(project, name, routing)
-        if (project, name) in self.router.routes():
+    def change_settings(self, project: str, name: str, change: Change) -> App:
+        """Change how many instances an app may have, and how requests come to it, at once where it has a route.
+
+        Raises E_NOT_FOUND, E_REQUEST, E_LIMIT, E_ROUTER, E_DOCKER.
+        """
+        changed = self.store.change_settings(project, name, change)
+        if change.routing and (project, name) in self.router.routes():
             execute(SetRoute(project, name), self.world)  # not left to the loop, which does nothing without an engine
         self.loop.kick()
         return changed

@@ -17,15 +17,16 @@ import msgspec
 
 from s2i.control.schema import migrate
 from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, E_TRAFFIC, S2IError
-from s2i.resources.app import App, Deployment, Event, Revision, RevisionStatus, Routing, Scale
+from s2i.resources.app import App, Deployment, Event, Revision, RevisionStatus
+from s2i.resources.change import Change, routing_after, scale_after
 from s2i.resources.job import Job, JobRun
 from s2i.resources.names import project_words
 
 BUSY_SECONDS = 30.0
 KEEP_EVENTS = 200  # of one app or job, and of one kind: what happens often leaves what happens rarely
-OPEN_DEPLOYMENT = ("building", "rolling-out")
 
 T = TypeVar("T")
+NO_CHANGE = Change()
 
 
 class Store:
@@ -92,10 +93,10 @@ class Store:
             return found[0]
         raise _missing("app", f"{app} revision {number}", project)
 
-    def accept_revision(self, revision: Revision, deployment: str, h2c: bool | None = None) -> Revision:
+    def accept_revision(self, revision: Revision, deployment: str, change: Change = NO_CHANGE) -> Revision:
         """Make ``revision`` the one that its app is to serve, under the next number; return it with that.
 
-        One that was stopped is started. ``h2c``: how its instances are spoken to from now on; None: as before.
+        One that was stopped is started. ``change`` of the app's scale and routing holds from now on.
 
         Raises E_TAKEN when a job has the name, E_BUSY while the app is being deleted.
         """
@@ -110,8 +111,7 @@ class Store:
             query = "SELECT coalesce(max(number), 0) FROM revisions WHERE project = ? AND app = ?"
             last: int = db.execute(query, key).fetchone()[0]
             made = msgspec.structs.replace(revision, number=last + 1)
-            if h2c is not None:
-                app = msgspec.structs.replace(app, routing=msgspec.structs.replace(app.routing, h2c=h2c))
+            app = _with_settings(app, change)
             _put_app(db, msgspec.structs.replace(app, target=made.number, reason="", stopped=False))
             _put_revision(db, made)
             _change_deployment(db, deployment, status="rolling-out", kind="app", revision=made.number)
@@ -154,13 +154,15 @@ class Store:
             _put_app(db, changed)
         return changed
 
-    def set_scale(self, project: str, name: str, scale: Scale) -> App:
-        """Change how many instances an app may have; return it. Raises E_NOT_FOUND."""
-        return self._change_app(project, name, scale=scale)
+    def change_settings(self, project: str, name: str, change: Change) -> App:
+        """Change how many instances an app may have, and how requests come to it; return it.
 
-    def set_routing(self, project: str, name: str, routing: Routing) -> App:
-        """Change how requests come to an app; return it. Raises E_NOT_FOUND."""
-        return self._change_app(project, name, routing=routing)
+        Raises E_NOT_FOUND, E_REQUEST, E_LIMIT.
+        """
+        with self._write() as db:
+            changed = _with_settings(self.app(project, name), change)
+            _put_app(db, changed)
+        return changed
 
     def set_stopped(self, project: str, name: str, stopped: bool) -> App:
         """Let nothing of an app run any more, or let it run again; return it. Raises E_NOT_FOUND."""
@@ -188,7 +190,7 @@ class Store:
     def forget_app(self, project: str, name: str) -> None:
         """Remove an app, its revisions and events: nothing of it runs any more."""
         with self._write() as db:
-            for table, column in (("apps", "name"), ("revisions", "app"), ("events", "name")):
+            for table, column in (("apps", "name"), ("revisions", "app"), ("events", "name"), ("jobruns", "job")):
                 db.execute(f"DELETE FROM {table} WHERE project = ? AND {column} = ?", (project, name))  # noqa: S608
 
     def forget_revision(self, project: str, name: str, number: int) -> None:
@@ -234,12 +236,16 @@ class Store:
             if db.execute("SELECT 1 FROM apps WHERE project = ? AND name = ?", key).fetchone():
                 raise E_TAKEN(name=job.name, what="an app", project=job.project)
             db.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", (*key, msgspec.json.encode(job)))
-            number = _next_run(db, *key)
-            run = JobRun(*key, f"{job.name}-{number}", job.image, job.config, created=created)
-            row = (run.project, run.job, number, run.name, run.status, msgspec.json.encode(run))
-            db.execute("INSERT INTO jobruns (project, job, number, name, status, doc) VALUES (?, ?, ?, ?, ?, ?)", row)
+            run = _add_run(db, JobRun(*key, "", job.image, job.config, created=created))
             _change_deployment(db, deployment, status="rolling-out", kind="job", result=run.name)
         return run
+
+    def accept_release(self, revision: Revision, created: float) -> JobRun:
+        """Ask for a run of the release command of ``revision``; return it."""
+        config = msgspec.structs.replace(revision.config, command=revision.release, arguments=())
+        key = (revision.project, revision.app)
+        with self._write() as db:
+            return _add_run(db, JobRun(*key, "", revision.image, config, created=created, release=revision.number))
 
     def put_run(self, run: JobRun) -> None:
         """Record what became of a run; a run that was deleted meanwhile stays deleted."""
@@ -257,14 +263,34 @@ class Store:
 
     # Deployments and events -----------------------------------------------------------------------------------
 
-    def open_deployment(self, new: Deployment) -> None:
-        """Record a deployment that begins. Raises E_BUSY while another one of the same name is under way."""
+    def open_deployment(self, new: Deployment, *, queue: bool = False) -> Deployment:
+        """Record a deployment that begins; return it as it is recorded.
+
+        While another one of the same name is under way it is "queued", with ``queue``: one that was queued before is
+        superseded. Raises E_BUSY without, and while a job runs, which can take for ever.
+        """
         with self._write() as db:
-            query = "SELECT doc FROM deployments WHERE project = ? AND name = ? AND status IN (?, ?)"
-            if row := db.execute(query, (new.project, new.name, *OPEN_DEPLOYMENT)).fetchone():
-                raise _busy(_decode(row[0], Deployment))
-            row = (new.id, new.project, new.name, new.status, new.created, msgspec.json.encode(new))
+            holder = _holder(db, new)
+            if holder and (not queue or holder.kind == "job"):
+                raise _busy(holder)
+            query = "SELECT id FROM deployments WHERE project = ? AND name = ? AND status = 'queued'"
+            for (ident,) in db.execute(query, (new.project, new.name)).fetchall():
+                _change_deployment(db, ident, status="superseded")
+            made = msgspec.structs.replace(new, status="queued") if holder else new
+            row = (made.id, made.project, made.name, made.status, made.created, msgspec.json.encode(made))
             db.execute("INSERT INTO deployments VALUES (?, ?, ?, ?, ?, ?)", row)
+        return made
+
+    def take_turn(self, ident: str) -> Deployment | None:
+        """Let a queued deployment begin unless another one of its name is under way: then return that."""
+        with self._write() as db:
+            row = db.execute("SELECT doc FROM deployments WHERE id = ?", (ident,)).fetchone()
+            one = _decode(row[0], Deployment)
+            if one.status != "queued" or (holder := _holder(db, one)) is None:
+                if one.status == "queued":
+                    _change_deployment(db, ident, status="building")
+                return None
+        return holder
 
     def change_deployment(self, deployment: str, **changes: object) -> Deployment:
         """Replace fields of a deployment and return it."""
@@ -358,6 +384,18 @@ def _missing(what: str, name: str, project: str) -> S2IError:
     return E_NOT_FOUND(what=what, thing={"jobrun": "job run"}.get(what, what), name=name, project=project)
 
 
+def _with_settings(app: App, change: Change) -> App:
+    scale, routing = scale_after(change, app.scale), routing_after(change, app.routing)
+    return msgspec.structs.replace(app, scale=scale, routing=routing)
+
+
+def _holder(db: sqlite3.Connection, one: Deployment) -> Deployment | None:
+    """Return the deployment of the same name that is under way."""
+    query = "SELECT doc FROM deployments WHERE project = ? AND name = ? AND status IN ('building', 'rolling-out')"
+    row = db.execute(query, (one.project, one.name)).fetchone()
+    return _decode(row[0], Deployment) if row else None
+
+
 def _busy(other: Deployment) -> S2IError:
     """Return who holds a name, and how to end it."""
     if other.kind == "job":
@@ -367,6 +405,15 @@ def _busy(other: Deployment) -> S2IError:
         advice = "wait until that has ended, or press Ctrl-C where it was started; then try again"
         return E_BUSY(name=other.name, holder=f"{other.source} is being built", advice=advice)
     return E_BUSY(name=other.name, holder=f"its revision {other.revision} is being rolled out")
+
+
+def _add_run(db: sqlite3.Connection, run: JobRun) -> JobRun:
+    """Record a run under the next name of its job or app; return it with that."""
+    number = _next_run(db, run.project, run.job)
+    made = msgspec.structs.replace(run, name=f"{run.job}-{number}")
+    row = (made.project, made.job, number, made.name, made.status, msgspec.json.encode(made))
+    db.execute("INSERT INTO jobruns (project, job, number, name, status, doc) VALUES (?, ?, ?, ?, ?, ?)", row)
+    return made
 
 
 def _next_run(db: sqlite3.Connection, project: str, job: str) -> int:

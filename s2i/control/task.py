@@ -9,25 +9,29 @@ from typing import Literal
 import msgspec
 
 from s2i.resources.app import Config
+from s2i.resources.change import Change
 from s2i.resources.secret import Secret
 from s2i.sources import Source
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What to deploy, and how to run it. ``port`` None: as the plan says. ``timeout``: of the build, in seconds.
+    """What to deploy, and how to run it. ``timeout``: of the build, and of the release command, in seconds.
 
-    ``h2c``: whether HTTP/2 without TLS is spoken there; None: as the app's last revision was spoken to.
+    ``source`` is built, ``image`` (a name) is run as it is; with neither of them what serves gets other settings.
+    ``change``: what is to be otherwise than in what serves now. ``expect``: whether the app has to be there already.
+    ``unless_same``: no new revision when neither image nor settings are others.
     ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
     ``prove``: no traffic before the image is proven. ``secrets`` are for the build alone: they are in the memory of the
     server while it lasts, and nowhere else. ``index``, ``arguments``: see BuildRequest; ``locked``,
     ``platform``: see PlanRequest.
     """
 
-    source: Source
     name: str
-    config: Config = Config()
-    port: int | None = None
-    h2c: bool | None = None
+    source: Source | None = None
+    image: str = ""
+    change: Change = Change()
+    expect: Literal["", "new", "there"] = ""
+    unless_same: bool = False
     strategy: str = "auto"
     timeout: float = 1800.0
     git_allow: str = ""
@@ -42,6 +46,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Built(msgspec.Struct, frozen=True):
     """What the build made: an app's or a job's image by id, the port that its plan names, and the commit.
 
+    ``release``: the command that the source wants run before it gets requests. ``source``: "" for what was asked for.
     ``prove``, where the image of an app is not proven yet: called with the config that it runs by, and with who takes
     what is known only later, it returns None when the image may serve, or what was built in its place and is proven.
     It raises what stands in the way.
@@ -52,6 +57,8 @@ class Built(msgspec.Struct, frozen=True):
     port: int | None = None
     commit: str = ""
     prove: Callable[[Config, Callable[[str], None]], Built | None] | None = None
+    release: tuple[str, ...] = ()
+    source: str = ""
 
 
 Emit = Callable[[dict[str, object]], None]
@@ -61,17 +68,19 @@ class Task(msgspec.Struct, frozen=True):
     """One build to do: ``labels`` go on the image; ``emit`` takes events; ``cancelled`` ends it early.
 
     ``network``: the caller is not the person at the keyboard (see sources.Policy). ``place``: the source, for people.
-    ``id``: the deployment's, and its build run's.
+    ``id``: the deployment's, and its build run's. ``config``: how it will be run, but for the port.
     """
 
     id: str
     project: str
     request: Request
+    source: Source
     place: str
     network: bool
     labels: dict[str, str]
     emit: Emit
     cancelled: threading.Event
+    config: Config = Config()
 
 
 Build = Callable[[Task], Built]

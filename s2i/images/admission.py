@@ -29,6 +29,11 @@ _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9][a-zA-Z0-9-
 _TAG = lazily(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::(?P<version>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?")
 
 
+def is_name(value: str) -> bool:
+    """Say whether ``value`` can name an image, with its version or without."""
+    return len(value) <= 255 and bool(_TAG.fullmatch(value))
+
+
 def tag(value: str) -> str:
     """Return ``value`` when it can name an image, with ``:latest`` when it has no version. Raises E_TAG."""
     found = _TAG.fullmatch(value)

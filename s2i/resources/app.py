@@ -6,19 +6,28 @@ from typing import Literal
 
 import msgspec
 
-DeploymentStatus = Literal["building", "rolling-out", "ready", "failed", "cancelled", "interrupted"]
+DeploymentStatus = Literal[
+    "queued", "building", "rolling-out", "ready", "failed", "cancelled", "interrupted", "superseded"
+]
 RevisionStatus = Literal["starting", "ready", "serving", "draining", "retired", "failed"]
 Visibility = Literal["public", "project", "private"]
+OPEN_DEPLOYMENT: tuple[DeploymentStatus, ...] = ("queued", "building", "rolling-out")
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How an instance is run. ``memory`` in bytes, ``cpu`` in cores, ``env`` as pairs."""
+    """How an instance is run. ``memory`` in bytes, ``cpu`` in cores, ``env`` as pairs.
+
+    ``command`` takes the place of all that the image starts, ``arguments`` of what follows its entry point. ``release``
+    is run once, before a new revision gets requests; () for what the source itself says, if anything.
+    """
 
     env: tuple[tuple[str, str], ...] = ()
     cpu: float = 1.0
     memory: int = 512 << 20
     port: int = 8080
     command: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
 
 
 class Scale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +79,8 @@ class Revision(msgspec.Struct, frozen=True):
     reason: str = ""  # why it failed
     held: bool = False  # not proven yet: it is started, and gets no traffic
     quiet: bool = False  # it is to become ready, and gets traffic only when that is asked for
+    own_port: bool = False  # somebody has asked for its port: the next one has it too
+    release: tuple[str, ...] = ()  # what is run before it gets requests
 
 
 class App(msgspec.Struct, frozen=True):

@@ -182,8 +182,9 @@ def checked_config(config: Config) -> Config:
     checked_memory(config.memory)
     checked_cpu(config.cpu)
     checked_port(config.port)
-    if any("\0" in word for word in config.command):
-        raise E_VALUE(what="the command", value=" ".join(config.command), why="it has a NUL byte", command="deploy")
+    for what, words in (("command", config.command), ("arguments", config.arguments), ("release", config.release)):
+        if any("\0" in word for word in words):
+            raise E_VALUE(what=what, value=" ".join(words), why="it has a NUL byte", command="app update")
     return config
 
 

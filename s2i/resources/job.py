@@ -35,3 +35,4 @@ class JobRun(msgspec.Struct, frozen=True):
     created: float = 0.0
     started: float = 0.0
     finished: float = 0.0
+    release: int = 0  # the revision of the app ``job`` whose release command this is; 0: the run of a job

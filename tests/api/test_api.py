@@ -80,7 +80,7 @@ def test_an_app_is_listed_shown_and_deleted(client: TestClient, world: World) ->
 
 
 def test_how_requests_come_to_an_app_is_changed_in_parts_and_at_once(client: TestClient, world: World) -> None:
-    begun = client.post(f"{BASE}/deployments", json={**BODY, "h2c": True}).json()
+    begun = client.post(f"{BASE}/deployments", json={**BODY, "change": {"routing": {"h2c": True}}}).json()
     client.get(f"{BASE}/deployments/{begun['id']}/events")
     shown = client.get(f"{BASE}/apps/shop").json()
     assert shown["routing"] == {"request_timeout": 300.0, "h2c": True, "visibility": "public", "body_limit": 0}
@@ -206,7 +206,7 @@ def test_the_log_of_an_ended_run_is_read_from_where_it_was_saved(client: TestCli
         ("GET", f"{BASE}/deployments/x/events?start=many", None, 400, "E_REQUEST"),
         ("POST", f"{BASE}/deployments", b"{", 400, "E_REQUEST"),
         ("POST", f"{BASE}/deployments", b"[]", 400, "E_REQUEST"),
-        ("POST", f"{BASE}/deployments", b'{"name": "x"}', 400, "E_REQUEST"),
+        ("POST", f"{BASE}/deployments", b'{"name": "x"}', 404, "E_NOT_FOUND"),
         ("POST", f"{BASE}/deployments", json.dumps({**BODY, "privileged": True}).encode(), 400, "E_REQUEST"),
         ("POST", f"{BASE}/deployments", json.dumps({**BODY, "name": "a/../b"}).encode(), 400, "E_NAME"),
         ("POST", "/v1/projects/No/deployments", json.dumps(BODY).encode(), 400, "E_NAME"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from s2i.cli import deploy, following
+from s2i.cli import deploying, following
 from s2i.cli.progress import Progress
 from s2i.errors import E_SERVER, S2IError
 from s2i.sources import Notice
@@ -111,7 +111,7 @@ def test_the_last_line_of_a_job_says_why_it_failed(
     reason: str, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client: Any = Ended(reason)
-    deploy._job_ended(client, "default", {"result": "misc-2"}, show=True)
+    deploying._job_ended(client, "default", {"result": "misc-2"}, show=True)
     assert capsys.readouterr().out == f"{expected}\n"
 
 

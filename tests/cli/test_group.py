@@ -18,7 +18,6 @@ from s2i.cli.group import INSTEAD, WORDS
         ("app rm shop", "there is no command 'rm'. Did you mean `s2i app delete`?"),
         ("image show shop", "there is no command 'show'. Did you mean `s2i image inspect`?"),
         ("app lsit", "there is no command 'lsit'. Did you mean `s2i app list`?"),
-        ("app create shop", "there is no command 'create': `s2i deploy` makes an app"),
         ("zzzz", "there is no command 'zzzz'"),
     ],
 )

@@ -15,7 +15,8 @@ from s2i.control.platform import Platform
 from s2i.control.task import Built, Request, Task
 from s2i.engines.engine import Owner
 from s2i.errors import E_CANCELLED, E_GIT_UNREACHABLE, E_NOT_PYTHON, E_PROOF, S2IError
-from s2i.resources.app import Config, Deployment, Revision
+from s2i.resources.app import OPEN_DEPLOYMENT, Config, Deployment, Revision, Routing, Scale
+from s2i.resources.change import Change
 from s2i.sources import Folder, Git
 from tests.control.simulation import Simulation
 
@@ -38,7 +39,7 @@ class World(Simulation):
 
     def ended(self, ident: str) -> Deployment:
         until = time.monotonic() + 20
-        while (found := self.store.deployment("default", ident)).status in ("building", "rolling-out"):
+        while (found := self.store.deployment("default", ident)).status in OPEN_DEPLOYMENT:
             assert time.monotonic() < until, found
             time.sleep(0.01)
         return found
@@ -76,7 +77,7 @@ def journal(ident: str) -> list[dict[str, object]]:
 
 def test_an_app_is_built_rolled_out_and_has_a_url(make: Make) -> None:
     world = make(app)
-    ended = world.deploy_and_wait(Request(source=SOURCE, name="shop", config=Config(env=(("A", "1"),))))
+    ended = world.deploy_and_wait(Request(source=SOURCE, name="shop", change=Change(env=(("A", "1"),))))
     assert (ended.status, ended.kind, ended.revision) == ("ready", "app", 1)
     assert ended.result == "http://shop.default.localhost:8080"
     made = world.store.revision("default", "shop", 1)
@@ -91,7 +92,7 @@ def test_an_app_is_built_rolled_out_and_has_a_url(make: Make) -> None:
 
 def test_the_port_that_was_asked_for_beats_the_plan(make: Make) -> None:
     world = make(app)
-    world.deploy_and_wait(Request(source=SOURCE, name="shop", port=5555))
+    world.deploy_and_wait(Request(source=SOURCE, name="shop", change=Change(config={"port": 5555})))
     assert world.store.revision("default", "shop", 1).config.port == 5555
 
 
@@ -143,21 +144,68 @@ def test_a_bug_in_a_stage_tells_the_caller_no_more_than_its_class(make: Make) ->
     assert "secret detail" not in json.dumps(journal(ended.id))
 
 
-def test_a_second_deployment_of_the_same_name_is_told_who_is_busy(make: Make) -> None:
-    gate = threading.Event()
+def test_of_a_storm_of_deployments_the_first_and_the_last_are_built(make: Make) -> None:
+    gate, built = threading.Event(), list[str]()
 
     def slow(task: Task) -> Built:
-        gate.wait(20)
+        built.append(task.place)
+        assert gate.wait(20)
         return app(task)
 
     world = make(slow)
-    first = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    begun = [
+        world.platform.deployments.begin("default", Request(source=Folder(f"/src/{number}"), name="shop"))
+        for number in range(50)
+    ]
+    until = time.monotonic() + 20
+    while (
+        sum(world.store.deployment("default", one.id).status == "superseded" for one in begun) < 48
+        and time.monotonic() < until
+    ):
+        time.sleep(0.01)
+    gate.set()
+    assert [world.ended(one.id).status for one in begun] == ["ready", *["superseded"] * 48, "ready"]
+    assert built == ["/src/0", "/src/49"]
+    assert world.store.revision("default", "shop", 2).source == "/src/49"
+    told = world.ended(begun[7].id).error
+    assert told is not None
+    assert (told["code"], told["exit"]) == ("E_SUPERSEDED", 7)
+    assert journal(begun[49].id)[0]["text"] == "wait for the deployment of /src/0, which is building"
+
+
+def test_a_deployment_that_waits_for_its_turn_can_be_cancelled(make: Make) -> None:
+    gate = threading.Event()
+
+    def slow(task: Task) -> Built:
+        assert gate.wait(20)
+        return app(task)
+
+    world = make(slow)
+    first, second = (world.platform.deployments.begin("default", Request(source=SOURCE, name="shop")) for _ in range(2))
+    world.platform.deployments.cancel("default", second.id)
+    assert world.ended(second.id).status == "cancelled"
+    gate.set()
+    assert world.ended(first.id).status == "ready"
+
+
+def test_a_restart_and_a_roll_back_wait_for_nobody(make: Make) -> None:
+    gate = threading.Event()
+    gate.set()
+
+    def slow(task: Task) -> Built:
+        assert gate.wait(20)
+        return app(task)
+
+    world = make(slow)
+    world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    gate.clear()
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
     with pytest.raises(S2IError) as caught:
-        world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+        world.platform.deployments.again(world.store.revision("default", "shop", 1), "revision 1")
     assert (caught.value.code, caught.value.exit) == ("E_BUSY", 7)
     assert caught.value.message == '"shop" is busy: /src/shop is being built'
     gate.set()
-    assert world.ended(first.id).status == "ready"
+    assert world.ended(begun.id).status == "ready"
 
 
 def test_a_job_run_that_goes_on_says_how_to_end_it(make: Make) -> None:
@@ -204,9 +252,9 @@ def test_a_cancelled_build_leaves_no_revision(make: Make) -> None:
     ("request_", "code"),
     [
         (Request(source=SOURCE, name="Shop"), "E_NAME"),
-        (Request(source=SOURCE, name="shop", config=Config(memory=1)), "E_LIMIT"),
-        (Request(source=SOURCE, name="shop", config=Config(env=(("LD_PRELOAD", "x"),))), "E_ENV"),
-        (Request(source=SOURCE, name="shop", config=Config(port=0)), "E_PORT"),
+        (Request(source=SOURCE, name="shop", change=Change(config={"memory": 1})), "E_LIMIT"),
+        (Request(source=SOURCE, name="shop", change=Change(env=(("LD_PRELOAD", "x"),))), "E_ENV"),
+        (Request(source=SOURCE, name="shop", change=Change(config={"port": 0})), "E_PORT"),
     ],
 )
 def test_a_bad_request_records_nothing(make: Make, request_: Request, code: str) -> None:
@@ -254,10 +302,10 @@ def test_a_deleted_app_is_gone_with_all_that_it_had_when_delete_returns(make: Ma
     [
         (Request(source=Git("https://user:s3cr3tcanary@example.com/x/y"), name="shop"), "E_URL"),
         (Request(source=Git("https://example.com/x/y", ref="--upload-pack=x"), name="shop"), "E_REF"),
-        (Request(source=SOURCE, name="shop", port=99999), "E_PORT"),
+        (Request(source=SOURCE, name="shop", change=Change(config={"port": 99999})), "E_PORT"),
         (Request(source=SOURCE, name="shop", timeout=-1), "E_LIMIT"),
-        (Request(source=SOURCE, name="shop", config=Config(command=("a\0b",))), "E_VALUE"),
-        (Request(source=SOURCE, name="shop", config=Config(env=(("LD_PRELOAD", "x"),))), "E_ENV"),
+        (Request(source=SOURCE, name="shop", change=Change(config={"command": ["a\0b"]})), "E_VALUE"),
+        (Request(source=SOURCE, name="shop", change=Change(env=(("LD_PRELOAD", "x"),))), "E_ENV"),
     ],
 )
 def test_a_bad_request_is_refused_before_anything_is_written_down(
@@ -314,19 +362,6 @@ def test_an_image_that_is_not_proven_fails_its_revision_and_the_old_one_serves_o
     assert (ended.status, ended.error["code"], ended.error["exit"]) == ("failed", "E_PROOF", 5)
     assert (serving(world), world.store.revision("default", "shop", 2).status) == (1, "failed")
     assert "it listens nowhere" in world.store.events("default", "shop")[-1].text
-
-
-def test_a_variable_that_is_missing_and_that_the_old_revision_has_is_named_as_such(make: Make) -> None:
-    def prove(config: Config, late: Callable[[str], None]) -> None:
-        if not config.env:
-            raise E_PROOF(why="it needs the environment variable API_KEY, which is not set", log=(), advice="set it")
-
-    world = make(lambda task: Built("app", "sha256:app", prove=prove))
-    config = Config(env=(("API_KEY", "s3cr3tcanary"), ("DEBUG", "1")))
-    assert world.deploy_and_wait(Request(source=SOURCE, name="shop", config=config)).status == "ready"
-    ended = world.deploy_and_wait(Request(source=SOURCE, name="shop"))
-    assert ended.error is not None
-    assert ended.error["advice"] == "set it\nrevision 1 has API_KEY: each deployment sets all variables anew"
 
 
 def test_the_first_roll_out_says_that_the_app_is_new(make: Make) -> None:
@@ -390,4 +425,154 @@ def test_a_server_that_was_killed_in_a_proof_gives_no_traffic_to_what_is_not_pro
     after = World(tmp_path, app)
     assert after.ended("k1").status == "interrupted"
     assert (serving(after), after.store.revision("default", "shop", 1).status) == (0, "failed")
+    after.platform.stop()
+
+
+# What is not named stays ---------------------------------------------------------------------------------------------
+
+
+def change(world: World, change: Change, **more: object) -> Deployment:
+    return world.deploy_and_wait(Request(name="shop", change=change, **more))  # type: ignore[arg-type]
+
+
+def test_a_deployment_keeps_the_settings_that_it_does_not_name(make: Make) -> None:
+    world = make(app)
+    first = Change(env=(("A", "1"), ("B", "2")), config={"memory": 64 << 20}, scale={"max": 3}, routing={"h2c": True})
+    world.deploy_and_wait(Request(source=SOURCE, name="shop", change=first))
+    second = Change(env=(("B", "3"),), env_rm=("A",), config={"cpu": 0.5}, scale={"min": 1})
+    world.deploy_and_wait(Request(source=SOURCE, name="shop", change=second))
+    config = world.store.revision("default", "shop", 2).config
+    assert (config.env, config.memory, config.cpu) == ((("B", "3"),), 64 << 20, 0.5)
+    assert world.store.app("default", "shop").scale == Scale(min=1, max=3)
+    assert world.store.app("default", "shop").routing == Routing(h2c=True)
+
+
+def test_other_settings_alone_make_a_revision_of_the_same_image(make: Make) -> None:
+    world = make(app)
+    world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    world.engine.images.add("sha256:app")
+    ended = change(world, Change(env=(("A", "1"),)), expect="there")
+    made = world.store.revision("default", "shop", 2)
+    assert (ended.status, ended.source) == ("ready", "revision 1, with other settings")
+    assert (made.image, made.source, made.commit, made.config.port) == ("sha256:app", "/src/shop", "c0ffee", 9000)
+
+
+def test_a_failed_revision_leaves_no_settings_behind(make: Make) -> None:
+    def prove(config: Config, late: Callable[[str], None]) -> None:
+        if dict(config.env)["A"] == "broken":
+            raise E_PROOF(why="it listens nowhere", log=())
+
+    world = make(lambda task: Built("app", "sha256:app", prove=prove))
+    for value, status in (("1", "ready"), ("broken", "failed")):
+        wanted = Request(source=SOURCE, name="shop", change=Change(env=(("A", value),)))
+        assert world.deploy_and_wait(wanted).status == status
+    world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    assert world.store.revision("default", "shop", 3).config.env == (("A", "1"),)
+
+
+def test_a_port_that_was_asked_for_stays_and_one_of_a_plan_does_not(make: Make) -> None:
+    ports = iter((9000, 9001, 9002))
+    world = make(lambda task: Built("app", "sha256:app", next(ports)))
+    asked = [Change(), Change(config={"port": 5555}), Change()]
+    for number, wanted in enumerate(asked, 1):
+        world.deploy_and_wait(Request(source=SOURCE, name="shop", change=wanted))
+        assert world.store.revision("default", "shop", number).config.port == (9000, 5555, 5555)[number - 1]
+
+
+def test_exact_settings_forget_what_was_there_and_the_same_again_makes_no_revision(make: Make) -> None:
+    world = make(app)
+    world.deploy_and_wait(Request(source=SOURCE, name="shop", change=Change(env=(("A", "1"),), scale={"max": 3})))
+    exact = Change(env=(("B", "2"),), scale={"min": 1}, exact=True)
+    for _ in range(2):
+        ended = world.deploy_and_wait(Request(source=SOURCE, name="shop", change=exact, unless_same=True))
+        assert (ended.status, ended.revision, ended.result) == ("ready", 2, "http://shop.default.localhost:8080")
+    assert len(world.store.revisions("default", "shop")) == 2
+    assert world.store.revision("default", "shop", 2).config.env == (("B", "2"),)
+    assert world.store.app("default", "shop").scale == Scale(min=1)
+
+
+@pytest.mark.parametrize(
+    ("expect", "there", "code", "exit_"), [("new", True, "E_TAKEN", 2), ("there", False, "E_NOT_FOUND", 2)]
+)
+def test_an_app_that_is_to_be_new_or_there_is_looked_for_first(
+    make: Make, expect: str, there: bool, code: str, exit_: int
+) -> None:
+    world = make(app)
+    if there:
+        world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    with pytest.raises(S2IError) as caught:
+        world.platform.deployments.begin("default", Request(source=SOURCE, name="shop", expect=expect))  # type: ignore[arg-type]
+    assert (caught.value.code, caught.value.exit) == (code, exit_)
+
+
+# The release command -------------------------------------------------------------------------------------------------
+
+
+def release_run(world: World) -> Owner:
+    """Wait until the release command runs."""
+    until = time.monotonic() + 20
+    while not (open_ := [one for one in world.store.open_runs() if one.status == "running"]):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return Owner("default", "job", "shop", run=open_[0].name)
+
+
+def released(task: Task) -> Built:
+    return Built("app", "sha256:app", 9000, release=("flask", "db", "upgrade"))
+
+
+def test_a_release_command_is_run_before_the_revision_gets_requests(make: Make) -> None:
+    world = make(released)
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    owner = release_run(world)
+    time.sleep(0.3)
+    assert (serving(world), world.router.pointed("default", "shop")) == (0, {})
+    work = next(one for one in world.engine.works.values() if one.owner == owner)
+    assert (work.config.command, work.image) == (("flask", "db", "upgrade"), "sha256:app")
+    world.engine.exit(owner, 0)
+    assert (world.ended(begun.id).status, serving(world)) == ("ready", 1)
+    assert next(one["text"] for one in journal(begun.id) if one.get("name") == "release") == "flask db upgrade (shop-1)"
+
+
+def test_a_release_command_that_fails_leaves_what_serves(make: Make) -> None:
+    world = make(released)
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    world.engine.exit(release_run(world), 0)
+    world.ended(begun.id)
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    owner = release_run(world)
+    world.engine.exit(owner, 3)
+    ended = world.ended(begun.id)
+    assert ended.error is not None
+    assert (ended.error["code"], ended.error["exit"]) == ("E_RELEASE", 6)
+    assert ended.error["message"] == "the release command of revision 2 failed, `flask db upgrade`: exit code 3"
+    assert (serving(world), world.store.revision("default", "shop", 2).status) == (1, "failed")
+
+
+def test_a_cancelled_release_command_is_ended(make: Make) -> None:
+    world = make(released)
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    release_run(world)
+    world.platform.deployments.cancel("default", begun.id)
+    assert (world.ended(begun.id).status, world.store.open_runs()) == ("cancelled", ())
+
+
+def test_a_command_that_was_asked_for_goes_before_that_of_the_source_and_stays(make: Make) -> None:
+    world = make(released)
+    asked = Change(config={"release": ["migrate"]})
+    for number, wanted in enumerate((asked, Change()), 1):
+        begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop", change=wanted))
+        world.engine.exit(release_run(world), 0)
+        world.ended(begun.id)
+        assert world.store.revision("default", "shop", number).release == ("migrate",)
+
+
+def test_a_server_that_was_killed_in_a_release_command_ends_it(tmp_path: Path) -> None:
+    before = Simulation(tmp_path)
+    before.store.open_deployment(Deployment("k1", "default", "shop", "src", "building", 1.0))
+    made = Revision("default", "shop", 0, "sha256:app", Config(), held=True, release=("migrate",))
+    before.store.accept_release(before.store.accept_revision(made, "k1"), 1.0)
+    before.store.close()
+    after = World(tmp_path, app)
+    assert (after.ended("k1").status, after.store.open_runs()) == ("interrupted", ())
     after.platform.stop()

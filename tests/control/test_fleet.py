@@ -14,7 +14,7 @@ from s2i.control.actions import MarkReady, MarkServing, Park, PointRoute, StartI
 from s2i.control.fleet import instance_of
 from s2i.control.rollout import PARK_SECONDS, split
 from s2i.errors import S2IError
-from s2i.resources.app import Routing, Scale
+from s2i.resources.change import Change
 from s2i.router.router import SLOTS, route_of
 from tests.control.simulation import Simulation
 
@@ -139,7 +139,7 @@ def test_a_deploy_of_an_app_that_sleeps_shows_that_it_serves(world: Simulation) 
 
 def test_min_scale_holds_at_once(world: Simulation) -> None:
     world.counts[*SHOP, 1] = 0
-    world.store.set_scale(*SHOP, Scale(min=2, max=3))
+    world.store.change_settings(*SHOP, Change(scale={"min": 2, "max": 3}))
     world.settle()
     assert instances(world) == ["r1-0", "r1-1"]
     world.counts[*SHOP, 1] = 9
@@ -275,11 +275,10 @@ def apply(world: Simulation, operation: tuple[object, ...]) -> None:
         case ("count", int() as count):
             world.counts.update({(*SHOP, number): count for number in good})
         case ("scale", int() as least, int() as more):
-            world.store.set_scale(*SHOP, Scale(min=least, max=least + more))
+            world.store.change_settings(*SHOP, Change(scale={"min": least, "max": least + more}))
         case ("route", ("public" | "project" | "private") as visibility, int() as limit):
-            world.store.set_routing(*SHOP, Routing(visibility=visibility))
-            scale = world.store.app(*SHOP).scale
-            world.store.set_scale(*SHOP, msgspec.structs.replace(scale, concurrency=limit))
+            world.store.change_settings(*SHOP, Change(routing={"visibility": visibility}))
+            world.store.change_settings(*SHOP, Change(scale={"concurrency": limit}))
         case ("traffic", int() as percent) if len(good) > 1:
             world.store.set_traffic(*SHOP, ((good[-1], percent), (good[0], 100 - percent)))
         case ("step", int() | None as kill):

@@ -10,7 +10,7 @@ import pytest
 from s2i.control.watch import Note, Seen, remember
 from s2i.engines.engine import Observed, Owner
 from s2i.errors import E_STORE
-from s2i.resources.app import Scale
+from s2i.resources.change import Change
 from tests.control.simulation import Simulation
 from tests.control.test_loop import Probes
 from tests.control.test_scaling import Server
@@ -104,7 +104,7 @@ def test_another_number_of_instances_is_told_with_its_reason(tmp_path: Path) -> 
     server = Server(tmp_path)
     server.deploy()
     server.run(3)
-    server.store.set_scale("default", "shop", Scale(min=1, max=10, target=10))
+    server.store.change_settings("default", "shop", Change(scale={"min": 1, "max": 10, "target": 10}))
     server.router.busy.update(dict.fromkeys(server.addresses(), 35))
     server.run(70)
     server.router.busy.clear()

@@ -15,7 +15,8 @@ from s2i.control.diagnosis import parted
 from s2i.control.fleet import instance_of
 from s2i.engines.engine import Owner
 from s2i.errors import E_DOCKER
-from s2i.resources.app import Routing, Scale
+from s2i.resources.app import Routing
+from s2i.resources.change import Change
 from s2i.router.router import Route
 from tests.control.simulation import IMAGE, MISSING, Simulation
 
@@ -213,8 +214,8 @@ def test_a_route_that_is_set_otherwise_is_changed_and_nothing_else(world: Simula
     world.settle()
     before = world.router.pointed("default", "shop")
     wanted = Routing(request_timeout=60, visibility="project")
-    world.store.set_routing("default", "shop", wanted)
-    world.store.set_scale("default", "shop", Scale(concurrency=3))
+    world.store.change_settings("default", "shop", Change(routing=msgspec.to_builtins(wanted)))
+    world.store.change_settings("default", "shop", Change(scale={"concurrency": 3}))
     world.done.clear()
     world.settle()
     assert world.done == [SetRoute("default", "shop")]
@@ -222,7 +223,7 @@ def test_a_route_that_is_set_otherwise_is_changed_and_nothing_else(world: Simula
     networks = (f"{address.partition(':')[0]}/32",)
     assert world.router.routes() == {("default", "shop"): Route("default", "shop", wanted, True, networks)}
     assert world.router.pointed("default", "shop") == before
-    world.store.set_scale("default", "shop", Scale(concurrency=5))
+    world.store.change_settings("default", "shop", Change(scale={"concurrency": 5}))
     world.done.clear()
     world.settle()
     assert world.done == []

@@ -14,7 +14,7 @@ from s2i.control.loop import Loop
 from s2i.control.scaling import BUSY_SECONDS, IDLE_SECONDS, Autoscaler
 from s2i.control.waker import QUEUE_LIMIT, Waker
 from s2i.engines.engine import Workload
-from s2i.resources.app import Scale
+from s2i.resources.change import Change
 from tests.control.simulation import Simulation
 
 SHOP = ("default", "shop")
@@ -94,7 +94,7 @@ def test_requests_that_are_over_before_anybody_looks_keep_it_awake(server: Serve
 
 
 def test_what_is_under_way_brings_instances_and_its_end_takes_them(server: Server) -> None:
-    server.store.set_scale(*SHOP, Scale(target=10, max=8))
+    server.store.change_settings(*SHOP, Change(scale={"target": 10, "max": 8}))
     (address,) = server.addresses()
     server.router.busy[address] = 56
     server.run(3)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from s2i.control.loop import Loop
 from s2i.control.throttle import LOST_SECONDS, QUEUE_EACH, Throttle, choose, still_strange
 from s2i.control.waker import WAIT_SECONDS, Target, Waker
-from s2i.resources.app import App, Routing, Scale
+from s2i.resources.app import App, Scale
+from s2i.resources.change import Change
 from s2i.router.router import Route
 from tests.control.simulation import Simulation
 from tests.router.fake import FakeRouter
@@ -86,7 +87,9 @@ class _Server(Simulation):
             self.now += 0.05
 
     def limit(self, concurrency: int, instances: int = 1) -> list[str]:
-        self.store.set_scale(*SHOP, Scale(min=instances, max=instances, concurrency=concurrency))
+        self.store.change_settings(
+            *SHOP, Change(scale={"min": instances, "max": instances, "concurrency": concurrency})
+        )
         self.look()
         return sorted(self.router.pointed(*SHOP))
 
@@ -150,7 +153,7 @@ def test_a_queue_that_is_full_is_said_at_once(server: _Server) -> None:
 
 def test_who_waits_too_long_is_told(server: _Server) -> None:
     server.limit(1)
-    server.store.set_routing(*SHOP, Routing(request_timeout=10))
+    server.store.change_settings(*SHOP, Change(routing={"request_timeout": 10}))
     server.look()
     server.ask(0)
     server.tick()
@@ -201,7 +204,7 @@ def test_an_address_that_takes_no_connection_is_left_out_for_a_while(server: _Se
 
 def test_a_request_at_an_app_that_sleeps_starts_it_and_waits_until_it_is_ready(server: _Server) -> None:
     (address,) = server.limit(1)
-    server.store.set_scale(*SHOP, Scale(concurrency=1))
+    server.store.change_settings(*SHOP, Change(scale={"concurrency": 1, "min": 0}))
     server.counts[*SHOP, 1] = 0
     server.loop._counts = lambda: server.counts
     server.look()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2i.cli.apps import change, logs, look, rollout, settings
+from s2i.cli.apps import change, create, logs, look, rollout
 from s2i.cli.group import Group
 
 
@@ -18,6 +18,7 @@ def app() -> None:
 
 
 for command in (
+    create.create,
     look.list_,
     look.get,
     look.revisions,
@@ -25,7 +26,7 @@ for command in (
     look.events,
     look.scale_log,
     change.scale,
-    settings.update,
+    create.update,
     change.traffic,
     change.stop,
     change.start,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import click
 
+from s2i.cli.asked import change_of, scale_options
 from s2i.cli.nouns import delete_options, delete_thing, path, project_option
 from s2i.cli.output import emit, output_option
 from s2i.errors import E_TRAFFIC, E_VALUE
@@ -15,25 +17,10 @@ _PART = re.compile(r"r([1-9][0-9]{0,8})=([0-9]{1,3})")
 
 @click.command()
 @click.argument("name")
-@click.option("--min-scale", type=int, help="Instances at least; 0: an app without requests sleeps.")
-@click.option("--max-scale", type=int, help="Instances at most.")
-@click.option("--concurrency", type=int, help="Requests at once at one instance, never more; 0: no limit.")
-@click.option("--concurrency-target", type=int, help="Requests at once that one instance is to have; 0: by the limit.")
-@click.option("--scale-down-delay", type=float, metavar="SECONDS", help="Keep an instance for so long after its need.")
-@click.option("--window", type=float, metavar="SECONDS", help="Average the requests over so long [default: 60].")
+@scale_options
 @project_option
 @output_option
-def scale(
-    name: str,
-    project: str,
-    min_scale: int | None,
-    max_scale: int | None,
-    concurrency: int | None,
-    concurrency_target: int | None,
-    scale_down_delay: float | None,
-    window: float | None,
-    output: str | None,
-) -> None:
+def scale(name: str, project: str, output: str | None, **given: Any) -> None:
     """Say how many instances an app may have. It holds at once, and makes no new revision.
 
     \b
@@ -41,15 +28,7 @@ def scale(
     """
     from s2i.cli.client import connect
 
-    given = {
-        "min": min_scale,
-        "max": max_scale,
-        "concurrency": concurrency,
-        "target": concurrency_target,
-        "down_delay": scale_down_delay,
-        "window": window,
-    }
-    wanted = {key: value for key, value in given.items() if value is not None}
+    wanted = change_of(given).scale
     if not wanted:
         raise E_VALUE(what="scale", value=name, why="no option says what to change: --max-scale 5", command="app scale")
     found = connect().call("PATCH", f"{path(project, 'apps', name)}/scale", wanted)

@@ -53,7 +53,9 @@ def container_settings(
     if sandbox:
         body |= {"Entrypoint": ["sleep"], "Cmd": ["infinity"]}
     elif work.config.command:
-        body |= {"Entrypoint": [], "Cmd": list(work.config.command)}
+        body |= {"Entrypoint": [], "Cmd": [*work.config.command, *work.config.arguments]}
+    elif work.config.arguments:
+        body["Cmd"] = list(work.config.arguments)
     if not network.startswith("container:"):
         body["Hostname"] = _hostname(work.owner)
     if not network.startswith("container:") and network != "none":

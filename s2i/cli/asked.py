@@ -1,0 +1,172 @@
+"""The options that say how an app or a job is built, run, scaled and reached; and what they ask of the API."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from s2i import sources
+from s2i.cli.private import arguments_of, asked, private_options
+from s2i.errors import E_VALUE
+from s2i.resources import config
+from s2i.resources.change import Change
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SCALE = {
+    "min_scale": "min",
+    "max_scale": "max",
+    "concurrency": "concurrency",
+    "concurrency_target": "target",
+    "scale_down_delay": "down_delay",
+    "window": "window",
+}
+ROUTING = ("request_timeout", "visibility", "body_limit", "h2c")
+
+
+def config_options(command: F) -> F:
+    """Add the options of how an instance runs."""
+    return _with(
+        command,
+        click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="Set a variable; may be repeated."),
+        click.option("--env-rm", multiple=True, metavar="KEY", help="Set a variable no more; may be repeated."),
+        click.option("--port", metavar="PORT", help="Where it listens, given as $PORT; h2c:8080: for HTTP/2."),
+        click.option("--memory", metavar="SIZE", help="The most that an instance may use, as 1G [default: 512M]."),
+        click.option("--cpu", metavar="CORES", help="The most that an instance may use, as 0.5 [default: 1]."),
+        click.option("--command", metavar="WORDS", help="Start this in place of what the image starts; no shell."),
+        click.option("--argument", multiple=True, metavar="WORD", help="Give this to what starts; may be repeated."),
+        click.option(
+            "--release", metavar="WORDS", help="Run this before new code gets requests [default: Procfile's release]."
+        ),
+    )
+
+
+def scale_options(command: F) -> F:
+    """Add the options of how many instances there are."""
+    return _with(
+        command,
+        click.option("--min-scale", type=int, help="Instances at least; 0: without requests it sleeps [default: 0]."),
+        click.option("--max-scale", type=int, help="Instances at most [default: 10]."),
+        click.option("--concurrency", type=int, help="Requests at once at one instance, never more; 0: no limit."),
+        click.option("--concurrency-target", type=int, help="Requests at once one is to have; 0: by the limit."),
+        click.option("--scale-down-delay", type=float, metavar="SECONDS", help="Keep it for so long after its need."),
+        click.option("--window", type=float, metavar="SECONDS", help="Average requests over so long [default: 60]."),
+    )
+
+
+def routing_options(command: F) -> F:
+    """Add the options of how requests come to an app."""
+    return _with(
+        command,
+        click.option("--request-timeout", type=float, metavar="SECONDS", help="Begin to answer within [default: 300]."),
+        click.option(
+            "--visibility",
+            type=click.Choice(["public", "project", "private"]),
+            help="Who may ask: everybody, containers of the project, nobody [default: public].",
+        ),
+        click.option("--body-limit", metavar="SIZE", help="The largest body of a request, as 10M; 0: no limit."),
+        click.option(
+            "--h2c/--http1", default=None, help="Speak HTTP/2 without TLS to it, or HTTP/1.1 [default: http1]."
+        ),
+    )
+
+
+def build_options(command: F) -> F:
+    """Add the options of how a source is built."""
+    return private_options(
+        _with(
+            command,
+            click.option("--strategy", default="auto", show_default=True, help="auto, python, or dockerfile."),
+            click.option("--context-dir", default="", metavar="DIR", help="The folder of SRC that holds the code."),
+            click.option("--commit", default="", metavar="SHA", help="A full commit id, when SRC is a Git URL."),
+            click.option("--timeout", default="1800", metavar="SECONDS", show_default=True, help="End the build then."),
+            click.option("--prove/--no-prove", default=True, help="No traffic before it is proven [default: prove]."),
+            click.option("--platform", default="", metavar="OS/ARCH", help="Build for another one: linux/arm64."),
+            click.option("--build-arg", multiple=True, metavar="NAME[=VALUE]", help="Set an ARG of SRC's Dockerfile."),
+            click.option("--locked", is_flag=True, help="Install only what a lock or hashes pin; refuse the rest."),
+        )
+    )
+
+
+def outcome_options(command: F) -> F:
+    """Add what becomes of it for who asks."""
+    return _with(
+        command,
+        click.option("--wait/--no-wait", default=True, help="Wait until it serves, or has run [default: wait]."),
+        click.option("--dry-run", is_flag=True, help="Say what would be otherwise, and change nothing."),
+    )
+
+
+def change_of(given: dict[str, Any]) -> Change:
+    """Return what the options ask to be otherwise. Raises E_ENV, E_LIMIT, E_PORT, E_VALUE."""
+    routing = {key: given[key] for key in ROUTING if given.get(key) is not None}
+    if "body_limit" in routing:
+        routing["body_limit"] = config.parse_size(routing["body_limit"], "body-limit")
+    wanted: dict[str, Any] = {}
+    if given.get("port") is not None:
+        number, h2c = config.split_protocol(given["port"])
+        wanted["port"] = config.parse_port(number)
+        routing.update({} if h2c is None else {"h2c": h2c})
+    if given.get("memory") is not None:
+        wanted["memory"] = config.parse_memory(given["memory"])
+    if given.get("cpu") is not None:
+        wanted["cpu"] = config.parse_cpu(given["cpu"])
+    for name in ("command", "release"):
+        if given.get(name) is not None:
+            wanted[name] = words(given[name], f"--{name}")
+    if given.get("argument"):
+        wanted["arguments"] = tuple(filter(None, given["argument"]))
+    return Change(
+        config=wanted,
+        env=config.parse_env(given.get("env", ())),
+        env_rm=tuple(given.get("env_rm", ())),
+        scale={field: given[name] for name, field in SCALE.items() if given.get(name) is not None},
+        routing=routing,
+    )
+
+
+def words(text: str, what: str) -> tuple[str, ...]:
+    """Return the words of a command as a shell would split them. Raises E_VALUE."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        why = f"it does not split into words: {error}".lower()
+        raise E_VALUE(what=what, value=text, why=why, command="app update") from None
+
+
+def source_of(src: str, given: dict[str, Any]) -> sources.Source:
+    """Return SRC as the server can find it. Raises E_SOURCE, E_URL, E_REF."""
+    source = sources.parse(src, commit=given.get("commit", ""), context_dir=given.get("context_dir", ""))
+    if isinstance(source, sources.Folder):
+        return sources.Folder(os.path.abspath(source.path), source.subdir)  # noqa: PTH100 a link stays a link
+    return source
+
+
+def build_of(given: dict[str, Any]) -> tuple[dict[str, Any], tuple[sources.Notice, ...]]:
+    """Return the fields of a request that say how to build, and what a person should know about them."""
+    private = asked(given["secret"], given["index_url"], given["netrc"])
+    body = {
+        "strategy": given["strategy"],
+        "timeout": config.parse_seconds(given["timeout"]),
+        "prove": given["prove"],
+        "git_allow": os.environ.get(sources.ALLOW, ""),
+        "secrets": private.secrets,
+        "index": private.index,
+        "arguments": arguments_of(given["build_arg"]),
+        "locked": given["locked"],
+    }
+    if given["platform"]:
+        from s2i.images import platforms
+
+        body["platform"] = platforms.parse(given["platform"])
+    return body, private.notices
+
+
+def _with(command: F, *options: Callable[[F], F]) -> F:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,109 @@
+"""What somebody asks to be otherwise with an app or a job: merged with how it is, and told as differences. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from s2i.errors import E_REQUEST
+from s2i.resources.app import Config, Routing, Scale
+from s2i.resources.config import checked_config, checked_routing, checked_scale
+
+T = TypeVar("T", Config, Scale, Routing)
+MASKED = "***"
+
+
+class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is to be otherwise: fields of a Config, a Scale, a Routing, by name. What is not named stays as it is.
+
+    ``env`` is set beside what is there, without ``env_rm``. ``exact``: what is not named has its default instead.
+    """
+
+    config: dict[str, Any] = {}
+    env: tuple[tuple[str, str], ...] = ()
+    env_rm: tuple[str, ...] = ()
+    scale: dict[str, Any] = {}
+    routing: dict[str, Any] = {}
+    exact: bool = False
+
+    @property
+    def makes_revision(self) -> bool:
+        """Whether it changes what an instance is, not only how many there are and how requests come."""
+        return bool(self.config or self.env or self.env_rm)
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One thing that is otherwise: its name, and both values for people; "" for none."""
+
+    what: str
+    before: str
+    after: str
+
+
+def config_after(change: Change, before: Config) -> Config:
+    """Return ``before`` with ``change``. Raises E_REQUEST, E_ENV, E_LIMIT, E_PORT, E_VALUE."""
+    start = Config() if change.exact else before
+    env = {key: value for key, value in start.env if key not in change.env_rm} | dict(change.env)
+    return checked_config(msgspec.structs.replace(merged(start, change.config), env=tuple(env.items())))
+
+
+def scale_after(change: Change, before: Scale) -> Scale:
+    """Return ``before`` with ``change``. Raises E_REQUEST, E_LIMIT."""
+    return checked_scale(merged(Scale() if change.exact else before, change.scale))
+
+
+def routing_after(change: Change, before: Routing) -> Routing:
+    """Return ``before`` with ``change``. Raises E_REQUEST, E_LIMIT."""
+    return checked_routing(merged(Routing() if change.exact else before, change.routing))
+
+
+def merged(before: T, fields: Mapping[str, Any]) -> T:
+    """Return ``before`` with ``fields`` in place of its own. Raises E_REQUEST for one that it has not."""
+    if not fields:
+        return before
+    try:
+        return msgspec.convert({**msgspec.to_builtins(before), **fields}, type(before))
+    except msgspec.ValidationError as error:
+        raise E_REQUEST(why=error) from None
+
+
+def differences(before: Any, after: Any, is_secret: Callable[[str], bool]) -> tuple[Difference, ...]:
+    """Return where two structs of one type differ, in the order of their fields, each variable on its own.
+
+    The value of a variable whose name ``is_secret`` is never shown, only that it is another.
+    """
+    found: list[Difference] = []
+    for field in type(before).__struct_fields__:
+        old, new = getattr(before, field), getattr(after, field)
+        if field == "env":
+            found += _variables(dict(old), dict(new), is_secret)
+        elif old != new:
+            found.append(Difference(field.replace("_", "-"), shown(field, old), shown(field, new)))
+    return tuple(found)
+
+
+def shown(field: str, value: Any) -> str:
+    """Return one setting as a person would write it."""
+    if field in ("memory", "body_limit") and value:
+        return f"{value >> 20}M" if not value % (1 << 20) else f"{value}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float)):
+        return f"{value:g}"
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    if isinstance(value, msgspec.Struct):
+        return " ".join(f"{key}={shown(key, each)}" for key, each in msgspec.structs.asdict(value).items() if each)
+    return str(value or "")
+
+
+def _variables(old: Mapping[str, str], new: Mapping[str, str], is_secret: Callable[[str], bool]) -> list[Difference]:
+    found = []
+    for key in sorted({**old, **new}):
+        if old.get(key) == new.get(key):
+            continue
+        before, after = (MASKED if key in each and is_secret(key) else each.get(key, "") for each in (old, new))
+        found.append(Difference(f"env {key}", before, after if before != after or not after else f"{after} (another)"))
+    return found
