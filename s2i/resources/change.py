@@ -13,6 +13,14 @@ from s2i.resources.config import checked_config, checked_routing, checked_scale
 
 T = TypeVar("T", Config, Scale, Routing)
 MASKED = "***"
+# Fields that people know by another name: that of their option.
+OPTIONS = {
+    "min": "min-scale",
+    "max": "max-scale",
+    "target": "concurrency-target",
+    "down_delay": "scale-down-delay",
+    "arguments": "argument",
+}
 
 
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -80,8 +88,13 @@ def differences(before: Any, after: Any, is_secret: Callable[[str], bool]) -> tu
         if field == "env":
             found += _variables(dict(old), dict(new), is_secret)
         elif old != new:
-            found.append(Difference(field.replace("_", "-"), shown(field, old), shown(field, new)))
+            found.append(Difference(option(field), shown(field, old), shown(field, new)))
     return tuple(found)
+
+
+def option(field: str) -> str:
+    """Return what people call a setting: its option, without the dashes."""
+    return OPTIONS.get(field, field.replace("_", "-"))
 
 
 def shown(field: str, value: Any) -> str:

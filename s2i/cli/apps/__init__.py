@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2i.cli.apps import change, create, logs, look, rollout
+from s2i.cli.apps import change, create, diff, logs, look, rollout
 from s2i.cli.group import Group
 
 
@@ -22,6 +22,7 @@ for command in (
     look.list_,
     look.get,
     look.revisions,
+    diff.diff,
     logs.logs,
     look.events,
     look.scale_log,

@@ -13,12 +13,12 @@ from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option
 from s2i.cli.progress import progress_option
 from s2i.errors import E_VALUE
-from s2i.resources.change import Change, shown
+from s2i.resources.change import Change, option, shown
 from s2i.resources.names import app_name
 
 
 def _options(command: Any) -> Any:
-    for option in (
+    for each in (
         output_option,
         progress_option,
         asked.outcome_options,
@@ -31,7 +31,7 @@ def _options(command: Any) -> Any:
         click.argument("src", required=False),
         click.argument("name"),
     ):
-        command = option(command)
+        command = each(command)
     return command
 
 
@@ -82,9 +82,8 @@ def _asked(
 ) -> None:
     if src and image:
         raise click.UsageError("a source and an image: name one of them")
-    change, body, notices = asked.change_of(given), {}, ()
-    if src:
-        body, notices = asked.build_of(given)
+    change = asked.change_of(given)
+    body, notices = asked.build_of(given) if src else ({}, ())
     builds = bool(src or image)
     if not (builds or change != Change()):
         why = "no option says what to change: --memory 1G"
@@ -111,4 +110,4 @@ def _set(at: str, name: str, change: Change, output: str | None) -> None:
         emit(found, output)
         return
     said = {**change.scale, **change.routing}
-    click.echo(f"{name}: " + ", ".join(f"{key.replace('_', '-')} {shown(key, value)}" for key, value in said.items()))
+    click.echo(f"{name}: " + ", ".join(f"{option(key)} {shown(key, value)}" for key, value in said.items()))

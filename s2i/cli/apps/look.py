@@ -54,6 +54,7 @@ def get(name: str, project: str, output: str | None) -> None:
         if found[field]:
             click.echo(f"{field:<10}{safe(found[field])}")
     if found["revision"]:
+        click.echo(f"{'runs':<10}{_config(found)}")
         click.echo(f"{'scale':<10}{_scale(found)}")
         click.echo(f"{'routing':<10}{routing_words(found['routing'])}")
     if len(found["traffic"]) > 1:
@@ -163,6 +164,14 @@ def _show_revisions(found: dict[str, Any]) -> None:
         for one in found["revisions"]
     ]
     table(("revision", "traffic", "status", "created", "source", "image"), rows)
+
+
+def _config(found: dict[str, Any]) -> str:
+    """Return how an instance runs, in words; of the variables their names."""
+    config = next(one["config"] for one in found["revisions"] if one["number"] == found["revision"])
+    names = ", ".join(key for key, _ in config["env"])
+    more = f", with {names}" if names else ""
+    return f"{config['memory'] >> 20}M of memory, {config['cpu']:g} cores, on port {config['port']}{more}"
 
 
 def _scale(found: dict[str, Any]) -> str:

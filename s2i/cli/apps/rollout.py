@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
+from s2i.cli.apps.revision import number_of
 from s2i.cli.following import fail, follow
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option
 from s2i.cli.progress import progress_option, shown
-from s2i.errors import E_VALUE
-
-_REVISION = re.compile(r"r?([1-9][0-9]{0,8})")
 
 
 @click.command()
@@ -41,11 +37,7 @@ def rollback(name: str, revision: str | None, project: str, progress: str, outpu
     \b
     Example:  s2i app rollback shop r3
     """
-    number = 0
-    if revision is not None:
-        if not (found := _REVISION.fullmatch(revision)):
-            raise E_VALUE(what="revision", value=revision, why="it is not like r3", command="app rollback")
-        number = int(found[1])
+    number = number_of(revision, "app rollback") if revision is not None else 0
     _rolled_out(name, project, "rollback", {"revision": number}, progress, output)
 
 
