@@ -580,6 +580,12 @@ E_TOML = Kind(
     "cannot read this TOML: {why}",
     "mend that line; `python -c \"import tomllib; tomllib.load(open('FILE', 'rb'))\"` reads it as s2i does",
 )
+E_DECLARED = Kind(
+    "E_DECLARED",
+    3,
+    "cannot use this declaration: {why}",
+    "an app is a table, [app.shop], with the options of `s2i app create` as keys: min-scale = 1",
+)
 E_CONFIG = Kind(
     "E_CONFIG",
     3,

@@ -29,6 +29,7 @@ COMMANDS = {
     "verify": "verify",
     "deploy": "deploy",
     "app": "apps",
+    "apply": "apply",
     "job": "job",
     "jobrun": "jobrun",
     "server": "server",

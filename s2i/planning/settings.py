@@ -13,6 +13,7 @@ from s2i.planning import toml
 from s2i.sources import Tree
 
 FILE = "s2i.toml"
+APPS = "app"
 _ENTRY = lazily(
     r"[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*:[A-Za-z_]\w*(\(\))?|[A-Za-z0-9_][A-Za-z0-9._/-]*\.(py|ipynb)", re.ASCII
 )
@@ -104,7 +105,7 @@ def read(tree: Tree) -> Given:
 
 def _given(tree: Tree, table: object, path: str) -> Given:
     settings = _checked(tree, table, path)
-    keys = table if isinstance(table, dict) else {}
+    keys = [key for key in table if key in KEYS] if isinstance(table, dict) else []
     return Given(settings, path, {key: _place(tree, path, key) for key in keys})
 
 
@@ -130,19 +131,30 @@ def schema() -> dict[str, Any]:
         if field.get("anyOf"):
             field.update(next(each for each in field.pop("anyOf") if each["type"] != "null"))
         field["description"] = f"{rows[key].about} It is {rows[key].form}."
+    made["properties"][APPS] = _apps_schema()
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": dialect, **made, "title": "s2i.toml", "description": "Settings of s2i; every key is optional."}
+
+
+def _apps_schema() -> dict[str, Any]:
+    from s2i.resources.declared import AppTable
+
+    table = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(AppTable)["$defs"]["AppTable"]))
+    about = "Apps by name, for `s2i apply`: the options of `s2i app create` as keys."
+    return {"type": "object", "additionalProperties": {**table, "description": ""}, "description": about}
 
 
 def _checked(tree: Tree, table: object, path: str) -> Settings:
     if not isinstance(table, dict):
         raise E_CONFIG(why="tool.s2i is no table", where=_place(tree, path, "s2i"))
     for key, value in table.items():
+        if key == APPS and path == FILE:  # for `s2i apply`: how it runs is no matter of its image
+            continue
         if key not in KEYS:
             raise E_CONFIG(why=f'there is no key "{key}"{_near(key)}', where=_place(tree, path, key))
         if not fits(key, value):
             raise _wrong(key, value, _place(tree, path, key))
-    return msgspec.convert(table, Settings)
+    return msgspec.convert({key: value for key, value in table.items() if key in KEYS}, Settings)
 
 
 def _is_good(key: str, value: Any) -> bool:

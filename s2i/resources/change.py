@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -106,7 +107,7 @@ def shown(field: str, value: Any) -> str:
     if isinstance(value, (int, float)):
         return f"{value:g}"
     if isinstance(value, tuple):
-        return " ".join(map(str, value))
+        return shlex.join(map(str, value))
     if isinstance(value, msgspec.Struct):
         return " ".join(f"{key}={shown(key, each)}" for key, each in msgspec.structs.asdict(value).items() if each)
     return str(value or "")

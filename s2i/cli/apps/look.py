@@ -171,7 +171,8 @@ def _config(found: dict[str, Any]) -> str:
     config = next(one["config"] for one in found["revisions"] if one["number"] == found["revision"])
     names = ", ".join(key for key, _ in config["env"])
     more = f", with {names}" if names else ""
-    return f"{config['memory'] >> 20}M of memory, {config['cpu']:g} cores, on port {config['port']}{more}"
+    cores = "1 core" if config["cpu"] == 1 else f"{config['cpu']:g} cores"
+    return f"{config['memory'] >> 20}M of memory, {cores}, on port {config['port']}{more}"
 
 
 def _scale(found: dict[str, Any]) -> str:
