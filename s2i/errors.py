@@ -430,6 +430,22 @@ E_RELEASE = Kind(
     "the release command of revision {number} failed, `{command}`: {why}{log:400}",
     "{serving}; mend the command and deploy again",
 )
+E_DOMAIN = Kind(
+    "E_DOMAIN",
+    2,
+    'the domain "{value}" cannot be mapped: {why}',
+    "name a host that leads to this machine, as shop.example.com",
+)
+E_DOMAIN_TAKEN = Kind(
+    "E_DOMAIN_TAKEN",
+    2,
+    'the domain "{host}" leads to the app "{app}" of the project "{project}" already',
+    "unmap it there first: `s2i domain unmap {host} --project {project}`",
+)
+E_TRUST = Kind("E_TRUST", 6, "{store} cannot be changed: {why}", "mend that, and run it again")
+E_NO_TLS = Kind(
+    "E_NO_TLS", 2, "the router of this server speaks no HTTPS", "restart the server without S2I_HTTPS_PORT=off"
+)
 E_SUPERSEDED = Kind(
     "E_SUPERSEDED",
     7,

@@ -11,7 +11,7 @@ import msgspec
 from litestar import Litestar, MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
-from s2i.api import apps, deployments, images, resources, server
+from s2i.api import apps, deployments, domains, images, resources, server
 from s2i.control.platform import Platform
 from s2i.errors import E_BUSY, E_DOCKER, E_FORBIDDEN, E_INTERNAL, E_NEVER_STARTED, E_NOT_FOUND, E_REQUEST, S2IError
 
@@ -33,6 +33,7 @@ def make_app(platform: Platform, *, local: bool) -> Litestar:
             *apps.routes(platform),
             *resources.routes(platform),
             *images.routes(platform),
+            *domains.routes(platform),
         ],
         exception_handlers={S2IError: _refused, HTTPException: _http, Exception: _broken},
         request_max_body_size=BODY_LIMIT,

@@ -15,7 +15,7 @@ from s2i.control.logs import Wish
 from s2i.control.platform import Platform
 from s2i.control.scaling import Logged
 from s2i.errors import E_NEVER_STARTED, E_NO_REVISION, E_REQUEST, S2IError
-from s2i.resources.app import App, Deployment, Event, Revision, Routing, Scale
+from s2i.resources.app import App, Deployment, Domain, Event, Revision, Routing, Scale
 from s2i.resources.change import Change
 from s2i.resources.config import checked_traffic
 from s2i.resources.names import project_words
@@ -47,6 +47,8 @@ class AppView(msgspec.Struct, frozen=True):
     routing: Routing = Routing()
     traffic: dict[int, int] = {}
     running: int = 0
+    secure_url: str = ""
+    domains: tuple[Domain, ...] = ()
     revisions: list[Revision] = []
     events: list[Event] = []
 
@@ -192,11 +194,15 @@ def _view(platform: Platform, app: App) -> AppView:
     shown = app.serving or app.target
     found = next((one for one in platform.store.revisions(app.project, app.name) if one.number == shown), None)
     target = platform.loop.targets.get((app.project, app.name))
+    router, public = platform.router, app.routing.visibility != "private"
+    secure = f"https://{app.name}.{app.project}.localhost:{router.tls_port}" if router.tls_port else ""
     running = sum(len(fleet.addresses) for fleet in target.fleets.values()) if target else 0
     return AppView(
         project=app.project,
         name=app.name,
-        url=platform.router.url(app.project, app.name) if app.routing.visibility != "private" else "",
+        url=router.url(app.project, app.name) if public else "",
+        secure_url=secure if public else "",
+        domains=app.domains,
         status=_status(app, running),
         revision=app.serving,
         image=found.image if found else "",

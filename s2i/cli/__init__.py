@@ -30,6 +30,8 @@ COMMANDS = {
     "deploy": "deploy",
     "app": "apps",
     "apply": "apply",
+    "domain": "domain",
+    "tls": "tls",
     "job": "job",
     "jobrun": "jobrun",
     "server": "server",

@@ -25,7 +25,7 @@ from s2i.control.waker import Waker
 from s2i.engines.engine import Engine
 from s2i.errors import E_BUSY
 from s2i.resources import labels
-from s2i.resources.app import OPEN_DEPLOYMENT, App, Event
+from s2i.resources.app import OPEN_DEPLOYMENT, App, Domain, Event
 from s2i.resources.change import Change
 from s2i.resources.job import JobRun
 from s2i.router.gate import Gate
@@ -126,10 +126,28 @@ class Platform:
         Raises E_NOT_FOUND, E_REQUEST, E_LIMIT, E_ROUTER, E_DOCKER.
         """
         changed = self.store.change_settings(project, name, change)
-        if change.routing and (project, name) in self.router.routes():
-            execute(SetRoute(project, name), self.world)  # not left to the loop, which does nothing without an engine
+        if change.routing:
+            self._route(changed)
         self.loop.kick()
         return changed
+
+    def map_domain(self, project: str, name: str, domain: Domain) -> None:
+        """Let a domain lead to an app, at once where that has a route. Raises E_NOT_FOUND, E_DOMAIN_TAKEN, E_ROUTER."""
+        app = self.store.map_domain(project, name, domain)
+        self.tell(app, "domain", f"{domain.host} leads here")
+        self._route(app)
+
+    def unmap_domain(self, project: str, name: str, host: str) -> None:
+        """Let a domain lead to an app no more. Raises E_NOT_FOUND, E_ROUTER."""
+        app = self.store.unmap_domain(project, name, host)
+        self.tell(app, "domain", f"{host} leads here no more")
+        self._route(app)
+
+    def _route(self, app: App) -> None:
+        """Have the route of an app changed now: the loop does nothing without an engine."""
+        if (app.project, app.name) in self.router.routes():
+            execute(SetRoute(app.project, app.name), self.world)
+        self.loop.kick()
 
     def delete_run(self, project: str, name: str) -> None:
         """Delete a job run with its log; end it when it still runs. Raises E_NOT_FOUND."""

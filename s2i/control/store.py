@@ -16,8 +16,8 @@ from typing import TypeVar
 import msgspec
 
 from s2i.control.schema import migrate
-from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, E_TRAFFIC, S2IError
-from s2i.resources.app import App, Deployment, Event, Revision, RevisionStatus
+from s2i.errors import E_BUSY, E_DOMAIN_TAKEN, E_NOT_FOUND, E_STORE, E_TAKEN, E_TRAFFIC, S2IError
+from s2i.resources.app import App, Deployment, Domain, Event, Revision, RevisionStatus
 from s2i.resources.change import Change, routing_after, scale_after
 from s2i.resources.job import Job, JobRun
 from s2i.resources.names import project_words
@@ -161,6 +161,26 @@ class Store:
         """
         with self._write() as db:
             changed = _with_settings(self.app(project, name), change)
+            _put_app(db, changed)
+        return changed
+
+    def map_domain(self, project: str, name: str, domain: Domain) -> App:
+        """Let a domain lead to an app, or change how it does; return the app. Raises E_NOT_FOUND, E_DOMAIN_TAKEN."""
+        with self._write() as db:
+            app = self.app(project, name)
+            for other in self.apps():
+                if other != app and any(one.host == domain.host for one in other.domains):
+                    raise E_DOMAIN_TAKEN(host=domain.host, app=other.name, project=other.project)
+            kept = [one for one in app.domains if one.host != domain.host]
+            changed = msgspec.structs.replace(app, domains=(*kept, domain))
+            _put_app(db, changed)
+        return changed
+
+    def unmap_domain(self, project: str, name: str, host: str) -> App:
+        """Let a domain lead to an app no more; return the app. Raises E_NOT_FOUND."""
+        with self._write() as db:
+            app = self.app(project, name)
+            changed = msgspec.structs.replace(app, domains=tuple(one for one in app.domains if one.host != host))
             _put_app(db, changed)
         return changed
 

@@ -61,6 +61,17 @@ class Routing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_limit: int = 0
 
 
+class Domain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A host name of its own that an app has. ``tls``: where its certificate comes from.
+
+    "acme" from a public authority, "local" from the CA of this machine, "off" from nowhere: HTTP alone; "auto" is
+    "acme" where the server knows of one, else "local".
+    """
+
+    host: str
+    tls: Literal["auto", "acme", "local", "off"] = "auto"
+
+
 class Revision(msgspec.Struct, frozen=True):
     """One immutable version of an app: an image by id (``sha256:...``), and a config.
 
@@ -100,6 +111,7 @@ class App(msgspec.Struct, frozen=True):
     routing: Routing = Routing()
     traffic: tuple[tuple[int, int], ...] = ()
     stopped: bool = False  # nothing of it runs, and no request wakes it
+    domains: tuple[Domain, ...] = ()
 
     @property
     def percents(self) -> dict[int, int]:

@@ -111,12 +111,20 @@ def parse_size(text: str, what: str, example: str = "10M") -> int:
 
 def http_port() -> int:
     """Return the port of the router, where people reach apps: S2I_HTTP_PORT, else 8080. Raises E_PORT."""
-    given = os.environ.get("S2I_HTTP_PORT") or "8080"
+    return _port_of("S2I_HTTP_PORT", "8080")
+
+
+def https_port() -> int:
+    """Return the port of the router for HTTPS: S2I_HTTPS_PORT, else 8443; 0 when that is "off". Raises E_PORT."""
+    return 0 if os.environ.get("S2I_HTTPS_PORT") == "off" else _port_of("S2I_HTTPS_PORT", "8443")
+
+
+def _port_of(name: str, default: str) -> int:
     try:
-        return parse_port(given)
+        return parse_port(os.environ.get(name) or default)
     except S2IError as error:
-        advice = "set S2I_HTTP_PORT to a number from 1 to 65535, or do not set it"
-        raise E_PORT(advice=advice, where="S2I_HTTP_PORT", **error.facts) from None
+        advice = f"set {name} to a number from 1 to 65535, or do not set it"
+        raise E_PORT(advice=advice, where=name, **error.facts) from None
 
 
 def checked_port(port: int) -> int:

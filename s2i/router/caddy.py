@@ -19,12 +19,13 @@ import msgspec
 
 from s2i import dirs, shell
 from s2i.errors import E_ROUTER
-from s2i.resources.config import http_port
+from s2i.resources.config import http_port, https_port
 from s2i.router import slots
 from s2i.router.admin import Admin, Refused, Unreachable
 from s2i.router.document import SERVER, document
 from s2i.router.handlers import Places
 from s2i.router.router import Route
+from s2i.router.tls import CA, acme_of
 
 DOMAIN = "localhost"
 PORTS_TRIED = 100
@@ -35,17 +36,20 @@ SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 108
 
 
 class _Known(msgspec.Struct):
-    """What survives a reboot: the port, the first one that was tried, and the routes."""
+    """What survives a reboot: the port, the first one that was tried, the routes, and the same two of HTTPS."""
 
     port: int = 0
     first: int = 0
     routes: tuple[Route, ...] = ()
+    tls_port: int = 0
+    tls_first: int = 0
 
 
 class CaddyRouter:
     """Routes of one s2i server. ``port`` is where people reach apps; it stays the same as long as it can.
 
-    S2I_HTTP_PORT names the first port to try (8080), S2I_HTTP_ADDRESS the address to listen on (127.0.0.1).
+    S2I_HTTP_PORT and S2I_HTTPS_PORT name the first port to try (8080, 8443; "off" for no HTTPS), S2I_HTTP_ADDRESS the
+    address to listen on (127.0.0.1).
     """
 
     def __init__(self) -> None:
@@ -62,9 +66,11 @@ class CaddyRouter:
         self._lock = threading.RLock()
         self._pointed: dict[tuple[str, str], tuple[int, dict[str, int]]] = {}  # with the generation that was read
         self._made: tuple[object, dict[str, Any]] | None = None  # the config of now, and what it was made of
-        self._first = http_port()
+        self._acme = acme_of(os.environ)
+        self._first, self._tls_first = http_port(), https_port()
         self._known = self._remembered()
         self.port: int = self._known.port or self._first
+        self.tls_port: int = (self._known.tls_port or self._tls_first) if self._tls_first else 0
 
     def ensure(self) -> None:
         with self._lock:
@@ -120,6 +126,13 @@ class CaddyRouter:
     def url(self, project: str, app: str) -> str:
         return f"http://{app}.{project}.{DOMAIN}:{self.port}"
 
+    def authority(self) -> str:
+        """Return the root certificate of the local CA as PEM. Raises E_ROUTER."""
+        try:
+            return str(self._admin.get(f"/pki/ca/{CA}")["root_certificate"])
+        except (Unreachable, Refused, KeyError) as error:
+            raise self._error(str(error)) from None
+
     def stop(self) -> None:
         with self._lock:
             with contextlib.suppress(Unreachable, Refused):
@@ -149,8 +162,12 @@ class CaddyRouter:
 
     def _adopt(self, running: dict[str, Any]) -> None:
         """Take over the Caddy that runs; give it the config of now when it has another."""
-        listen = running["apps"]["http"]["servers"][SERVER]["listen"][0]
-        self._settle(int(listen.rpartition(":")[2]))
+        listen = running["apps"]["http"]["servers"][SERVER]["listen"]
+        port, *tls = (int(one.rpartition(":")[2]) for one in listen)
+        if not tls and self._tls_first:  # of a server that knew no HTTPS, or was to have none
+            with _choosing_ports():
+                tls = [self._free_port(self.tls_port, self._tls_first, known=False)]
+        self._settle(port, tls[0] if tls and self._tls_first else 0)
         wanted = self._wanted()
         if running != wanted:
             try:
@@ -162,7 +179,11 @@ class CaddyRouter:
         self._end(0)
         self.places.admin.unlink(missing_ok=True)
         with _choosing_ports():
-            self._settle(self._free_port())
+            port = self._free_port(self.port, self._first, known=bool(self._known.port))
+            tls = 0
+            if self._tls_first:
+                tls = self._free_port(self.tls_port, self._tls_first, known=bool(self._known.tls_port), but=port)
+            self._settle(port, tls)
             self._document.write_text(json.dumps(self._wanted()))
             argv = (self._program(), "run", "--config", str(self._document))
             output = self.places.log.with_suffix(".out")
@@ -212,39 +233,45 @@ class CaddyRouter:
     # What it remembers
 
     def _wanted(self) -> dict[str, Any]:
-        state = (self._known.routes, self.port)
+        state = (self._known.routes, self.port, self.tls_port)
         if self._made is None or self._made[0] != state:
-            self._made = state, document(self._known.routes, f"{self._address}:{self.port}", DOMAIN, self.places)
+            listen = tuple(f"{self._address}:{port}" for port in (self.port, self.tls_port) if port)
+            self._made = state, document(self._known.routes, listen, DOMAIN, self.places, self._acme)
         return self._made[1]
 
     def _keep(self, routes: Mapping[tuple[str, str], Route]) -> None:
         self._known.routes = tuple(routes[name] for name in sorted(routes))
         self._remember()
 
-    def _settle(self, port: int) -> None:
-        self.port = port
-        if self._known.port != port:
-            self._known.port = port
+    def _settle(self, port: int, tls_port: int) -> None:
+        self.port, self.tls_port = port, tls_port
+        if (self._known.port, self._known.tls_port) != (port, tls_port):
+            self._known.port, self._known.tls_port = port, tls_port
             self._remember()
 
-    def _free_port(self) -> int:
-        last = min(self._first + PORTS_TRIED, 65536) - 1
+    def _free_port(self, wanted: int, first: int, *, known: bool, but: int = 0) -> int:
+        """Return the port ``wanted``, or the first free one from ``first`` on. ``known``: it was ours before."""
+        last = min(first + PORTS_TRIED, 65536) - 1
         # A Caddy that was killed holds its port until its last thread is gone, a moment after it counts as dead.
-        deadline = time.monotonic() + (OWN_PORT_SECONDS if self._known.port else 0)
-        while not _is_free(self._address, self.port) and time.monotonic() < deadline:
+        deadline = time.monotonic() + (OWN_PORT_SECONDS if known else 0)
+        while not _is_free(self._address, wanted) and time.monotonic() < deadline:
             time.sleep(0.01)
-        ports: list[int] = [self.port, *range(self._first, last + 1)]
+        ports: list[int] = [wanted, *range(first, last + 1)]
         for port in ports:
-            if _is_free(self._address, port):
+            if port != but and _is_free(self._address, port):
                 return port
-        raise self._error(f"no port from {self._first} to {last} is free")
+        raise self._error(f"no port from {first} to {last} is free")
 
     def _remembered(self) -> _Known:
         try:
             known = msgspec.json.decode(self._memory.read_bytes(), type=_Known)
         except (OSError, msgspec.MsgspecError):
-            return _Known(first=self._first)
-        return known if known.first == self._first else _Known(first=self._first, routes=known.routes)
+            return _Known(first=self._first, tls_first=self._tls_first)
+        if known.first != self._first:
+            known.first, known.port = self._first, 0
+        if known.tls_first != self._tls_first:
+            known.tls_first, known.tls_port = self._tls_first, 0
+        return known
 
     def _remember(self) -> None:
         new = self._memory.with_suffix(".new")

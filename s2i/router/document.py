@@ -12,37 +12,52 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from s2i.router import tls
 from s2i.router.handlers import Places, failures, handlers, text
 from s2i.router.router import Route
+from s2i.router.tls import Acme
 
 SERVER = "apps"
 HEADER_BYTES = 64 << 10
 LOG_MEGABYTES, LOG_FILES = 10, 2
+NO_ACME = Acme()
 
 
-def document(routes: Iterable[Route], listen: str, domain: str, places: Places) -> dict[str, Any]:
-    """Return the config that serves each app as APP.PROJECT.DOMAIN on ``listen`` ("127.0.0.1:8080").
+def document(
+    routes: Iterable[Route], listen: tuple[str, ...], domain: str, places: Places, acme: Acme = NO_ACME
+) -> dict[str, Any]:
+    """Return the config that serves each app as APP.PROJECT.DOMAIN, and by its own domains.
 
+    ``listen``: where HTTP is spoken ("127.0.0.1:8080"), and where HTTPS, if anywhere.
     Its server has an ``@id`` that no other config has, so that whose config is in force can be asked for.
     """
-    whole = _document(tuple(routes), listen, domain, places)
+    whole = _document(tuple(routes), listen, domain, places, acme)
     digest = hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
     whole["apps"]["http"]["servers"][SERVER]["@id"] = f"config-{digest[:32]}"
     return whole
 
 
-def _document(unsorted: tuple[Route, ...], listen: str, domain: str, places: Places) -> dict[str, Any]:
+def _document(
+    unsorted: tuple[Route, ...], listen: tuple[str, ...], domain: str, places: Places, acme: Acme
+) -> dict[str, Any]:
     routes = sorted(unsorted, key=lambda one: one.name)
+    ports = tuple(int(one.rpartition(":")[2]) for one in listen)
+    secure = len(ports) == 2
+    h2c = ["h2c"] if any(one.routing.h2c for one in routes) else []
     return {
         "admin": {"listen": f"unix/{places.admin}|0600", "config": {"persist": False}},
         "logging": {"logs": {"default": _log(places.log)}},
         "apps": {
+            **(tls.apps(routes, domain, acme, (ports[0], ports[1])) if secure else {}),
             "http": {
+                # With policies of TLS every address is HTTPS but that of this port.
+                **({"http_port": ports[0], "https_port": ports[1]} if secure else {}),
                 "servers": {
                     SERVER: {
-                        "listen": [listen],
-                        "protocols": ["h1", "h2c"] if any(one.routing.h2c for one in routes) else ["h1"],
-                        "automatic_https": {"disable": True},
+                        "listen": list(listen),
+                        "protocols": ["h1", *(["h2"] if secure else []), *h2c],
+                        "automatic_https": {"disable": True},  # no redirect; certificates are named in "tls"
+                        **({"tls_connection_policies": [{}]} if secure else {}),
                         "max_header_bytes": HEADER_BYTES,
                         "read_header_timeout": "10s",
                         "idle_timeout": "2m",
@@ -52,14 +67,14 @@ def _document(unsorted: tuple[Route, ...], listen: str, domain: str, places: Pla
                         ],
                         "errors": {"routes": failures(routes, places)},
                     }
-                }
-            }
+                },
+            },
         },
     }
 
 
 def _route(route: Route, domain: str, places: Places) -> dict[str, Any]:
-    match: dict[str, Any] = {"host": [f"{route.app}.{route.project}.{domain}"]}
+    match: dict[str, Any] = {"host": [f"{route.app}.{route.project}.{domain}", *(host for host, _ in route.domains)]}
     if route.routing.visibility == "project":
         others = [address[1:] for address in route.networks if address.startswith("!")]
         match["remote_ip"] = {"ranges": [network for network in route.networks if not network.startswith("!")]}

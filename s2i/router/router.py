@@ -17,6 +17,7 @@ class Route(msgspec.Struct, frozen=True, array_like=True):
 
     ``limited``: each is granted its instance by the turnstile, which counts them. ``networks``: the subnets whose
     containers may ask, and the addresses in them that are not a container's ("!172.18.0.1"), for visibility "project".
+    ``domains``: host names of its own, each with where its certificate comes from (see resources.app.Domain).
     """
 
     project: str
@@ -24,6 +25,7 @@ class Route(msgspec.Struct, frozen=True, array_like=True):
     routing: Routing = Routing()
     limited: bool = False
     networks: tuple[str, ...] = ()
+    domains: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> tuple[str, str]:
@@ -33,13 +35,18 @@ class Route(msgspec.Struct, frozen=True, array_like=True):
 
 def route_of(app: App, networks: tuple[str, ...] = ()) -> Route:
     """Return the route that ``app`` is to have."""
-    return Route(app.project, app.name, app.routing, app.scale.concurrency > 0, networks)
+    domains = tuple((one.host, one.tls) for one in app.domains)
+    return Route(app.project, app.name, app.routing, app.scale.concurrency > 0, networks, domains)
 
 
 class Router(Protocol):
-    """Routes ``APP.PROJECT.<domain>`` to the addresses in the app's slots."""
+    """Routes ``APP.PROJECT.<domain>`` and domains of its own to the addresses in the app's slots.
+
+    ``port`` of HTTP, ``tls_port`` of HTTPS (0: there is none).
+    """
 
     port: int
+    tls_port: int
 
     def ensure(self) -> None:
         """Make sure that the proxy runs and has every route; idempotent, cheap when all is well."""
@@ -70,6 +77,9 @@ class Router(Protocol):
 
     def url(self, project: str, app: str) -> str:
         """Return ``http://APP.PROJECT.localhost:PORT``."""
+
+    def authority(self) -> str:
+        """Return the root certificate of the local CA as PEM. Raises E_ROUTER."""
 
     def stop(self) -> None:
         """End the proxy."""

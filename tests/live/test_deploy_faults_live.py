@@ -49,7 +49,7 @@ time.sleep({seconds})
 http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler).serve_forever()
 """
 SLOW = 3.0  # seconds until an app that is slow to start answers: a strike has to come before
-SWEPT = 20.0  # seconds until what a killed server or engine left is gone
+SWEPT = 45.0  # seconds until what a killed server or engine left is gone; an instance may take 30 to be let go
 Who = Literal["client", "server", "engine"]
 Phase = Literal["fetch", "plan", "build", "proof", "roll-out"]
 

@@ -11,7 +11,7 @@ class FakeRouter:
     """Routes as values. ``history`` has every switch in order; ``busy`` is what in_flight() answers."""
 
     def __init__(self, port: int = 8080) -> None:
-        self.port = port
+        self.port, self.tls_port = port, 8443
         self.running = False
         self.known: dict[tuple[str, str], Route] = {}
         self.slots: dict[tuple[str, str], dict[str, int]] = {}
@@ -48,6 +48,9 @@ class FakeRouter:
 
     def url(self, project: str, app: str) -> str:
         return f"http://{app}.{project}.localhost:{self.port}"
+
+    def authority(self) -> str:
+        return "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
 
     def stop(self) -> None:
         self.running = False

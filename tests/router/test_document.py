@@ -15,13 +15,15 @@ WEB = Route("shop", "web")
 
 
 def _server(*routes: Route) -> dict[str, Any]:
-    server: dict[str, Any] = document(routes, "127.0.0.1:8080", "localhost", PLACES)["apps"]["http"]["servers"]["apps"]
+    server: dict[str, Any] = document(routes, ("127.0.0.1:8080",), "localhost", PLACES)["apps"]["http"]["servers"][
+        "apps"
+    ]
     return server
 
 
 def test_the_admin_api_is_a_private_socket() -> None:
     """THREATS T63."""
-    whole = document((), "127.0.0.1:8080", "localhost", PLACES)
+    whole = document((), ("127.0.0.1:8080",), "localhost", PLACES)
     assert whole["admin"] == {"listen": "unix//r/caddy.sock|0600", "config": {"persist": False}}
 
 

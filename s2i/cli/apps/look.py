@@ -50,9 +50,11 @@ def get(name: str, project: str, output: str | None) -> None:
     if output:
         emit(found, output)
         return
-    for field in ("name", "project", "status", "url", "source", "commit", "image"):
-        if found[field]:
-            click.echo(f"{field:<10}{safe(found[field])}")
+    for field in ("name", "project", "status", "url", "secure_url", "source", "commit", "image"):
+        if found.get(field):
+            click.echo(f"{field.replace('secure_url', ''):<10}{safe(found[field])}")
+    if found.get("domains"):
+        click.echo(f"{'domains':<10}{', '.join(one['host'] for one in found['domains'])}")
     if found["revision"]:
         click.echo(f"{'runs':<10}{_config(found)}")
         click.echo(f"{'scale':<10}{_scale(found)}")
