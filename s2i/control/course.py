@@ -12,6 +12,7 @@ from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import Store
 from s2i.control.task import Build, Built, Request, Task
+from s2i.crash import around
 from s2i.errors import E_CANCELLED, E_IMAGE_GONE, E_IMAGE_PORTS, E_JOB_FAILED, E_NO_REVISION, E_SUPERSEDED, S2IError
 from s2i.resources.app import App, Config, Deployment, Event, Revision
 from s2i.resources.change import config_after
@@ -60,7 +61,8 @@ class Course:
         if request.unless_same and self._is_same(asked, built):
             self._leave(request)
             return
-        self._accept(asked, built)
+        with around("accept"):
+            self._accept(asked, built)
         self._loop.kick()
         if built.kind == "app":
             self._admit(asked, built)
@@ -163,7 +165,10 @@ class Course:
     def _admit(self, asked: Asked, built: Built) -> None:
         """Prove the image and run the release command while the revision comes up; then let that get requests."""
         try:
-            other = built.prove(asked.with_port(built), self._told) if built.prove else None
+            other = None
+            if built.prove:
+                with around("prove"):
+                    other = built.prove(asked.with_port(built), self._told)
             if other is None:
                 self._release(asked.request.timeout)
         except Stopped:
@@ -172,7 +177,8 @@ class Course:
             self._fail(error.message if isinstance(error, S2IError) else type(error).__name__)
             raise
         if other is None:
-            self._store.release_revision(self.one.project, self.one.name, self.one.revision)
+            with around("admit"):
+                self._store.release_revision(self.one.project, self.one.name, self.one.revision)
             return
         self._fail("its proof showed how to plan it better", told=False)
         self._accept(asked, other)
@@ -181,7 +187,8 @@ class Course:
     def _release(self, timeout: float) -> None:
         revision = self._revision()
         if revision.release:
-            release.run(self._world, revision, self._stage, self._wait_for_release, timeout)
+            with around("release"):
+                release.run(self._world, revision, self._stage, self._wait_for_release, timeout)
 
     def _wait_for_release(self) -> None:
         self._loop.kick()
@@ -222,8 +229,9 @@ class Course:
         self._end({"url": url, "app": self.one.name, "revision": self.one.revision}, url)
 
     def _end(self, result: dict[str, object], answer: str) -> None:
-        self._journal.write({"type": "result", **result})
-        self._store.change_deployment(self.one.id, status="ready", result=answer, finished=self._world.now())
+        with around("end"):
+            self._journal.write({"type": "result", **result})
+            self._store.change_deployment(self.one.id, status="ready", result=answer, finished=self._world.now())
 
     def _app(self) -> App:
         return self._store.app(self.one.project, self.one.name)

@@ -16,6 +16,7 @@ from s2i.control.execute import World
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.task import Build, Request
+from s2i.crash import around
 from s2i.errors import (
     E_CANCELLED,
     E_IMAGE_GONE,
@@ -61,7 +62,8 @@ class Deployments:
         self._world.engine.info()
         ident, now = secrets.token_hex(6), self._world.now()
         new = Deployment(ident, project, request.name, self._place(project, request), "building", now)
-        new = self._store.open_deployment(new, queue=True)
+        with around("open"):
+            new = self._store.open_deployment(new, queue=True)
         self._prune()
         course = self._course(new)
         self._loop.kick()  # what can be made ready beside the build is

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import assert_never
+from typing import assert_never, get_args
 
 import msgspec
 
-from s2i import dirs
+from s2i import crash, dirs
 from s2i.control import diagnosis, kept
 from s2i.control.actions import (
     Action,
@@ -55,6 +55,16 @@ class World(msgspec.Struct, frozen=True):
 
 def execute(action: Action, world: World) -> None:
     """Carry out one action. Each is safe to repeat: the server may have been killed right after it."""
+    with crash.around(type(action).__name__):
+        _execute(action, world)
+
+
+def crash_points() -> tuple[str, ...]:
+    """Return every point at which S2I_CRASH_AT can end the server."""
+    return crash.points((*crash.STEPS, *(kind.__name__ for kind in get_args(Action))))
+
+
+def _execute(action: Action, world: World) -> None:
     match action:
         case StartInstance(work):
             world.engine.start_instance(work)

@@ -12,6 +12,7 @@ import msgspec
 
 from s2i import sources
 from s2i.control.task import Built, Task
+from s2i.crash import around
 from s2i.errors import E_CANCELLED
 from s2i.images import again, limits, planned, platforms
 from s2i.images import build as images
@@ -32,7 +33,12 @@ def build(task: Task) -> Built:
     """Build what ``task`` asks for. Raises whatever stands in a stage's way, E_CANCELLED when it is told to end."""
     task.emit({"type": "stage", "name": "fetch", "text": task.place})
     with _fetched(task) as tree:
-        built, plan = _again(task, tree) or _image(task, tree, planned.plan(tree, _planning(task)))
+        again = _again(task, tree)
+        if again is None:
+            with around("plan"):
+                plan = planned.plan(tree, _planning(task))
+            again = _image(task, tree, plan)
+        built, plan = again
     if not task.request.prove:
         return built
     prove = functools.partial(_prove, task, built, plan)
@@ -61,8 +67,11 @@ def _prove(task: Task, built: Built, plan: BuildPlan, config: Config, late: Call
 def _fetched(task: Task) -> Iterator[sources.Tree]:
     allow = ",".join((os.environ.get(sources.ALLOW, ""), task.request.git_allow))
     policy = sources.Policy.of({sources.ALLOW: allow}, network=task.network)
-    with sources.fetch(task.source, policy=policy, cancelled=task.cancelled) as found:
-        yield with_commit(found)
+    with contextlib.ExitStack() as stack:
+        with around("fetch"):
+            fetched = sources.fetch(task.source, policy=policy, cancelled=task.cancelled)
+            found = with_commit(stack.enter_context(fetched))
+        yield found
 
 
 def _planning(task: Task) -> PlanRequest:
@@ -103,14 +112,15 @@ def _image(task: Task, tree: sources.Tree, plan: BuildPlan) -> tuple[Built, Buil
     if task.cancelled.is_set():
         raise E_CANCELLED(doing="it was being planned")
     task.emit({"type": "buildrun", "id": task.id})
-    image = images.build(
-        tree,
-        plan,
-        _wanted(task),
-        on_event=functools.partial(_passed, task, Wire()),
-        on_notice=lambda notice: task.emit({"type": "notice", **msgspec.to_builtins(notice)}),
-        cancelled=task.cancelled,
-    )
+    with around("build"):
+        image = images.build(
+            tree,
+            plan,
+            _wanted(task),
+            on_event=functools.partial(_passed, task, Wire()),
+            on_notice=lambda notice: task.emit({"type": "notice", **msgspec.to_builtins(notice)}),
+            cancelled=task.cancelled,
+        )
     size = f"{image.size / 1e6:.0f} MB in {image.seconds:.1f} s"
     task.emit({"type": "stage", "name": "built", "text": size})
     return _built(plan, image, tree), plan

@@ -9,6 +9,7 @@ from typing import Any
 
 import docker.errors
 
+from s2i.crash import around
 from s2i.engines.docker import connection, listing, ports, trial
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
@@ -76,7 +77,8 @@ class DockerEngine:
                 current = None
             if current is None:
                 self._create("instance", work, work.image, f"container:{box['Id']}", declared)
-            self._start(self._name(work.owner, "instance"))
+            with around("start-instance"):
+                self._start(self._name(work.owner, "instance"))
         return listing.address(box["NetworkSettings"], box["Config"]["Labels"])
 
     def start_sandbox(self, work: Workload) -> None:
@@ -173,7 +175,7 @@ class DockerEngine:
     def _create(self, role: Role, work: Workload, image: str, network: str, declared: Declared) -> None:
         name = self._name(work.owner, role)
         body = container_settings(role, work, server=self._server, image=image, network=network, declared=declared)
-        with explained(name, image):
+        with around(f"create-{role}"), explained(name, image):
             try:
                 self._api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
             except docker.errors.APIError as error:
