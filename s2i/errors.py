@@ -446,6 +446,12 @@ E_TRUST = Kind("E_TRUST", 6, "{store} cannot be changed: {why}", "mend that, and
 E_NO_TLS = Kind(
     "E_NO_TLS", 2, "the router of this server speaks no HTTPS", "restart the server without S2I_HTTPS_PORT=off"
 )
+E_PROBE = Kind(
+    "E_PROBE",
+    2,
+    "{what} cannot be: {why}",
+    "write it as type=http path=/healthz interval=10 timeout=1 failure-threshold=3, or none",
+)
 E_SUPERSEDED = Kind(
     "E_SUPERSEDED",
     7,

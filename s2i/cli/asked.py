@@ -12,7 +12,7 @@ import click
 from s2i import sources
 from s2i.cli.private import arguments_of, asked, private_options
 from s2i.errors import E_VALUE
-from s2i.resources import config
+from s2i.resources import config, probes
 from s2i.resources.change import Change
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,6 +39,12 @@ def config_options(command: F) -> F:
         click.option("--cpu", metavar="CORES", help="The most that an instance may use, as 0.5 [default: 1]."),
         click.option("--command", metavar="WORDS", help="Start this in place of what the image starts; no shell."),
         click.option("--argument", multiple=True, metavar="WORD", help="Give this to what starts; may be repeated."),
+        click.option(
+            "--probe-ready", multiple=True, metavar="KEY=VALUE", help="When it can take requests: type=http path=/up."
+        ),
+        click.option(
+            "--probe-live", multiple=True, metavar="KEY=VALUE", help="Start it anew when this fails; none: no probe."
+        ),
         click.option(
             "--release", metavar="WORDS", help="Run this before new code gets requests [default: Procfile's release]."
         ),
@@ -102,7 +108,7 @@ def outcome_options(command: F) -> F:
 
 
 def change_of(given: dict[str, Any]) -> Change:
-    """Return what the options ask to be otherwise. Raises E_ENV, E_LIMIT, E_PORT, E_VALUE."""
+    """Return what the options ask to be otherwise. Raises E_ENV, E_LIMIT, E_PORT, E_VALUE, E_PROBE."""
     routing = {key: given[key] for key in ROUTING if given.get(key) is not None}
     if "body_limit" in routing:
         routing["body_limit"] = config.parse_size(routing["body_limit"], "body-limit")
@@ -118,6 +124,9 @@ def change_of(given: dict[str, Any]) -> Change:
     for name in ("command", "release"):
         if given.get(name) is not None:
             wanted[name] = words(given[name], f"--{name}")
+    for name in ("probe_ready", "probe_live"):
+        if given.get(name):
+            wanted[name] = probes.parse(given[name], f"--{name.replace('_', '-')}")
     if given.get("argument"):
         wanted["arguments"] = tuple(filter(None, given["argument"]))
     return Change(

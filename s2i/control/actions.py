@@ -47,6 +47,14 @@ class Park(msgspec.Struct, frozen=True):
     work: Workload
 
 
+class EndInstance(msgspec.Struct, frozen=True):
+    """End an instance that no longer works, as if it had crashed. ``why``: what its liveness probe saw."""
+
+    owner: Owner
+    container: str
+    why: str
+
+
 class MarkServing(msgspec.Struct, frozen=True):
     """Record that a revision has taken over."""
 
@@ -71,9 +79,10 @@ class Exited(msgspec.Struct, frozen=True):
 
 
 class NeverReady(msgspec.Struct, frozen=True):
-    """A new revision runs but gave no HTTP answer in ``seconds``."""
+    """A new revision runs but was not ready in ``seconds``. ``saw``: what its own probe saw last, "" without one."""
 
     seconds: float
+    saw: str = ""
 
 
 class NotStarted(msgspec.Struct, frozen=True):
@@ -133,6 +142,7 @@ Action = (
     StartInstance
     | StartSandbox
     | StopInstance
+    | EndInstance
     | Park
     | PointRoute
     | SetRoute
@@ -157,7 +167,7 @@ def lane(action: Action) -> Lane:
     match action:
         case StartInstance(work) | StartSandbox(work) | Park(work):
             return ("slot", work.owner.project, work.owner.name, work.owner.instance)
-        case StopInstance(owner):
+        case StopInstance(owner) | EndInstance(owner):
             return ("slot", owner.project, owner.name, owner.instance)
         case RemoveContainer(_, container):
             return ("end", container)

@@ -11,6 +11,10 @@ from s2i.images.diagnose import Explanation, Seen, start
 
 FIX = "fix: "  # how the last line of a reason begins, which says what to do
 
+SHOWN = 10  # lines
+_UNREADY = "its readiness probe did not succeed within {:g} s: {}"
+_PROBED = "mend what the probe asks for, or ask for something else: --probe-ready"
+
 Listening = Sequence[tuple[str, int]]
 
 
@@ -23,7 +27,9 @@ def explain(cause: Exited | NeverReady | NotStarted, port: int, listening: Liste
     match cause:
         case Exited(code, oom):
             seen = Seen(exit=code, oom=oom, port=port, lines=lines)
-        case NeverReady(seconds):
+        case NeverReady(seconds, saw):
+            if saw:
+                return "\n".join((_UNREADY.format(seconds, saw), *lines[-SHOWN:], f"{FIX}{_PROBED}"))
             seen = Seen(port=port, listening=tuple(listening), seconds=seconds, lines=lines)
         case NotStarted(why):
             # What s2i itself says (the image is gone) is reason enough; what the engine says may be known.

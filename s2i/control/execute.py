@@ -13,6 +13,7 @@ from s2i import crash, dirs
 from s2i.control import diagnosis, kept
 from s2i.control.actions import (
     Action,
+    EndInstance,
     FinishTask,
     ForgetApp,
     MarkFailed,
@@ -72,6 +73,10 @@ def _execute(action: Action, world: World) -> None:
             world.engine.start_sandbox(work)
         case StopInstance(owner):
             world.engine.stop(owner, GRACE_SECONDS)
+        case EndInstance(owner, container, why):
+            text = f"{owner.instance} no longer works, and is ended: {why}"
+            _record(world, owner.project, owner.name, "unhealthy", text)
+            world.engine.end(container, GRACE_SECONDS)
         case Park(work):
             world.engine.park(work, GRACE_SECONDS)
         case PointRoute(project, app, shares):

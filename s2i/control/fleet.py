@@ -41,6 +41,8 @@ class Place(msgspec.Struct, frozen=True):
     instance: Observed | None
     note: Note
     answers: bool
+    saw: str = ""  # what the last probe saw of one that does not answer
+    dead: str = ""  # and of one that no longer works
 
     @property
     def alive(self) -> bool:
@@ -164,5 +166,14 @@ def _existing(app: App, number: int, slots: Slots) -> int:
 def _place(work: Workload, seen: Seen, slots: Slots, notes: Mapping[Slot, Note]) -> Place:
     key = slot(work.owner)
     sandbox, instance = slots.get(key, (None, None))
-    answers = instance is not None and instance.id in seen.ready
-    return Place(work, sandbox.address if sandbox else "", sandbox, instance, notes.get(key, Note()), answers)
+    container = instance.id if instance else ""
+    return Place(
+        work,
+        sandbox.address if sandbox else "",
+        sandbox,
+        instance,
+        notes.get(key, Note()),
+        answers=container in seen.ready,
+        saw=seen.saw.get(container, ""),
+        dead=seen.dead.get(container, ""),
+    )

@@ -14,14 +14,14 @@ from s2i.control.actions import Action, Lane, MarkFailed, Park, StartInstance, l
 from s2i.control.execute import World, engine_down, execute
 from s2i.control.fleet import Key, Name, Wanted, fleets, successor_of
 from s2i.control.happenings import crashes, tell
-from s2i.control.probe import Prober
+from s2i.control.probe import Prober, Watched
 from s2i.control.reconcile import act
 from s2i.control.store import Store
 from s2i.control.waker import Target
 from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
 from s2i.engines.engine import Observed, Workload
 from s2i.errors import S2IError
-from s2i.resources.app import App
+from s2i.resources.app import App, Config
 
 IDLE_SECONDS = 0.7  # while the engine does not say by itself when something happens
 TOLD_SECONDS = 5.0  # while it does
@@ -195,15 +195,22 @@ class Loop:
         shares = {(app.project, app.name): router.pointed(app.project, app.name) for app in wanted.apps}
         seen = Seen(containers, shares, routes=router.routes())
         slots = group(seen.containers).values()
-        running = {i.id: s.address for s, i in slots if s and s.address and i and i.state == "running"}
-        draining = set(running.values()) - {address for each in shares.values() for address in each}
+        configs = {(one.project, one.app, one.number): one.config for one in wanted.revisions}
+        running = {
+            i.id: _watched(s.address, configs.get((i.owner.project, i.owner.name, i.owner.number)))
+            for s, i in slots
+            if s and s.address and i and i.state == "running"
+        }
+        pointed = {address for each in shares.values() for address in each}
+        draining = {one.address for one in running.values()} - pointed
         in_flight = None
         if draining:
             try:
                 in_flight = router.in_flight()
             except Exception:
                 log.warning("the router does not say what is under way", exc_info=True)
-        return msgspec.structs.replace(seen, in_flight=in_flight, ready=self._prober.ready(running))
+        health = self._prober.look(running)
+        return msgspec.structs.replace(seen, in_flight=in_flight, ready=health.ready, saw=health.saw, dead=health.dead)
 
     def _rested(self, key: Lane, now: float) -> bool:
         held = self._held.get(key)
@@ -267,6 +274,10 @@ class Loop:
 def _is_early(action: Action, busy: Collection[Lane]) -> bool:
     """Say whether a failure is no verdict yet: the instance that has ended is just being started anew."""
     return isinstance(action, MarkFailed) and ("slot", *slot(action.owner)) in busy
+
+
+def _watched(address: str, config: Config | None) -> Watched:
+    return Watched(address, config.probe_ready, config.probe_live) if config else Watched(address)
 
 
 def _in_thread(lane: Callable[[], None]) -> None:

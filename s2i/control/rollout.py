@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from s2i.control.actions import (
     Action,
+    EndInstance,
     Exited,
     MarkFailed,
     MarkReady,
@@ -109,8 +110,10 @@ def _failure(place: Place, now: float) -> Exited | NeverReady | NotStarted | Non
     exited = place.instance is not None and place.instance.state == "exited"
     if place.instance and exited and (place.address or place.note.crashes > ENGINE_DEATHS):
         return Exited(place.instance.exit, place.instance.oom)
-    if place.note.alive is not None and not place.answers and now - place.note.alive >= READY_SECONDS:
-        return NeverReady(READY_SECONDS)
+    probe = place.work.config.probe_ready
+    limit = READY_SECONDS + (probe.initial_delay if probe else 0)
+    if place.note.alive is not None and not place.answers and now - place.note.alive >= limit:
+        return NeverReady(limit, place.saw if probe else "")
     return None
 
 
@@ -135,7 +138,9 @@ def _keep(fleet: Fleet, shares: set[str], now: float) -> list[Action]:
     """Keep the instances of a revision running (FAULTS F10), or its first slot ready to be woken."""
     actions: list[Action] = []
     for place in fleet.places:
-        if now >= place.note.retry_at:
+        if place.dead and place.alive and place.instance:
+            actions.append(EndInstance(place.work.owner, place.instance.id, place.dead))
+        elif now >= place.note.retry_at:
             actions += _start(place)
     if fleet.asleep is not None:
         actions += _sleep(fleet.asleep, shares, now)

@@ -40,8 +40,10 @@ class Seen(msgspec.Struct, frozen=True):
     containers: tuple[Observed, ...] = ()
     shares: Mapping[App, Mapping[str, int]] = {}
     in_flight: Mapping[str, int] | None = None
-    ready: frozenset[str] = frozenset()  # containers that answered HTTP
+    ready: frozenset[str] = frozenset()  # containers that can take requests
     routes: Mapping[App, Route] = {}
+    saw: Mapping[str, str] = {}  # what was seen of a container that cannot yet
+    dead: Mapping[str, str] = {}  # what was seen of one that no longer works
 
 
 def series(key: Slot) -> Slot:

@@ -127,6 +127,12 @@ class Engine(Protocol):
     def stop(self, owner: Owner, grace: float) -> None:
         """End the instance or task (SIGTERM, ``grace`` seconds, SIGKILL) and remove it with its sandbox."""
 
+    def end(self, container: str, grace: float) -> None:
+        """End what runs in a container of ours (SIGTERM, ``grace`` seconds, SIGKILL); what it was stays to be seen.
+
+        One that is gone is no error.
+        """
+
     def remove(self, container: str) -> None:
         """Remove one container of ours by id, running or not. A container that is gone is no error."""
 

@@ -14,11 +14,29 @@ Visibility = Literal["public", "project", "private"]
 OPEN_DEPLOYMENT: tuple[DeploymentStatus, ...] = ("queued", "building", "rolling-out")
 
 
+class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question that an instance has to answer. ``port`` 0: the one it listens on. Times in seconds.
+
+    "http": a GET of ``path`` succeeds with a status from 200 to 399; "tcp": a connection does. What fails
+    ``failure_threshold`` times in a row counts as failed.
+    """
+
+    type: Literal["http", "tcp"] = "http"
+    path: str = "/"
+    port: int = 0
+    interval: int = 10
+    timeout: int = 1
+    initial_delay: int = 0
+    failure_threshold: int = 3
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How an instance is run. ``memory`` in bytes, ``cpu`` in cores, ``env`` as pairs.
 
     ``command`` takes the place of all that the image starts, ``arguments`` of what follows its entry point. ``release``
     is run once, before a new revision gets requests; () for what the source itself says, if anything.
+    ``probe_ready``: when it can take requests (None: as soon as it gives any HTTP answer); ``probe_live``: it is ended
+    and started anew when that fails.
     """
 
     env: tuple[tuple[str, str], ...] = ()
@@ -28,6 +46,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     command: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
+    probe_ready: Probe | None = None
+    probe_live: Probe | None = None
 
 
 class Scale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from s2i.errors import E_REQUEST
+from s2i.resources import probes
 from s2i.resources.app import Config, Routing, Scale
 from s2i.resources.config import checked_config, checked_routing, checked_scale
 
@@ -52,10 +53,14 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def config_after(change: Change, before: Config) -> Config:
-    """Return ``before`` with ``change``. Raises E_REQUEST, E_ENV, E_LIMIT, E_PORT, E_VALUE."""
+    """Return ``before`` with ``change``. Raises E_REQUEST, E_ENV, E_LIMIT, E_PORT, E_VALUE, E_PROBE."""
     start = Config() if change.exact else before
     env = {key: value for key, value in start.env if key not in change.env_rm} | dict(change.env)
-    return checked_config(msgspec.structs.replace(merged(start, change.config), env=tuple(env.items())))
+    after = checked_config(msgspec.structs.replace(merged(start, change.config), env=tuple(env.items())))
+    for what, probe in (("probe-ready", after.probe_ready), ("probe-live", after.probe_live)):
+        if probe:
+            probes.checked(probe, what)
+    return after
 
 
 def scale_after(change: Change, before: Scale) -> Scale:
@@ -73,7 +78,7 @@ def merged(before: T, fields: Mapping[str, Any]) -> T:
     if not fields:
         return before
     try:
-        return msgspec.convert({**msgspec.to_builtins(before), **fields}, type(before))
+        return msgspec.convert(msgspec.to_builtins({**msgspec.structs.asdict(before), **fields}), type(before))
     except msgspec.ValidationError as error:
         raise E_REQUEST(why=error) from None
 
@@ -109,7 +114,9 @@ def shown(field: str, value: Any) -> str:
     if isinstance(value, tuple):
         return shlex.join(map(str, value))
     if isinstance(value, msgspec.Struct):
-        return " ".join(f"{key}={shown(key, each)}" for key, each in msgspec.structs.asdict(value).items() if each)
+        return " ".join(
+            f"{option(key)}={shown(key, each)}" for key, each in msgspec.structs.asdict(value).items() if each
+        )
     return str(value or "")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from s2i.errors import E_DECLARED, E_TOML, S2IError
-from s2i.resources import config
+from s2i.resources import config, probes
 from s2i.resources.change import Change
 from s2i.resources.names import app_name
 
@@ -35,6 +35,8 @@ class AppTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     command: str | tuple[str, ...] = ()
     argument: tuple[str, ...] = ()
     release: str | tuple[str, ...] = ()
+    probe_ready: dict[str, str | int] | None = None
+    probe_live: dict[str, str | int] | None = None
     min_scale: int = 0
     max_scale: int = 10
     concurrency: int = 0
@@ -102,6 +104,9 @@ def _change(wanted: AppTable) -> Change:
         "arguments": wanted.argument,
         "release": _words(wanted.release),
     }
+    for name, pairs in (("probe_ready", wanted.probe_ready), ("probe_live", wanted.probe_live)):
+        if pairs is not None:
+            settings[name] = probes.of(pairs, name.replace("_", "-"))
     if port:
         settings["port"] = config.parse_port(port)
     return Change(

@@ -43,6 +43,7 @@ class Simulation:
         self.done: list[Action] = []
         self.counts: dict[Key, int] = {}  # what the autoscaler wants
         self.awake: set[Name] = set()  # apps for which a request waits
+        self.dead: dict[str, str] = {}  # what the liveness probe saw, by container
         self._ids = 0
 
     def begin(self, name: str = "shop") -> str:
@@ -141,4 +142,4 @@ class Simulation:
             for sandbox, instance in group(containers).values()
             if sandbox and instance and sandbox.address and self.engine.answers(sandbox.address)
         }
-        return Seen(containers, shares, self.router.in_flight(), frozenset(ready), self.router.routes())
+        return Seen(containers, shares, self.router.in_flight(), frozenset(ready), self.router.routes(), dead=self.dead)

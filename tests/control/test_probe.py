@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import http.server
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 
-from s2i.control.probe import Prober, answers
+from s2i.control.probe import Health, Prober, Watched, answers, ask
+from s2i.resources.app import Probe
 
 pytestmark = pytest.mark.world  # listens on loopback
 
@@ -61,11 +65,12 @@ def test_nobody_listening_is_no_answer() -> None:
     assert not answers(f"127.0.0.1:{port}")
 
 
-def wait_for(prober: Prober, running: dict[str, str], told: threading.Event) -> frozenset[str]:
-    prober.ready(running)
+def wait_for(prober: Prober, addresses: dict[str, str], told: threading.Event) -> frozenset[str]:
+    running = {container: Watched(address) for container, address in addresses.items()}
+    prober.look(running)
     assert told.wait(10)
     told.clear()
-    return prober.ready(running)
+    return prober.look(running).ready
 
 
 def test_a_container_that_got_another_address_is_asked_again() -> None:
@@ -80,4 +85,100 @@ def test_a_container_that_got_another_address_is_asked_again() -> None:
     assert wait_for(prober, {"c1": "10.0.0.1:8080"}, told) == {"c1"}
     assert wait_for(prober, {"c1": "10.0.0.2:8080"}, told) == {"c1"}
     assert asked == ["10.0.0.1:8080", "10.0.0.2:8080"]
-    assert prober.ready({}) == frozenset()
+    assert prober.look({}) == Health()
+
+
+# Probes of an app's own ----------------------------------------------------------------------------------------------
+
+
+QUICK = Probe(interval=1, failure_threshold=2)
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Answers with the status that the test says at the moment."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(type(self).status if self.path == "/up" else 404)
+        self.end_headers()
+
+    def log_message(self, *_words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def app() -> Iterator[tuple[str, type[Answers]]]:
+    handler = type("Handler", (Answers,), {})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}", handler
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(200, ""), (302, ""), (404, "GET /up answered 404"), (500, "GET /up answered 500")]
+)
+def test_a_probe_takes_what_is_no_failure(app: tuple[str, type[Answers]], status: int, said: str) -> None:
+    address, handler = app
+    handler.status = status  # type: ignore[misc]
+    assert ask(Probe(path="/up"), address) == said
+
+
+def test_a_probe_says_what_it_saw() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert ask(Probe(type="tcp"), f"127.0.0.1:{port}") == ""
+        assert ask(Probe(path="/up"), f"127.0.0.1:{port}") == "GET /up was not answered within 1 s"
+    assert ask(Probe(path="/up"), f"127.0.0.1:{port}") == f"GET /up: nothing listens on port {port}"
+    assert ask(Probe(type="tcp", port=port), "127.0.0.1:1") == f"a connection: nothing listens on port {port}"
+    with listener(b"SSH-2.0\r\n\r\n") as address:
+        assert ask(Probe(path="/up"), address).startswith("GET /up failed: ")
+
+
+def eventually(prober: Prober, running: dict[str, Watched], wanted: Callable[[Health], bool]) -> Health:
+    until = time.monotonic() + 20
+    while not wanted(found := prober.look(running)):
+        assert time.monotonic() < until, found
+        time.sleep(0.02)
+    return found
+
+
+def test_an_instance_is_ready_while_its_probe_succeeds(app: tuple[str, type[Answers]]) -> None:
+    address, handler = app
+    handler.status = 500  # type: ignore[misc]
+    told = threading.Event()
+    prober = Prober(told.set)
+    running = {"c1": Watched(address, ready=msgspec.structs.replace(QUICK, path="/up"))}
+    assert eventually(prober, running, lambda health: bool(health.saw)).saw == {"c1": "GET /up answered 500"}
+    handler.status = 200  # type: ignore[misc]
+    assert eventually(prober, running, lambda health: bool(health.ready)) == Health(frozenset(("c1",)))
+    told.clear()
+    handler.status = 500  # type: ignore[misc]
+    assert eventually(prober, running, lambda health: not health.ready).saw == {"c1": "GET /up answered 500"}
+    assert told.is_set()
+    handler.status = 200  # type: ignore[misc]
+    eventually(prober, running, lambda health: bool(health.ready))
+    prober.look({})
+
+
+def test_an_instance_that_was_ready_is_dead_when_its_liveness_probe_fails(app: tuple[str, type[Answers]]) -> None:
+    address, handler = app
+    prober = Prober(lambda: None)
+    running = {"c1": Watched(address, live=msgspec.structs.replace(QUICK, path="/up"))}
+    eventually(prober, running, lambda health: bool(health.ready))
+    handler.status = 503  # type: ignore[misc]
+    assert eventually(prober, running, lambda health: bool(health.dead)).dead == {"c1": "GET /up answered 503"}
+
+
+def test_no_thread_stays_for_what_is_gone_or_has_no_probe(app: tuple[str, type[Answers]]) -> None:
+    prober = Prober(lambda: None)
+    running = {"plain": Watched(app[0]), "probed": Watched(app[0], ready=Probe(path="/up"))}
+    eventually(prober, running, lambda health: len(health.ready) == 2)
+    names = {one.name for one in threading.enumerate()}
+    assert ("probe plain" in names, "probe probed" in names) == (False, True)
+    prober.look({})
+    until = time.monotonic() + 20
+    while "probe probed" in {one.name for one in threading.enumerate()}:
+        assert time.monotonic() < until
+        time.sleep(0.05)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from s2i.control.actions import MarkFailed, MarkServing, PointRoute, SetRoute, StartInstance, StopInstance
+from s2i.control.actions import EndInstance, MarkFailed, MarkServing, PointRoute, SetRoute, StartInstance, StopInstance
 from s2i.control.diagnosis import parted
 from s2i.control.fleet import instance_of
 from s2i.engines.engine import Owner
@@ -407,3 +407,18 @@ def test_a_server_killed_between_any_two_actions_of_an_update_still_converges(ki
         assert world.store.app("default", "shop").serving == 2
         assert len(world.addresses()) == 1
         world.store.close()
+
+
+def test_an_instance_that_no_longer_works_is_ended_and_started_anew_like_one_that_crashed(world: Simulation) -> None:
+    world.deploy()
+    world.settle()
+    (container,) = (one.id for one in world.engine.observe() if one.role == "instance")
+    world.dead[container] = "GET /live answered 500"
+    world.done.clear()
+    world.step()
+    assert [type(one) for one in world.done] == [EndInstance]
+    world.dead.clear()
+    world.step()
+    assert [type(one) for one in world.done] == [EndInstance, StartInstance]
+    (text,) = (one.text for one in world.store.events("default", "shop") if one.what == "unhealthy")
+    assert text == "r1-0 no longer works, and is ended: GET /live answered 500"

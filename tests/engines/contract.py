@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import ipaddress
 import re
 import threading
@@ -132,6 +133,13 @@ class EngineContract:
         engine.start_instance(self.work(subject, APP))
         assert self.one(engine, APP, "instance").state == "running"
 
+    def test_instances_that_start_at_once_share_one_network(self, subject: Subject, engine: Engine) -> None:
+        owners = [msgspec.structs.replace(APP, instance=f"r1-{number}") for number in range(4)]
+        with concurrent.futures.ThreadPoolExecutor(len(owners)) as pool:
+            addresses = list(pool.map(lambda owner: engine.start_instance(self.work(subject, owner)), owners))
+        assert len(set(addresses)) == len(owners)
+        assert {one.state for one in engine.observe()} == {"running"}
+
     def test_two_instances_have_two_addresses(self, subject: Subject, engine: Engine) -> None:
         second = msgspec.structs.replace(APP, number=2, instance="r2-0")
         assert engine.start_instance(self.work(subject, APP)) != engine.start_instance(self.work(subject, second))
@@ -229,6 +237,16 @@ class EngineContract:
         engine.remove(self.one(engine, TASK, "task").id)
         engine.remove("0" * 64)
         assert {"instance", "sandbox"} == {one.role for one in engine.observe()}
+
+    def test_what_is_ended_is_seen_to_have_ended(self, subject: Subject, engine: Engine) -> None:
+        engine.start_instance(self.work(subject, APP))
+        engine.end(self.one(engine, APP, "instance").id, 5)
+        engine.end("0" * 64, 5)
+        ended = self.one(engine, APP, "instance")
+        assert (ended.state, ended.exit is not None) == ("exited", True)
+        assert self.one(engine, APP, "sandbox").state == "running"
+        engine.start_instance(self.work(subject, APP))
+        assert self.one(engine, APP, "instance").state == "running"
 
     def test_an_image_that_is_gone_is_named(self, subject: Subject, engine: Engine) -> None:
         gone = "sha256:" + "0" * 64

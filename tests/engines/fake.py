@@ -154,6 +154,13 @@ class FakeEngine:
         for role in ("instance", "task", "sandbox"):
             self._drop(self._of(owner, role))
 
+    def end(self, container: str, grace: float) -> None:
+        self._fault("end")
+        self.calls.append(("end", container))
+        found = self.containers.get(container)
+        if found is not None and found.state == "running":
+            self._put(msgspec.structs.replace(found, state="exited", exit=143, finished=self._now()))
+
     def remove(self, container: str) -> None:
         self._fault("remove")
         self.calls.append(("remove", container))

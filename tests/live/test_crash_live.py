@@ -50,6 +50,7 @@ OTHERS = {
     "ForgetApp": "the end of an app",
     "SetRoute": "other settings of how requests come",
     "Park": "no requests for a while",
+    "EndInstance": "a liveness probe that fails",
 }
 POINTS = crash_points()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,6 +38,7 @@ class DockerEngine:
         self._keep = keep
         self._api = connection.client(timeout).api
         self._wire = connection.wire(timeout)
+        self._networks = threading.Lock()
         self._ended: dict[str, Observed] = {}  # containers that exited, by id: their details do not change
 
     def info(self) -> EngineInfo:
@@ -115,6 +117,11 @@ class DockerEngine:
                 self._drop(found["Id"])
             elif found is not None:
                 self._end(found, grace, owner)
+
+    def end(self, container: str, grace: float) -> None:
+        if self._find(container) is not None:
+            with explained(container), contextlib.suppress(docker.errors.NotFound):
+                self._api.stop(container, timeout=round(grace))
 
     def remove(self, container: str) -> None:
         if self._find(container) is not None:
@@ -233,7 +240,8 @@ class DockerEngine:
     def _network(self, project: str) -> str:
         name = f"s2i-{self._server}-{project}"
         tags = {labels.SERVER: self._server, labels.PROJECT: project}
-        with explained(name), _unless_conflict():
+        # The engine looks for another of that name, and then makes it: two at once would get two.
+        with self._networks, explained(name), _unless_conflict():
             self._api.create_network(name, driver="bridge", check_duplicate=True, labels=tags)
         return name
 
