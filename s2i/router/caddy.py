@@ -61,7 +61,7 @@ class CaddyRouter:
         self._admin = Admin(self.places.admin)
         self._lock = threading.RLock()
         self._pointed: dict[tuple[str, str], tuple[int, dict[str, int]]] = {}  # with the generation that was read
-        self._made: tuple[object, dict[str, Any]] | None = None  # the config of now, and what it was made of
+        self._id = ""  # of the config of now; unknown since the routes or the port have changed
         self._first = http_port()
         self._known = self._remembered()
         self.port: int = self._known.port or self._first
@@ -70,13 +70,13 @@ class CaddyRouter:
         with self._lock:
             for route in self._known.routes:
                 self._have_slots(*route.name)
-            if self._is_right():
+            if self._id and self._is_in_force():
                 return
-            running = self._running()
-            if running is None:
+            listen = self._listens()
+            if listen is None:
                 self._start()
             else:
-                self._adopt(running)
+                self._adopt(listen)
 
     def add(self, route: Route) -> None:
         with self._lock:
@@ -95,6 +95,15 @@ class CaddyRouter:
             self.ensure()
             slots.remove(self.places.slots, project, app)
             self._pointed.pop((project, app), None)
+
+    def clear(self) -> None:
+        with self._lock:
+            gone = self._known.routes
+            self._keep({})
+            self.ensure()
+            for route in gone:
+                slots.remove(self.places.slots, *route.name)
+            self._pointed.clear()
 
     def point(self, project: str, app: str, shares: Mapping[str, int]) -> None:
         with self._lock:
@@ -132,27 +141,26 @@ class CaddyRouter:
 
     # The process
 
-    def _is_right(self) -> bool:
+    def _is_in_force(self) -> bool:
         """Say whether the Caddy that answers has the config of now: without reading all of it, at every look."""
         try:
-            return bool(self._admin.get(f"/id/{self._wanted()['apps']['http']['servers'][SERVER]['@id']}/listen"))
+            return bool(self._admin.get(f"/id/{self._id}/listen"))
         except (Unreachable, Refused):
             return False
 
-    def _running(self) -> dict[str, Any] | None:
-        """Return the config of the Caddy that answers, None when none does, or before it has one."""
+    def _listens(self) -> str | None:
+        """Return where the Caddy that answers listens, None when none does, or before it has a config."""
         try:
-            config: dict[str, Any] | None = self._admin.get("/config/")
+            found = self._admin.get(f"/config/apps/http/servers/{SERVER}/listen")
         except (Unreachable, Refused):
             return None
-        return config
+        return str(found[0]) if found else None
 
-    def _adopt(self, running: dict[str, Any]) -> None:
+    def _adopt(self, listen: str) -> None:
         """Take over the Caddy that runs; give it the config of now when it has another."""
-        listen = running["apps"]["http"]["servers"][SERVER]["listen"][0]
         self._settle(int(listen.rpartition(":")[2]))
         wanted = self._wanted()
-        if running != wanted:
+        if not self._is_in_force():
             try:
                 self._admin.post("/load", wanted)
             except (Unreachable, Refused) as error:
@@ -174,7 +182,7 @@ class CaddyRouter:
     def _await(self, pid: int, output: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self._running() is not None:
+            if self._listens() is not None:
                 return
             if not shell.alive(pid):
                 break
@@ -212,17 +220,18 @@ class CaddyRouter:
     # What it remembers
 
     def _wanted(self) -> dict[str, Any]:
-        state = (self._known.routes, self.port)
-        if self._made is None or self._made[0] != state:
-            self._made = state, document(self._known.routes, f"{self._address}:{self.port}", DOMAIN, self.places)
-        return self._made[1]
+        """Return the config of now, and remember its id: with a thousand routes it is too large to be kept."""
+        made = document(self._known.routes, f"{self._address}:{self.port}", DOMAIN, self.places)
+        self._id = made["apps"]["http"]["servers"][SERVER]["@id"]
+        return made
 
     def _keep(self, routes: Mapping[tuple[str, str], Route]) -> None:
         self._known.routes = tuple(routes[name] for name in sorted(routes))
+        self._id = ""
         self._remember()
 
     def _settle(self, port: int) -> None:
-        self.port = port
+        self.port, self._id = port, ""
         if self._known.port != port:
             self._known.port = port
             self._remember()
