@@ -47,12 +47,12 @@ def printed(rows: Iterator[Row]) -> Iterator[bool]:
 
 
 CASES: dict[str, Callable[[Server], Iterator[Row]]] = {
+    "rest": rest,  # first: what a load leaves behind is a row of its own
     "throughput": throughput,
     "limited": limited,
     "zero": zero,
     "switch": switch,
     "step": step,
-    "rest": rest,
 }
 
 
