@@ -38,7 +38,7 @@ class _Throttle:
             for answer in self.waiting:
                 answer(ADDRESS)
             self.waiting.clear()
-        return 60.0
+        return 0.005 if self.waiting else 60.0
 
     def _end(self) -> None:
         self.over += 1
