@@ -51,7 +51,7 @@ bench-build: setup ## Measure `s2i build`, `deploy` and `--push` against Dockerf
 
 bench-apps: setup ## Measure running apps: through the router, from zero, a server at rest
 	@$(S2I) doctor --fix
-	@$(PYTHON) -m benchmarks.apps
+	@$(PYTHON) -m benchmarks.running
 
 bench-redeploy: setup ## Redeploy an app 20 times under load and count what fails
 	@$(S2I) doctor --fix

@@ -26,10 +26,10 @@ NAME = "redeploy"
 
 
 class Load:
-    """Clients that ask for the app's page, one request after the other, until they are told to end."""
+    """Clients that ask ``name`` for its page, one request after the other, until they are told to end."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.host, self.port = host, port
+    def __init__(self, host: str, port: int, name: str) -> None:
+        self.host, self.port, self.name = host, port, name
         self.seconds: list[float] = []
         self.failures: list[str] = []
         self._ended = threading.Event()
@@ -54,7 +54,7 @@ class Load:
                 connection = self._connection()
             began = time.monotonic()
             try:
-                connection.request("GET", "/", headers={"Host": f"{NAME}.default.localhost:{self.port}"})
+                connection.request("GET", "/", headers={"Host": f"{self.name}:{self.port}"})
                 answer = connection.getresponse()
                 answer.read()
                 if answer.status != 200:
@@ -84,7 +84,7 @@ def main() -> int:
 def measure(source: Path, environment: dict[str, str], redeploys: int) -> int:
     """Deploy once, then again and again under load."""
     url = deploy(source, environment, 0)
-    load = Load("127.0.0.1", int(url.rpartition(":")[2]))
+    load = Load("127.0.0.1", int(url.rpartition(":")[2]), f"{NAME}.default.localhost")
     load.start()
     took = []
     try:

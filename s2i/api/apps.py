@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -76,15 +77,17 @@ def _looks(platform: Platform) -> list[HTTPRouteHandler]:
     @get(AT, sync_to_thread=True)
     def every(project: FromPath[str]) -> list[AppView]:
         unborn = [_unborn(platform, one) for one in platform.deployments.unborn(project)]
-        return sorted([*(_view(platform, app) for app in store.apps(project)), *unborn], key=lambda view: view.name)
+        apps, revisions = store.apps(project), store.revisions_by_app(project)
+        views = [_view(platform, app, revisions.get((project, app.name), ())) for app in apps]
+        return sorted([*views, *unborn], key=lambda view: view.name)
 
     @get(f"{AT}/{{name:str}}", sync_to_thread=True)
     def one(project: FromPath[str], name: FromPath[str]) -> AppView:
         if found := platform.deployments.unborn_of(project, name):
             return _unborn(platform, found)
-        view = _view(platform, store.app(project, name))
-        revisions, events = list(store.revisions(project, name)), list(store.events(project, name))
-        return msgspec.structs.replace(view, revisions=revisions, events=events)
+        app, revisions = store.app(project, name), list(store.revisions(project, name))
+        view = _view(platform, app, revisions)
+        return msgspec.structs.replace(view, revisions=revisions, events=list(store.events(project, name)))
 
     @get(f"{AT}/{{name:str}}/logs", sync_to_thread=True)
     def logs(
@@ -180,7 +183,7 @@ def _before(platform: Platform, app: App) -> Revision:
 def _changed(platform: Platform, app: App, what: str, text: str = "") -> AppView:
     platform.tell(app, what, text)
     platform.loop.kick()
-    return _view(platform, app)
+    return _view(platform, app, platform.store.revisions(app.project, app.name))
 
 
 def _decoded(body: bytes, kind: type[T]) -> T:
@@ -190,9 +193,9 @@ def _decoded(body: bytes, kind: type[T]) -> T:
         raise E_REQUEST(why=error) from None
 
 
-def _view(platform: Platform, app: App) -> AppView:
+def _view(platform: Platform, app: App, revisions: Sequence[Revision]) -> AppView:
     shown = app.serving or app.target
-    found = next((one for one in platform.store.revisions(app.project, app.name) if one.number == shown), None)
+    found = next((one for one in revisions if one.number == shown), None)
     target = platform.loop.targets.get((app.project, app.name))
     router, public = platform.router, app.routing.visibility != "private"
     secure = f"https://{app.name}.{app.project}.localhost:{router.tls_port}" if router.tls_port else ""

@@ -133,7 +133,8 @@ def _environment() -> dict[str, str]:
     environment = {k: v for k, v in os.environ.items() if k not in VARIABLES and not looks_secret(k)}
     if paths := environment.get("PYTHONPATH"):
         environment["PYTHONPATH"] = os.pathsep.join(str(Path(path).absolute()) for path in paths.split(os.pathsep))
-    return environment
+    # A deployment has threads of its own, and the C library keeps what they freed: 6 of 61 MB after the first.
+    return {"MALLOC_ARENA_MAX": "1", **environment}
 
 
 def _locked() -> bool:

@@ -43,6 +43,14 @@ class Series(msgspec.Struct, frozen=True):
             buckets = (*(one for one in buckets if one[0] > oldest), (index, value, 1))
         return Series(self.width, buckets)
 
+    def idle(self, every: float, now: float, window: float) -> Series:
+        """Return the series as if nothing had been under way since its last reading, read ``every`` so many seconds."""
+        index, stride = math.floor(now / self.width), max(round(every / self.width), 1)
+        last = self.buckets[-1][0] if self.buckets else index
+        gone = max(index - round(window / self.width) - last, 0) // stride * stride  # out of the window by now
+        missing = range(last + gone + stride, index, stride)
+        return Series(self.width, (*self.buckets, *((one, 0.0, 1) for one in missing)))
+
     def mean(self, now: float, window: float) -> float:
         """Return the mean of the buckets of ``window``; of a younger series, of its whole life."""
         first = math.floor((now - window) / self.width)
@@ -94,6 +102,16 @@ def read(scaler: Scaler, scale: Scale, under_way: float, now: float) -> Scaler:
         scaler,
         fine=scaler.fine.read(under_way, now, PANIC_SECONDS),
         coarse=scaler.coarse.read(under_way, now, scale.window),
+    )
+
+
+def slept(scaler: Scaler, scale: Scale, every: float, now: float) -> Scaler:
+    """Return ``scaler`` of a revision that was not read while it had no instance and nobody waited for it.
+
+    ``every``: the seconds between two readings that there would have been.
+    """
+    return msgspec.structs.replace(
+        scaler, fine=scaler.fine.idle(every, now, PANIC_SECONDS), coarse=scaler.coarse.idle(every, now, scale.window)
     )
 
 

@@ -286,13 +286,11 @@ def _in_thread(lane: Callable[[], None]) -> None:
 
 def wanted_of(store: Store) -> Wanted:
     """Return all that the store asks for."""
-    apps = store.apps()
-    revisions = [
-        revision
-        for app in apps
-        for revision in store.revisions(app.project, app.name)
-        if revision.number in app.percents or revision.number == app.target
-    ]
+    apps, every = store.apps(), store.revisions_by_app()
+    revisions = []
+    for app in apps:
+        wanted = {*app.percents, app.target}
+        revisions += [one for one in every.get((app.project, app.name), ()) if one.number in wanted]
     return Wanted(apps, tuple(revisions), store.open_runs(), tuple(_coming(store, apps)))
 
 

@@ -93,8 +93,7 @@ class Platform:
         self.autoscaler.stop()
         self.loop.stop()
         apps, jobs = self.store.apps(), self.store.jobs()
-        for app in apps:
-            self.router.remove(app.project, app.name)
+        self.router.clear()
         counts = {"apps": len(apps), "jobs": len(jobs), **self.engine.remove_all()}
         self.store.clear()
         for kind in ("jobruns", "deployments", "apps"):

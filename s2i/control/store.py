@@ -86,6 +86,14 @@ class Store:
             Revision, "SELECT doc FROM revisions WHERE project = ? AND app = ? ORDER BY number", project, app
         )
 
+    def revisions_by_app(self, project: str | None = None) -> dict[tuple[str, str], list[Revision]]:
+        """Return the revisions of every app (of one project), oldest first: one query, however many apps."""
+        query = "SELECT doc FROM revisions WHERE ?1 IS NULL OR project = ?1 ORDER BY project, app, number"
+        found: dict[tuple[str, str], list[Revision]] = {}
+        for one in self._all(Revision, query, project):
+            found.setdefault((one.project, one.app), []).append(one)
+        return found
+
     def revision(self, project: str, app: str, number: int) -> Revision:
         """Return one revision. Raises E_NOT_FOUND."""
         query = "SELECT doc FROM revisions WHERE project = ? AND app = ? AND number = ?"

@@ -31,8 +31,9 @@ def uses(store: Store) -> tuple[ImageUse, ...]:
     A revision that failed never served: nobody can go back to it, and its image is not needed.
     """
     found: list[ImageUse] = []
+    revisions = store.revisions_by_app()
     for app in store.apps():
-        for one in reversed(store.revisions(app.project, app.name)):
+        for one in reversed(revisions.get((app.project, app.name), [])):
             if needed(app, one):
                 found.append(_revision(app, one))
     for job in store.jobs():

@@ -27,19 +27,19 @@ class Admin:
     def __init__(self, path: Path) -> None:
         self._wire = Wire(f"unix://{path}", TIMEOUT)
 
-    def get(self, path: str) -> Any:
-        """Return what is at ``path``. Raises Unreachable, Refused."""
-        return self._call("GET", path)
+    def get(self, path: str, kind: Any = Any) -> Any:
+        """Return what is at ``path``, as ``kind``. Raises Unreachable, Refused."""
+        return self._call("GET", path, kind=kind)
 
     def post(self, path: str, body: Any = None) -> None:
         """Send ``body`` as JSON to ``path``. Raises Unreachable, Refused."""
         self._call("POST", path, body)
 
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
+    def _call(self, method: str, path: str, body: Any = None, kind: Any = Any) -> Any:
         data = None if body is None else msgspec.json.encode(body)
         try:
             text = self._wire.raw(method, path, body=data)
-            return msgspec.json.decode(text) if text.strip() else None
+            return msgspec.json.decode(text, type=kind) if text.strip() else None
         except _Refused as refusal:
             raise Refused(refusal.body.decode(errors="replace").strip()) from None
         except (OSError, msgspec.DecodeError) as error:

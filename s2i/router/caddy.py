@@ -45,6 +45,13 @@ class _Known(msgspec.Struct):
     tls_first: int = 0
 
 
+class _Upstream(msgspec.Struct, gc=False):
+    """One row of Caddy's gauge: with a thousand apps there are 20,000, ten times a second."""
+
+    address: str
+    num_requests: int
+
+
 class CaddyRouter:
     """Routes of one s2i server. ``port`` is where people reach apps; it stays the same as long as it can.
 
@@ -65,7 +72,7 @@ class CaddyRouter:
         self._admin = Admin(self.places.admin)
         self._lock = threading.RLock()
         self._pointed: dict[tuple[str, str], tuple[int, dict[str, int]]] = {}  # with the generation that was read
-        self._made: tuple[object, dict[str, Any]] | None = None  # the config of now, and what it was made of
+        self._id = ""  # of the config of now; unknown since the routes or a port have changed
         self._acme = acme_of(os.environ)
         self._first, self._tls_first = http_port(), https_port()
         self._known = self._remembered()
@@ -76,13 +83,13 @@ class CaddyRouter:
         with self._lock:
             for route in self._known.routes:
                 self._have_slots(*route.name)
-            if self._is_right():
+            if self._id and self._is_in_force():
                 return
-            running = self._running()
-            if running is None:
+            listen = self._listens()
+            if not listen:
                 self._start()
             else:
-                self._adopt(running)
+                self._adopt(listen)
 
     def add(self, route: Route) -> None:
         with self._lock:
@@ -102,6 +109,15 @@ class CaddyRouter:
             slots.remove(self.places.slots, project, app)
             self._pointed.pop((project, app), None)
 
+    def clear(self) -> None:
+        with self._lock:
+            gone = self._known.routes
+            self._keep({})
+            self.ensure()
+            for route in gone:
+                slots.remove(self.places.slots, *route.name)
+            self._pointed.clear()
+
     def point(self, project: str, app: str, shares: Mapping[str, int]) -> None:
         with self._lock:
             slots.write(self.places.slots, project, app, shares)
@@ -116,11 +132,11 @@ class CaddyRouter:
     def in_flight(self) -> dict[str, int]:
         """Return the number of requests under way by address. Raises E_ROUTER when Caddy does not answer."""
         try:
-            rows = self._admin.get("/reverse_proxy/upstreams") or ()
+            rows: list[_Upstream] = self._admin.get("/reverse_proxy/upstreams", list[_Upstream] | None) or []
         except (Unreachable, Refused) as error:
             raise self._error(str(error)) from None
         # A request counts for its slot ("{file./…}") as well as for the address that the slot gave.
-        counts: dict[str, int] = {row["address"]: row["num_requests"] for row in rows if row["num_requests"]}
+        counts = {row.address: row.num_requests for row in rows if row.num_requests}
         return {address: count for address, count in counts.items() if not address.startswith(("{", "unix/"))}
 
     def url(self, project: str, app: str) -> str:
@@ -145,31 +161,30 @@ class CaddyRouter:
 
     # The process
 
-    def _is_right(self) -> bool:
+    def _is_in_force(self) -> bool:
         """Say whether the Caddy that answers has the config of now: without reading all of it, at every look."""
         try:
-            return bool(self._admin.get(f"/id/{self._wanted()['apps']['http']['servers'][SERVER]['@id']}/listen"))
+            return bool(self._admin.get(f"/id/{self._id}/listen"))
         except (Unreachable, Refused):
             return False
 
-    def _running(self) -> dict[str, Any] | None:
-        """Return the config of the Caddy that answers, None when none does, or before it has one."""
+    def _listens(self) -> tuple[str, ...]:
+        """Return where the Caddy that answers listens, () when none does, or before it has a config."""
         try:
-            config: dict[str, Any] | None = self._admin.get("/config/")
+            found = self._admin.get(f"/config/apps/http/servers/{SERVER}/listen")
         except (Unreachable, Refused):
-            return None
-        return config
+            return ()
+        return tuple(map(str, found or ()))
 
-    def _adopt(self, running: dict[str, Any]) -> None:
+    def _adopt(self, listen: tuple[str, ...]) -> None:
         """Take over the Caddy that runs; give it the config of now when it has another."""
-        listen = running["apps"]["http"]["servers"][SERVER]["listen"]
         port, *tls = (int(one.rpartition(":")[2]) for one in listen)
         if not tls and self._tls_first:  # of a server that knew no HTTPS, or was to have none
             with _choosing_ports():
                 tls = [self._free_port(self.tls_port, self._tls_first, known=False)]
         self._settle(port, tls[0] if tls and self._tls_first else 0)
         wanted = self._wanted()
-        if running != wanted:
+        if not self._is_in_force():
             try:
                 self._admin.post("/load", wanted)
             except (Unreachable, Refused) as error:
@@ -195,7 +210,7 @@ class CaddyRouter:
     def _await(self, pid: int, output: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self._running() is not None:
+            if self._listens():
                 return
             if not shell.alive(pid):
                 break
@@ -233,18 +248,19 @@ class CaddyRouter:
     # What it remembers
 
     def _wanted(self) -> dict[str, Any]:
-        state = (self._known.routes, self.port, self.tls_port)
-        if self._made is None or self._made[0] != state:
-            listen = tuple(f"{self._address}:{port}" for port in (self.port, self.tls_port) if port)
-            self._made = state, document(self._known.routes, listen, DOMAIN, self.places, self._acme)
-        return self._made[1]
+        """Return the config of now, and remember its id: with a thousand routes it is too large to be kept."""
+        listen = tuple(f"{self._address}:{port}" for port in (self.port, self.tls_port) if port)
+        made = document(self._known.routes, listen, DOMAIN, self.places, self._acme)
+        self._id = made["apps"]["http"]["servers"][SERVER]["@id"]
+        return made
 
     def _keep(self, routes: Mapping[tuple[str, str], Route]) -> None:
         self._known.routes = tuple(routes[name] for name in sorted(routes))
+        self._id = ""
         self._remember()
 
     def _settle(self, port: int, tls_port: int) -> None:
-        self.port, self.tls_port = port, tls_port
+        self.port, self.tls_port, self._id = port, tls_port, ""
         if (self._known.port, self._known.tls_port) != (port, tls_port):
             self._known.port, self._known.tls_port = port, tls_port
             self._remember()

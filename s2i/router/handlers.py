@@ -58,6 +58,11 @@ class Places(NamedTuple):
     log: Path
 
 
+def unforged() -> dict[str, Any]:
+    """Return the handler that removes what a client could claim to be."""
+    return {"handler": "headers", "request": {"delete": list(FORGEABLE)}}
+
+
 def handlers(route: Route, places: Places) -> list[dict[str, Any]]:
     """Return what is done with a request of ``route``."""
     routing = route.routing
@@ -65,7 +70,6 @@ def handlers(route: Route, places: Places) -> list[dict[str, Any]]:
     limit = [{"handler": "request_body", "max_size": routing.body_limit}] if routing.body_limit else []
     return [
         known,
-        {"handler": "headers", "request": {"delete": list(FORGEABLE)}},
         *limit,
         _by_turn(places, routing) if route.limited else _by_slots(route, places),
     ]
@@ -89,7 +93,7 @@ def text(status: int | str, body: str, headers: dict[str, list[str]] | None = No
 
 
 def _by_slots(route: Route, places: Places) -> dict[str, Any]:
-    current = places.slots / route.project / route.app / CURRENT
+    current = str(places.slots / route.project / route.app / CURRENT)
     return {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": f"{{file.{current}/{slot}}}"} for slot in range(SLOTS)],

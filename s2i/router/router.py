@@ -54,7 +54,8 @@ class Router(Protocol):
     def add(self, route: Route) -> None:
         """Add the route of an app (its slots first), or change it. Idempotent.
 
-        This and ``remove`` are all that changes the proxy's config, and a change can cost requests that are under way.
+        This, ``remove`` and ``clear`` are all that changes the proxy's config, and a change can cost requests that are
+        under way.
         """
 
     def routes(self) -> dict[tuple[str, str], Route]:
@@ -62,6 +63,9 @@ class Router(Protocol):
 
     def remove(self, project: str, app: str) -> None:
         """Remove the route and the slots. Idempotent."""
+
+    def clear(self) -> None:
+        """Remove all routes and slots, with one change of the config. Idempotent."""
 
     def point(self, project: str, app: str, shares: Mapping[str, int]) -> None:
         """Send the app's requests to addresses by share: ``{"172.18.0.2:8080": 20}``. No reload; {} closes it.

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2i.control.autoscale import FINE_SECONDS, PANIC_SECONDS, Decision, Scaler, capacity, decide, read
+from s2i.control.autoscale import FINE_SECONDS, PANIC_SECONDS, Decision, Scaler, capacity, decide, read, slept
 from s2i.resources.app import Scale
 
-TICK = FINE_SECONDS
+TICK, IDLE = FINE_SECONDS, 0.5
 TEN = Scale(target=10)  # an instance is meant to have 7 requests
 
 
@@ -104,6 +104,30 @@ def test_a_request_that_waits_wakes_it() -> None:
     run = Run(ready=0)
     run.go(5, 0)
     assert run.go(TICK, 1).wanted == 1
+
+
+@pytest.mark.parametrize("asleep", [1, 5, 30, 300])
+@pytest.mark.parametrize("load", [1, 100, 1000])
+def test_what_was_not_read_while_it_slept_is_scaled_as_if_it_had_been(asleep: int, load: float) -> None:
+    assert _woken(asleep, load, reads=False) == _woken(asleep, load, reads=True)
+
+
+def _woken(asleep: int, load: float, *, reads: bool) -> list[tuple[int, str]]:
+    """Return what is wanted from ten to a time ``asleep`` on, when requests come: as often read as the autoscaler does."""
+    begun = 1000.03  # no reading at the edge of a bucket
+    scale, scaler, ready, found = Scale(), Scaler(begun), 0, []
+    for half in range((10 + asleep) * 2):
+        if reads or half < 20:
+            scaler = read(scaler, scale, 0, begun + half * IDLE)
+    woken = begun + 10 + asleep
+    if not reads:
+        scaler = slept(scaler, scale, IDLE, woken)
+    for tick in range(40):
+        scaler = read(scaler, scale, load, woken + tick * TICK)
+        scaler, decision = decide(scaler, scale, ready, woken + tick * TICK)
+        ready = decision.wanted
+        found.append((decision.wanted, decision.mode))
+    return found
 
 
 def test_the_bounds_hold_and_are_named() -> None:

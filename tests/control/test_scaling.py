@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from s2i.control import scaling
+from s2i.control.autoscale import Decision, Scaler, decide
 from s2i.control.fleet import instance_of
 from s2i.control.loop import Loop
 from s2i.control.scaling import BUSY_SECONDS, IDLE_SECONDS, Autoscaler
@@ -109,6 +111,26 @@ def test_it_reads_more_often_while_requests_are_under_way(server: Server) -> Non
     (address,) = server.addresses()
     server.router.busy[address] = 1
     assert server.scaler.step() == BUSY_SECONDS
+
+
+def test_what_sleeps_is_not_decided_about_again_and_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.run(70)
+    assert server.addresses() == set()
+    asked: list[float] = []
+
+    def decided(*given: object) -> tuple[Scaler, Decision]:
+        asked.append(server.now)
+        return decide(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(scaling, "decide", decided)
+    server.run(70)
+    assert asked == []
+    assert server.waker.wake(*SHOP) is not None
+    server.run(5)
+    assert asked
+    assert len(server.addresses()) == 1
+    server.run(70)
+    assert server.addresses() == set()
 
 
 def test_a_request_at_an_app_that_sleeps_starts_the_one_that_waits(server: Server) -> None:

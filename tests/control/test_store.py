@@ -117,6 +117,18 @@ def test_revisions_are_numbered_and_the_last_is_the_target(store: Store) -> None
     assert [one.status for one in store.revisions("default", "shop")] == ["serving", "failed"]
 
 
+def test_the_revisions_of_all_apps_are_those_of_each(store: Store) -> None:
+    for ident, name in (("d1", "shop"), ("d2", "bank"), ("d3", "shop")):
+        store.accept_revision(revision(name), opened(store, name, ident))
+        store.change_deployment(ident, status="ready")
+    found = store.revisions_by_app()
+    assert {key: tuple(every) for key, every in found.items()} == {
+        ("default", name): store.revisions("default", name) for name in ("bank", "shop")
+    }
+    assert store.revisions_by_app("default") == found
+    assert store.revisions_by_app("other") == {}
+
+
 def test_a_name_is_an_app_or_a_job_but_not_both(store: Store) -> None:
     store.accept_revision(revision("x"), opened(store, "x"))
     assert refusal("E_TAKEN", store.accept_run, job("x"), "d1", 1.0).kind is E_TAKEN

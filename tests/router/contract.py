@@ -67,6 +67,15 @@ class RouterContract:
         router.remove("shop", "web")
         assert (router.pointed("shop", "web"), router.routes()) == ({}, {})
 
+    def test_clearing_removes_every_app(self, router: Router) -> None:
+        for project in ("shop", "bank"):
+            router.add(Route(project, "web"))
+            router.point(project, "web", {ONE: SLOTS})
+        router.clear()
+        router.clear()
+        assert router.routes() == {}
+        assert (router.pointed("shop", "web"), router.pointed("bank", "web")) == ({}, {})
+
     def test_apps_of_one_name_in_two_projects_are_two(self, router: Router) -> None:
         router.add(Route("shop", "web"))
         router.add(Route("bank", "web"))

@@ -32,6 +32,10 @@ class FakeRouter:
         self.known.pop((project, app), None)
         self.slots.pop((project, app), None)
 
+    def clear(self) -> None:
+        self.known.clear()
+        self.slots.clear()
+
     def point(self, project: str, app: str, shares: Mapping[str, int]) -> None:
         if sum(shares.values()) not in (0, SLOTS):
             raise ValueError(f"shares sum up to {sum(shares.values())}, not {SLOTS}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from s2i.resources.app import Routing
 from s2i.router.document import document
-from s2i.router.handlers import Places
+from s2i.router.handlers import FORGEABLE, Places
 from s2i.router.router import Route
 
 PLACES = Places(
@@ -28,21 +28,22 @@ def test_the_admin_api_is_a_private_socket() -> None:
 
 
 def test_an_app_has_one_route_by_its_host() -> None:
-    first, last = _server(WEB)["routes"]
+    _all, first, last = _server(WEB)["routes"]
     assert (first["@id"], first["match"]) == ("route-web.shop", [{"host": ["web.shop.localhost"]}])
     assert "match" not in last
     assert last["handle"][0]["status_code"] == 404
 
 
 def test_a_route_names_slot_files_and_no_address() -> None:
-    proxy = _server(WEB)["routes"][0]["handle"][-1]
+    proxy = _server(WEB)["routes"][1]["handle"][-1]
     assert proxy["upstreams"] == [{"dial": f"{{file./r/slots/shop/web/cur/{slot}}}"} for slot in range(20)]
 
 
 def test_what_a_client_could_forge_goes_before_the_proxy_adds_its_own() -> None:
     """THREATS T50."""
-    handlers = [one["handler"] for one in _server(WEB)["routes"][0]["handle"]]
-    assert handlers == ["vars", "headers", "reverse_proxy"]
+    every, app, _none = _server(WEB)["routes"]
+    assert every == {"handle": [{"handler": "headers", "request": {"delete": list(FORGEABLE)}}]}
+    assert [one["handler"] for one in app["handle"]] == ["vars", "reverse_proxy"]
 
 
 def test_the_order_of_the_apps_does_not_matter() -> None:
@@ -96,8 +97,8 @@ def test_the_settings_hold_on_every_way_to_an_instance() -> None:
 
 def test_a_limited_app_is_reached_through_the_turnstile_alone() -> None:
     server = _server(Route("shop", "web", limited=True))
-    first = server["routes"][0]["handle"]
-    assert [one["handler"] for one in first] == ["vars", "headers", "subroute"]
+    first = server["routes"][1]["handle"]
+    assert [one["handler"] for one in first] == ["vars", "subroute"]
     assert {one["upstreams"][0]["dial"] for one in _proxies(server)} == {
         "unix//r/turn.sock",
         "{http.reverse_proxy.header.X-Upstream}",
@@ -110,7 +111,7 @@ def test_http_2_is_spoken_in_front_only_where_an_app_speaks_it() -> None:
 
 
 def test_a_body_limit_comes_before_the_proxy() -> None:
-    handlers = _server(Route("shop", "web", Routing(body_limit=1000)))["routes"][0]["handle"]
+    handlers = _server(Route("shop", "web", Routing(body_limit=1000)))["routes"][1]["handle"]
     assert handlers[-2] == {"handler": "request_body", "max_size": 1000}
 
 
@@ -120,7 +121,7 @@ def test_a_private_app_has_no_route() -> None:
 
 def test_an_app_of_a_project_has_a_route_for_its_network_alone() -> None:
     own = Route("shop", "web", Routing(visibility="project"), networks=("172.20.0.0/16", "!172.20.0.1"))
-    assert _server(own)["routes"][0]["match"] == [
+    assert _server(own)["routes"][1]["match"] == [
         {
             "host": ["web.shop.localhost"],
             "remote_ip": {"ranges": ["172.20.0.0/16"]},

@@ -69,7 +69,7 @@ def test_https_is_beside_http_and_redirects_nobody() -> None:
     assert (whole["http"]["http_port"], whole["http"]["https_port"]) == (8080, 8443)
     assert (server["listen"], server["protocols"]) == (list(LISTEN), ["h1", "h2"])
     assert (server["automatic_https"], server["tls_connection_policies"]) == ({"disable": True}, [{}])
-    assert server["routes"][0]["match"] == [{"host": ["shop.default.localhost", "one.example.com"]}]
+    assert server["routes"][1]["match"] == [{"host": ["shop.default.localhost", "one.example.com"]}]
 
 
 def test_without_a_port_for_it_there_is_no_https() -> None:

@@ -1,0 +1,1 @@
+"""Running apps, measured: one module for each group of rows."""
