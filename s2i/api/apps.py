@@ -20,6 +20,7 @@ from s2i.resources.app import App, Deployment, Domain, Event, Revision, Routing,
 from s2i.resources.change import Change
 from s2i.resources.config import checked_traffic
 from s2i.resources.names import project_words
+from s2i.resources.tags import route_name, tag_name
 
 T = TypeVar("T")
 LOGS_AHEAD = 8  # pieces of a log that are read before the caller has taken them
@@ -50,14 +51,28 @@ class AppView(msgspec.Struct, frozen=True):
     running: int = 0
     secure_url: str = ""
     domains: tuple[Domain, ...] = ()
+    tags: tuple[TagView, ...] = ()
     revisions: list[Revision] = []
     events: list[Event] = []
 
 
-class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where requests are to go: percent by revision, none for the newest that can serve."""
+class TagView(msgspec.Struct, frozen=True):
+    """A name for a revision, and where that is reached by it."""
 
-    percents: tuple[tuple[int, int], ...] = ()
+    tag: str
+    revision: int
+    url: str
+
+
+class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where requests are to go: percent by revision, () for the newest that can serve, None for as it is.
+
+    ``tags``: revisions by the name that they are to have; ``untag``: names that are to go.
+    """
+
+    percents: tuple[tuple[int, int], ...] | None = None
+    tags: dict[str, int] = {}
+    untag: tuple[str, ...] = ()
 
 
 class Rollback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,10 +141,17 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
 
     @put(f"{AT}/{{name:str}}/traffic", sync_to_thread=True)
     def traffic(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
-        percents = checked_traffic(_decoded(body, Traffic).percents)
-        app = store.set_traffic(project, name, percents)
-        parts = " ".join(f"r{number}={percent}" for number, percent in percents)
-        return _changed(platform, app, "traffic", parts or "all requests go to the newest that can serve")
+        wish, app, said = _decoded(body, Traffic), store.app(project, name), []
+        if wish.tags or wish.untag:
+            tags = {tag_name(tag, name): number for tag, number in wish.tags.items()}
+            app = platform.set_tags(project, name, tags, wish.untag)
+            said += [f"{tag} is r{number}" for tag, number in wish.tags.items()]
+            said += [f"{tag} is no more" for tag in wish.untag]
+        if wish.percents is not None:
+            app = store.set_traffic(project, name, checked_traffic(wish.percents))
+            parts = " ".join(f"r{number}={percent}" for number, percent in wish.percents)
+            said.append(parts or "all requests go to the newest that can serve")
+        return _changed(platform, app, "traffic", ", ".join(said))
 
     @post(f"{AT}/{{name:str}}/stop", status_code=200, sync_to_thread=True)
     def stop(project: FromPath[str], name: FromPath[str]) -> AppView:
@@ -206,6 +228,10 @@ def _view(platform: Platform, app: App, revisions: Sequence[Revision]) -> AppVie
         url=router.url(app.project, app.name) if public else "",
         secure_url=secure if public else "",
         domains=app.domains,
+        tags=tuple(
+            TagView(tag, number, router.url(app.project, route_name(tag, app.name)) if public else "")
+            for tag, number in app.tags
+        ),
         status=_status(app, running),
         revision=app.serving,
         image=found.image if found else "",

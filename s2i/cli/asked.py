@@ -99,9 +99,11 @@ def build_options(command: F) -> F:
 
 
 def outcome_options(command: F) -> F:
-    """Add what becomes of it for who asks."""
+    """Add what becomes of it, and of who asks."""
     return _with(
         command,
+        click.option("--no-traffic", is_flag=True, help="It becomes ready, and gets no requests until you say so."),
+        click.option("--tag", default="", metavar="NAME", help="Give it an address of its own as well, by this name."),
         click.option("--wait/--no-wait", default=True, help="Wait until it serves, or has run [default: wait]."),
         click.option("--dry-run", is_flag=True, help="Say what would be otherwise, and change nothing."),
     )

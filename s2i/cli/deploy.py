@@ -52,6 +52,8 @@ def deploy(
         "source": source,
         "name": names.app_name(names.suggest(title(source)) if name is None else name),
         "change": change,
+        "quiet": given["no_traffic"],
+        "tag": given["tag"],
     }
     names.project_name(project)
     if dry_run:

@@ -47,6 +47,13 @@ class Park(msgspec.Struct, frozen=True):
     work: Workload
 
 
+class RemoveRoute(msgspec.Struct, frozen=True):
+    """Remove the route of a tag that is no more."""
+
+    project: str
+    app: str
+
+
 class EndInstance(msgspec.Struct, frozen=True):
     """End an instance that no longer works, as if it had crashed. ``why``: what its liveness probe saw."""
 
@@ -146,6 +153,7 @@ Action = (
     | Park
     | PointRoute
     | SetRoute
+    | RemoveRoute
     | MarkReady
     | MarkServing
     | MarkFailed
@@ -173,7 +181,7 @@ def lane(action: Action) -> Lane:
             return ("end", container)
         case MarkFailed(owner):
             return ("app", owner.project, owner.name)
-        case PointRoute(project, app) | SetRoute(project, app):
+        case PointRoute(project, app) | SetRoute(project, app) | RemoveRoute(project, app):
             return ("app", project, app)
         case MarkServing(project, app) | MarkReady(project, app) | ForgetApp(project, app):
             return ("app", project, app)

@@ -158,7 +158,8 @@ class Course:
             source, release = built.source or one.source, config.release or built.release
             made = Revision(one.project, one.name, 0, built.image, config, source, built.commit, now)
             held = built.prove is not None or bool(release)
-            made = msgspec.structs.replace(made, held=held, own_port=asked.own_port, release=release)
+            more = {"quiet": asked.request.quiet, "tag": asked.request.tag}
+            made = msgspec.structs.replace(made, held=held, own_port=asked.own_port, release=release, **more)
             self._store.accept_revision(made, one.id, asked.request.change)
         self.one = self._store.deployment(one.project, one.id)
 

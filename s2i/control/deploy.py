@@ -33,6 +33,7 @@ from s2i.resources.app import OPEN_DEPLOYMENT, App, Deployment, DeploymentStatus
 from s2i.resources.change import config_after, routing_after, scale_after
 from s2i.resources.config import checked_seconds
 from s2i.resources.names import app_name, project_name
+from s2i.resources.tags import tag_name
 from s2i.sources import Folder, Source
 from s2i.sources.source import checked
 
@@ -83,7 +84,7 @@ class Deployments:
         self._store.open_deployment(new)
         self._prune()
         made = msgspec.structs.replace(
-            revision, number=0, created=now, status="starting", reason="", held=False, quiet=False
+            revision, number=0, created=now, status="starting", reason="", held=False, quiet=False, tag=""
         )
         self._store.accept_revision(made, new.id)
         self._loop.kick()
@@ -155,6 +156,8 @@ class Deployments:
         app = apps.get(request.name) or App(project, request.name, target=0)
         scale_after(request.change, app.scale)
         routing_after(request.change, app.routing)
+        if request.tag:
+            tag_name(request.tag, request.name)
         if request.image:
             from s2i.images.given import named
 

@@ -23,6 +23,7 @@ from s2i.control.actions import (
     Park,
     PointRoute,
     RemoveContainer,
+    RemoveRoute,
     SetRoute,
     StartInstance,
     StartSandbox,
@@ -35,6 +36,7 @@ from s2i.engines.engine import Engine
 from s2i.errors import S2IError
 from s2i.images.carried import folder
 from s2i.resources.app import Event
+from s2i.resources.tags import app_of, views
 from s2i.router.router import Router, route_of
 
 GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
@@ -84,6 +86,8 @@ def _execute(action: Action, world: World) -> None:
             world.router.point(project, app, dict(shares))
         case SetRoute(project, app):
             _set_route(world, project, app)
+        case RemoveRoute(project, app):
+            world.router.remove(project, app)
         case MarkServing(project, app, number):
             world.store.mark_serving(project, app, number)
             _record(world, project, app, "serving", f"revision {number} serves")
@@ -140,7 +144,10 @@ def sweep_images(world: World) -> tuple[str, ...]:
 
 
 def _set_route(world: World, project: str, app: str) -> None:
-    wanted = world.store.app(project, app)
+    owner = world.store.app(project, app_of(app))
+    wanted = next((view for view in (owner, *views(owner)) if view.name == app), None)
+    if wanted is None:  # a tag that was taken away meanwhile
+        return
     networks = world.engine.subnets(project) if wanted.routing.visibility == "project" else ()
     world.router.add(route_of(wanted, networks))
 
@@ -207,7 +214,7 @@ def _save_log(world: World, container: str, path: Path) -> None:
 def _forget_old(world: World, project: str, app: str) -> None:
     wanted = world.store.app(project, app)
     for old in world.store.revisions(project, app)[:-KEEP_REVISIONS]:
-        if old.number not in (wanted.serving, wanted.target, *wanted.percents):
+        if old.number not in (wanted.serving, wanted.target, *wanted.percents, *dict(wanted.tags).values()):
             world.store.forget_revision(project, app, old.number)
     _forget_releases(world, project, app, keep=KEEP_REVISIONS)
     sweep_images(world)

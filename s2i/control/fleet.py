@@ -11,6 +11,7 @@ from s2i.control.watch import Note, Seen, Slot, group, slot
 from s2i.engines.engine import Observed, Owner, Workload
 from s2i.resources.app import App, Revision
 from s2i.resources.job import JobRun
+from s2i.resources.tags import app_of, views
 
 Slots = dict[Slot, tuple[Observed | None, Observed | None]]
 Name = tuple[str, str]  # project, app
@@ -98,6 +99,10 @@ def fleets(wanted: Wanted, seen: Seen, notes: Mapping[Slot, Note]) -> dict[Name,
     for app in wanted.apps:
         name = (app.project, app.name)
         sizes = sizes_of(app, wanted.counts, name in wanted.awake, seen, of_app.get(name, {}))
+        for view in views(app):
+            count = wanted.counts.get((app.project, view.name, view.serving))
+            size = _tagged(view, count, (app.project, view.name) in wanted.awake, of_app.get(name, {}))
+            sizes[view.serving] = max(sizes.get(view.serving, 0), size)
         found[name] = _fleets(app, revisions.get(name, ()), sizes, seen, of_app.get(name, {}), notes)
     return found
 
@@ -146,6 +151,14 @@ def sizes_of(app: App, counts: Mapping[Key, int], awake: bool, seen: Seen, slots
     return sizes
 
 
+def _tagged(view: App, count: int | None, awake: bool, slots: Slots) -> int:
+    """Return how many instances a tagged revision is to have for those who ask by its tag."""
+    if view.stopped:
+        return 0
+    has = _existing(view, view.serving, slots)
+    return min(max(has if count is None else count, int(awake)), max(view.scale.max, 1))
+
+
 def _serves(sandbox: Observed, app: App, shares: Mapping[str, int]) -> bool:
     """Say whether requests of the app go to what has this sandbox."""
     return (sandbox.owner.project, sandbox.owner.name) == (app.project, app.name) and sandbox.address in shares
@@ -153,7 +166,7 @@ def _serves(sandbox: Observed, app: App, shares: Mapping[str, int]) -> bool:
 
 def _existing(app: App, number: int, slots: Slots) -> int:
     """Return how many instances of a revision there are that were meant to run."""
-    wanted = (app.project, app.name, number)
+    wanted = (app.project, app_of(app.name), number)
     return sum(
         1
         for _, instance in slots.values()

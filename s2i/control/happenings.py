@@ -12,6 +12,7 @@ from s2i.control.store import Store
 from s2i.control.watch import Note, Slot, slot
 from s2i.errors import S2IError
 from s2i.resources.app import App, Event
+from s2i.resources.tags import app_of
 
 log = logging.getLogger("s2i")
 
@@ -31,7 +32,7 @@ def crashes(
         _crashed(place, now, epoch)
         for app in apps
         for number, fleet in found.get((app.project, app.name), {}).items()
-        if number in app.percents
+        if number in app.percents or number in dict(app.tags).values()
         for place in fleet.places
         if place.note.ended and place.note.ended != before.get(slot(place.work.owner), Note()).ended
     ]
@@ -41,7 +42,7 @@ def scaled(key: Key, before: int, decision: Decision, at: float) -> Event:
     """Return that another number of instances is wanted, ``at`` in epoch seconds."""
     mean = getattr(decision, decision.mode)
     text = f"revision {key[2]}: {before} -> {decision.wanted} instances ({mean:.1f} requests under way)"
-    return Event(at, key[0], key[1], "scaled", text)
+    return Event(at, key[0], app_of(key[1]), "scaled", text)
 
 
 def tell(store: Store, event: Event) -> None:

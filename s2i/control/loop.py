@@ -22,6 +22,8 @@ from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, s
 from s2i.engines.engine import Observed, Workload
 from s2i.errors import S2IError
 from s2i.resources.app import App, Config
+from s2i.resources.names import TAGGED
+from s2i.resources.tags import app_of, views
 
 IDLE_SECONDS = 0.7  # while the engine does not say by itself when something happens
 TOLD_SECONDS = 5.0  # while it does
@@ -150,7 +152,11 @@ class Loop:
             ready = [action for action in actions if not _is_early(action, busy)]
             if ready and held not in busy and self._rested(held, now):
                 self._begin(held, ready)
-        self.targets = {(app.project, app.name): Target(app, found[app.project, app.name]) for app in wanted.apps}
+        self.targets = {
+            (one.project, one.name): Target(one, found[app.project, app.name])
+            for app in wanted.apps
+            for one in (app, *views(app))
+        }
         self._done = self._begun
         return _pause(wanted, seen, TOLD_SECONDS if self._told else IDLE_SECONDS)
 
@@ -192,7 +198,9 @@ class Loop:
 
     def _look(self, containers: tuple[Observed, ...], wanted: Wanted) -> Seen:
         router = self._world.router
-        shares = {(app.project, app.name): router.pointed(app.project, app.name) for app in wanted.apps}
+        names = [(one.project, one.name) for app in wanted.apps for one in (app, *views(app))]
+        names += [name for name in router.routes() if TAGGED in name[1]]  # of tags that are no more, too
+        shares = {name: router.pointed(*name) for name in names}
         seen = Seen(containers, shares, routes=router.routes())
         slots = group(seen.containers).values()
         configs = {(one.project, one.app, one.number): one.config for one in wanted.revisions}
@@ -233,7 +241,8 @@ class Loop:
             if isinstance(action, Park):
                 self._ending.add(slot(action.work.owner))
                 # In this order, and a request that comes looks the other way round: one of the two sees the other.
-                if (action.work.owner.project, action.work.owner.name) in self._awake():
+                awake = {(project, app_of(name)) for project, name in self._awake()}
+                if (action.work.owner.project, action.work.owner.name) in awake:
                     self._let_go(key)
                     return
         self._spawn(lambda: self._act(key, actions))
@@ -289,7 +298,7 @@ def wanted_of(store: Store) -> Wanted:
     apps, every = store.apps(), store.revisions_by_app()
     revisions = []
     for app in apps:
-        wanted = {*app.percents, app.target}
+        wanted = {*app.percents, app.target, *dict(app.tags).values()}
         revisions += [one for one in every.get((app.project, app.name), ()) if one.number in wanted]
     return Wanted(apps, tuple(revisions), store.open_runs(), tuple(_coming(store, apps)))
 

@@ -6,11 +6,11 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from s2i import dirs
-from s2i.control.actions import SetRoute
+from s2i.control.actions import RemoveRoute, SetRoute
 from s2i.control.deploy import Deployments
 from s2i.control.execute import World, execute, run_log, sweep_images
 from s2i.control.happenings import tell
@@ -28,6 +28,7 @@ from s2i.resources import labels
 from s2i.resources.app import OPEN_DEPLOYMENT, App, Domain, Event
 from s2i.resources.change import Change
 from s2i.resources.job import JobRun
+from s2i.resources.tags import route_name
 from s2i.router.gate import Gate
 from s2i.router.router import Router
 from s2i.router.turnstile import Turnstile
@@ -141,6 +142,19 @@ class Platform:
         app = self.store.unmap_domain(project, name, host)
         self.tell(app, "domain", f"{host} leads here no more")
         self._route(app)
+
+    def set_tags(self, project: str, name: str, tags: Mapping[str, int], untag: Sequence[str]) -> App:
+        """Give revisions addresses of their own, or take them away, at once; return the app.
+
+        Raises E_NOT_FOUND, E_TRAFFIC, E_ROUTER.
+        """
+        app = self.store.set_tags(project, name, tags, untag)
+        for tag in tags:
+            execute(SetRoute(project, route_name(tag, name)), self.world)
+        for tag in untag:
+            execute(RemoveRoute(project, route_name(tag, name)), self.world)
+        self.loop.kick()
+        return app
 
     def _route(self, app: App) -> None:
         """Have the route of an app changed now: the loop does nothing without an engine."""

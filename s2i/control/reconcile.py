@@ -14,6 +14,7 @@ from s2i.control.actions import (
     MarkRunning,
     PointRoute,
     RemoveContainer,
+    RemoveRoute,
     SetRoute,
     StartSandbox,
     StartTask,
@@ -25,6 +26,8 @@ from s2i.control.watch import Note, Seen, Slot, group, slot
 from s2i.engines.engine import Observed, Owner, Workload
 from s2i.resources.app import App
 from s2i.resources.job import JobRun
+from s2i.resources.names import TAGGED
+from s2i.resources.tags import views
 from s2i.router.router import route_of
 
 
@@ -47,6 +50,8 @@ def act(
             mine = found[app.project, app.name]
             claimed.update(one for fleet in mine.values() for one in fleet.slots)
             actions += [*_routed(app, seen), *rollout.app(app, mine, seen, now)]
+            actions += [action for view in views(app) for action in _routed(view, seen, new=True)]
+    actions += _unwanted_routes(wanted, seen)
     for work in wanted.coming:
         claimed.add(slot(work.owner))
         sandbox, _ = slots.get(slot(work.owner), (None, None))
@@ -60,10 +65,21 @@ def act(
     return (*actions, *_runs(wanted.runs, seen))
 
 
-def _routed(app: App, seen: Seen) -> list[Action]:
-    """Have the route changed when it is set otherwise than the app; an app that has none gets it when it is pointed."""
+def _unwanted_routes(wanted: Wanted, seen: Seen) -> list[Action]:
+    """Remove the routes of tags that are no more."""
+    tagged = {(view.project, view.name) for app in wanted.apps for view in views(app)}
+    return [RemoveRoute(*name) for name in seen.routes if TAGGED in name[1] and name not in tagged]
+
+
+def _routed(app: App, seen: Seen, *, new: bool = False) -> list[Action]:
+    """Have the route changed when it is set otherwise than the app.
+
+    One that has none gets it when it is pointed, or at once with ``new``.
+    """
     found = seen.routes.get((app.project, app.name))
-    if found is None or msgspec.structs.replace(found, networks=()) == route_of(app):
+    if found is None:
+        return [SetRoute(app.project, app.name)] if new else []
+    if msgspec.structs.replace(found, networks=()) == route_of(app):
         return []
     return [SetRoute(app.project, app.name)]
 

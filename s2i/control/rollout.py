@@ -22,6 +22,7 @@ from s2i.control.fleet import Fleet, Place
 from s2i.control.watch import Note, Seen, slot
 from s2i.engines.engine import Observed
 from s2i.resources.app import App
+from s2i.resources.tags import views
 from s2i.router.router import SLOTS
 
 READY_SECONDS = 60.0  # a new revision must answer within
@@ -48,8 +49,25 @@ def app(app: App, fleets: Mapping[int, Fleet], seen: Seen, now: float) -> list[A
                 return [*actions, _pointed(app, split({app.target: 100}, {app.target: new.addresses}))]
     kept = {number: fleet for number, fleet in fleets.items() if number in app.percents}
     actions += _route(app, kept, new, shares, seen)
-    for fleet in kept.values():
-        actions += _keep(fleet, set(shares), now)
+    return actions + _kept(app, fleets, kept, seen, now)
+
+
+def _kept(app: App, fleets: Mapping[int, Fleet], kept: Mapping[int, Fleet], seen: Seen, now: float) -> list[Action]:
+    """Keep what gets requests running, by the app's own address or by those of its tags."""
+    actions: list[Action] = []
+    pointed = set(seen.shares.get((app.project, app.name), {}))
+    tagged = {}
+    for view in views(app):
+        shares = seen.shares.get((view.project, view.name), {})
+        pointed |= set(shares)
+        if fleet := fleets.get(view.serving):
+            tagged[view.serving] = fleet
+            actions += _route(view, {view.serving: fleet}, None, shares, seen)
+    # Of a revision that is to take over, its roll-out has the word.
+    coming = app.target if app.target != app.serving else 0
+    for number, fleet in {**tagged, **kept}.items():
+        if number != coming or number in kept:
+            actions += _keep(fleet, pointed, now)
     return actions
 
 

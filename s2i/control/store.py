@@ -9,7 +9,7 @@ import contextlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -132,8 +132,9 @@ class Store:
             if app.serving and app.serving != number:
                 old = self.revision(project, name, app.serving)
                 _put_revision(db, msgspec.structs.replace(old, status="retired"))
-            _put_revision(db, msgspec.structs.replace(self.revision(project, name, number), status="serving"))
-            _put_app(db, msgspec.structs.replace(app, serving=number, reason=""))
+            found = self.revision(project, name, number)
+            _put_revision(db, msgspec.structs.replace(found, status="serving"))
+            _put_app(db, msgspec.structs.replace(_with_tag(app, found), serving=number, reason=""))
 
     def mark_ready(self, project: str, name: str, number: int) -> None:
         """Record that revision ``number`` could serve, and that the requests stay where they go, if anywhere."""
@@ -141,7 +142,9 @@ class Store:
             app = self.app(project, name)
             stays = tuple(sorted(app.percents.items()))
             status: RevisionStatus = "ready" if stays else "serving"
-            _put_revision(db, msgspec.structs.replace(self.revision(project, name, number), status=status))
+            found = self.revision(project, name, number)
+            _put_revision(db, msgspec.structs.replace(found, status=status))
+            app = _with_tag(app, found)
             _put_app(db, msgspec.structs.replace(app, serving=number, target=number, traffic=stays, reason=""))
 
     def set_traffic(self, project: str, name: str, traffic: tuple[tuple[int, int], ...]) -> App:
@@ -159,6 +162,23 @@ class Store:
                 status: RevisionStatus = "serving" if one.number in changed.percents else "retired"
                 if one.status not in ("starting", "failed", status):
                     _put_revision(db, msgspec.structs.replace(one, status=status))
+            _put_app(db, changed)
+        return changed
+
+    def set_tags(self, project: str, name: str, tags: Mapping[str, int], untag: Collection[str] = ()) -> App:
+        """Give revisions names beside those that there are, without ``untag``; return the app.
+
+        Raises E_NOT_FOUND, E_TRAFFIC.
+        """
+        with self._write() as db:
+            app = self.app(project, name)
+            for tag, number in tags.items():
+                if (found := self.revision(project, name, number)).status in ("starting", "failed"):
+                    raise E_TRAFFIC(what=f"the tag {tag} of revision {number}", why=f"it is {found.status}")
+            if unknown := [tag for tag in untag if tag not in dict(app.tags)]:
+                raise E_TRAFFIC(what=f"to untag {unknown[0]}", why="there is no such tag")
+            kept = {tag: number for tag, number in app.tags if tag not in untag} | dict(tags)
+            changed = msgspec.structs.replace(app, tags=tuple(sorted(kept.items())))
             _put_app(db, changed)
         return changed
 
@@ -410,6 +430,11 @@ def _decode(blob: bytes, kind: type[T]) -> T:
 
 def _missing(what: str, name: str, project: str) -> S2IError:
     return E_NOT_FOUND(what=what, thing={"jobrun": "job run"}.get(what, what), name=name, project=project)
+
+
+def _with_tag(app: App, revision: Revision) -> App:
+    tags = dict(app.tags) | ({revision.tag: revision.number} if revision.tag else {})
+    return msgspec.structs.replace(app, tags=tuple(sorted(tags.items())))
 
 
 def _with_settings(app: App, change: Change) -> App:

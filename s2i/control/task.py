@@ -19,6 +19,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     ``source`` is built, ``image`` (a name) is run as it is; with neither of them what serves gets other settings.
     ``change``: what is to be otherwise than in what serves now. ``expect``: whether the app has to be there already.
+    ``quiet``: the new revision becomes ready and gets no requests; ``tag``: a name, and with it an address of its own.
     ``unless_same``: no new revision when neither image nor settings are others.
     ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
     ``prove``: no traffic before the image is proven. ``secrets`` are for the build alone: they are in the memory of the
@@ -32,6 +33,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     change: Change = Change()
     expect: Literal["", "new", "there"] = ""
     unless_same: bool = False
+    quiet: bool = False
+    tag: str = ""
     strategy: str = "auto"
     timeout: float = 1800.0
     git_allow: str = ""

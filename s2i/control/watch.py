@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from s2i.engines.engine import Observed, Owner
+from s2i.resources.tags import app_of
 from s2i.router.router import Route
 
 RESTART_DELAYS = (0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)  # s; FAULTS F10: at most 7 restarts in 10 minutes
@@ -35,7 +36,10 @@ class Note(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One look at the world. ``in_flight`` is None when the router could not be asked."""
+    """One look at the world. ``in_flight`` is None when the router could not be asked.
+
+    ``shares`` and ``routes``: also of tagged revisions, by their routes' names (see resources.tags).
+    """
 
     containers: tuple[Observed, ...] = ()
     shares: Mapping[App, Mapping[str, int]] = {}
@@ -60,11 +64,14 @@ def remember(
     """
     found = {key: _life(note, None, now) for key, note in notes.items() if series(key) in wanted}
     by_slot = group(seen.containers)
+    pointed: dict[App, set[str]] = {}
+    for (project, name), shares in seen.shares.items():
+        pointed.setdefault((project, app_of(name)), set()).update(shares)
     for key, (sandbox, instance) in by_slot.items():
         note = notes.get(key) or Note()
         address = sandbox.address if sandbox else ""
         note = _life(note, None if key in acted and not _runs(instance) else instance, now)
-        found[key] = _traffic(note, address, seen, key[:2], now)
+        found[key] = _traffic(note, address, seen, pointed.get(key[:2], set()), now)
     return found
 
 
@@ -107,8 +114,8 @@ def _life(note: Note, instance: Observed | None, now: float) -> Note:
     return msgspec.structs.replace(note, alive=None, ended=ended, crashes=crashes, retry_at=now + delay(crashes))
 
 
-def _traffic(note: Note, address: str, seen: Seen, app: tuple[str, ...], now: float) -> Note:
-    if address in seen.shares.get((app[0], app[1]), {}):
+def _traffic(note: Note, address: str, seen: Seen, pointed: Collection[str], now: float) -> Note:
+    if address in pointed:
         return msgspec.structs.replace(note, unpointed=None, quiet=0)
     since = now if note.unpointed is None else note.unpointed
     settled = now - since >= SETTLE_SECONDS

@@ -112,6 +112,7 @@ class Revision(msgspec.Struct, frozen=True):
     quiet: bool = False  # it is to become ready, and gets traffic only when that is asked for
     own_port: bool = False  # somebody has asked for its port: the next one has it too
     release: tuple[str, ...] = ()  # what is run before it gets requests
+    tag: str = ""  # the name that it is to have as soon as it is ready
 
 
 class App(msgspec.Struct, frozen=True):
@@ -132,6 +133,7 @@ class App(msgspec.Struct, frozen=True):
     traffic: tuple[tuple[int, int], ...] = ()
     stopped: bool = False  # nothing of it runs, and no request wakes it
     domains: tuple[Domain, ...] = ()
+    tags: tuple[tuple[str, int], ...] = ()  # names of revisions that have an address of their own
 
     @property
     def percents(self) -> dict[int, int]:

@@ -8,6 +8,7 @@ from s2i.errors import E_NAME
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 RUN_NAME = re.compile(NAME.pattern + r"-[1-9][0-9]{0,8}")  # of a job's run: may be longer than a job's
+TAGGED = "---"  # between a tag and the name of its app, in a host name
 RESERVED = frozenset({"default", "api", "admin", "localhost", "s2i", "www-admin"})
 
 
@@ -15,6 +16,8 @@ def app_name(value: str) -> str:
     """Return ``value`` when it can name an app or a job. Raises E_NAME."""
     if value in RESERVED:
         raise E_NAME(what="app", value=value, why=": it is reserved")
+    if TAGGED in value:
+        raise E_NAME(what="app", value=value, why=f": {TAGGED} stands between a tag and an app")
     return _checked("app", value)
 
 

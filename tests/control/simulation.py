@@ -53,11 +53,13 @@ class Simulation:
         self.store.open_deployment(Deployment(ident, "default", name, "src", "building", self.now))
         return ident
 
-    def deploy(self, name: str = "shop", image: str = IMAGE, ident: str = "", *, quiet: bool = False) -> Revision:
+    def deploy(
+        self, name: str = "shop", image: str = IMAGE, ident: str = "", *, quiet: bool = False, tag: str = ""
+    ) -> Revision:
         """Deploy as a whole, or end the deployment ``ident`` that was begun."""
         ident = ident or self.begin(name)
         self._build(image)
-        made = self.store.accept_revision(Revision("default", name, 0, image, Config(), quiet=quiet), ident)
+        made = self.store.accept_revision(Revision("default", name, 0, image, Config(), quiet=quiet, tag=tag), ident)
         self.store.change_deployment(ident, status="ready")
         return made
 
@@ -136,7 +138,8 @@ class Simulation:
 
     def _seen(self) -> Seen:
         containers = self.engine.observe()
-        shares = {(app.project, app.name): self.router.pointed(app.project, app.name) for app in self.store.apps()}
+        names = {(app.project, app.name) for app in self.store.apps()} | set(self.router.routes())
+        shares = {name: self.router.pointed(*name) for name in names}
         ready = {
             instance.id
             for sandbox, instance in group(containers).values()

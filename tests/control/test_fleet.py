@@ -243,6 +243,7 @@ OPERATIONS = st.lists(
         st.tuples(st.just("scale"), st.integers(0, 2), st.integers(1, 4)),
         st.tuples(st.just("route"), st.sampled_from(("public", "project", "private")), st.integers(0, 2)),
         st.tuples(st.just("traffic"), st.sampled_from((5, 50, 95))),
+        st.tuples(st.sampled_from(("tag", "untag"))),
         st.tuples(st.just("step"), st.one_of(st.none(), st.integers(0, 3))),
         st.tuples(st.just("time"), st.sampled_from((0.05, 1.0, 40.0, PARK_SECONDS))),
     ),
@@ -281,6 +282,10 @@ def apply(world: Simulation, operation: tuple[object, ...]) -> None:
             world.store.change_settings(*SHOP, Change(scale={"concurrency": limit}))
         case ("traffic", int() as percent) if len(good) > 1:
             world.store.set_traffic(*SHOP, ((good[-1], percent), (good[0], 100 - percent)))
+        case ("tag",) if good:
+            world.store.set_tags(*SHOP, {"next": good[len(good) // 2]})
+        case ("untag",) if world.store.app(*SHOP).tags:
+            world.store.set_tags(*SHOP, {}, ("next",))
         case ("step", int() | None as kill):
             world.step(kill)
         case ("time", float() as seconds):
@@ -300,14 +305,90 @@ def test_it_converges_whatever_is_scaled_split_stopped_or_killed(operations: lis
         app = world.store.app(*SHOP)
         assert app.target == app.serving
         runs = instances(world)
-        assert set(pointed(world)) == world.addresses()
+        tagged = dict(app.tags).values()
+        assert {one for shares in world.router.slots.values() for one in shares} == world.addresses()
+        assert set(world.router.routes()) == {SHOP, *((SHOP[0], f"{tag}---{SHOP[1]}") for tag, _ in app.tags)}
         assert msgspec.structs.replace(world.router.known[SHOP], networks=()) == route_of(app)
-        assert len(runs) <= app.scale.max * len(app.percents)
-        assert {int(one[1:].split("-")[0]) for one in runs} <= set(app.percents)
+        assert len(runs) <= app.scale.max * len({*app.percents, *tagged})
+        assert {int(one[1:].split("-")[0]) for one in runs} <= {*app.percents, *tagged}
         if app.stopped:
             assert runs == []
         elif world.awake or app.scale.min:
-            assert {int(one[1:].split("-")[0]) for one in runs} == set(app.percents)
+            assert {int(one[1:].split("-")[0]) for one in runs} >= set(app.percents)
         kept = {StopInstance, Park} & {type(one) for one in world.step()}
         assert not kept
         world.store.close()
+
+
+# Tags ----------------------------------------------------------------------------------------------------------------
+
+
+NEXT = ("default", "next---shop")
+
+
+def tagged(world: Simulation) -> None:
+    """Revision 1 serves, revision 2 is ready, gets no requests and is called next."""
+    world.deploy(quiet=True, tag="next")
+    world.settle()
+
+
+def test_a_tagged_revision_has_a_route_of_its_own_and_takes_nothing_of_the_app(world: Simulation) -> None:
+    tagged(world)
+    assert world.store.app(*SHOP).tags == (("next", 2),)
+    assert world.store.app(*SHOP).percents == {1: 100}
+    assert set(world.router.routes()) == {SHOP, NEXT}
+    assert len(world.router.pointed(*SHOP)) == 1
+    assert not set(world.router.pointed(*SHOP)) & set(world.router.pointed(*NEXT))
+
+
+def test_a_tagged_revision_sleeps_and_wakes_by_its_own_address(world: Simulation) -> None:
+    tagged(world)
+    world.counts[*SHOP, 1] = 1
+    world.counts[*NEXT, 2] = 0
+    world.settle()
+    assert (instances(world), world.router.pointed(*NEXT)) == (["r1-0"], {})
+    world.awake.add(NEXT)
+    world.settle()
+    assert instances(world) == ["r1-0", "r2-0"]
+    assert len(world.router.pointed(*NEXT)) == 1
+    world.awake.clear()
+    world.counts[*NEXT, 2] = 3
+    world.settle()
+    assert instances(world) == ["r1-0", "r2-0", "r2-1", "r2-2"]
+
+
+def test_a_tag_that_is_taken_away_takes_its_route_and_instances_with_it(world: Simulation) -> None:
+    tagged(world)
+    world.counts[*NEXT, 2] = 1
+    world.settle()
+    world.store.set_tags(*SHOP, {}, ("next",))
+    world.settle()
+    assert (instances(world), set(world.router.routes())) == (["r1-0"], {SHOP})
+
+
+def test_a_revision_that_serves_can_have_a_tag_too(world: Simulation) -> None:
+    tagged(world)
+    world.store.set_tags(*SHOP, {"now": 1}, ("next",))
+    world.counts[*SHOP, 1] = 2
+    world.settle()
+    assert world.router.pointed(*SHOP) == world.router.pointed("default", "now---shop")
+    assert instances(world) == ["r1-0", "r1-1"]
+
+
+def test_a_deleted_app_takes_its_tags_along(world: Simulation) -> None:
+    tagged(world)
+    world.counts[*NEXT, 2] = 1
+    world.settle()
+    world.store.delete_app(*SHOP)
+    world.settle()
+    assert (world.router.routes(), world.engine.containers, world.store.apps()) == ({}, {}, ())
+
+
+def test_a_tagged_revision_is_kept(world: Simulation) -> None:
+    tagged(world)
+    for _ in range(12):
+        world.deploy()
+        world.settle()
+        world.store.set_traffic(*SHOP, ())
+        world.settle()
+    assert world.store.revision(*SHOP, 2).number == 2

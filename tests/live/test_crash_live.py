@@ -51,6 +51,7 @@ OTHERS = {
     "SetRoute": "other settings of how requests come",
     "Park": "no requests for a while",
     "EndInstance": "a liveness probe that fails",
+    "RemoveRoute": "a tag that is taken away",
 }
 POINTS = crash_points()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from s2i.cli.apps.revision import number_of
 from s2i.cli.asked import change_of, scale_options
 from s2i.cli.nouns import delete_options, delete_thing, path, project_option
 from s2i.cli.output import emit, output_option
@@ -41,28 +42,37 @@ def scale(name: str, project: str, output: str | None, **given: Any) -> None:
 
 @click.command()
 @click.argument("name")
-@click.argument("percents", nargs=-1, metavar="REVISION=PERCENT...")
+@click.argument("percents", nargs=-1, metavar="[REVISION=PERCENT...]")
+@click.option("--tag", multiple=True, metavar="NAME=REVISION", help="Give a revision an address of its own: next=r3.")
+@click.option("--untag", multiple=True, metavar="NAME", help="Take a tag and its address away.")
 @project_option
 @output_option
-def traffic(name: str, percents: tuple[str, ...], project: str, output: str | None) -> None:
+def traffic(
+    name: str, percents: tuple[str, ...], tag: tuple[str, ...], untag: tuple[str, ...], project: str, output: str | None
+) -> None:
     """Split the requests of an app between its revisions; `latest` sends all to the newest that can serve.
 
-    New revisions get no requests while a split holds.
+    New revisions get no requests while a split holds. A tagged revision is reached at TAG---APP.PROJECT.localhost.
 
     \b
     Example:  s2i app traffic shop r3=90 r2=10
               s2i app traffic shop latest
+              s2i app traffic shop --tag next=r3
     """
     from s2i.cli.client import connect
 
-    parts = () if percents == ("latest",) else tuple(_part(word) for word in percents)
-    if not percents:
+    if not (percents or tag or untag):
         raise E_TRAFFIC(what="a split of nothing", why="no revision is named")
-    found = connect().call("PUT", f"{path(project, 'apps', name)}/traffic", {"percents": parts})
+    body: dict[str, Any] = {"tags": dict(_tag(word) for word in tag), "untag": untag}
+    if percents:
+        body["percents"] = () if percents == ("latest",) else tuple(_part(word) for word in percents)
+    found = connect().call("PUT", f"{path(project, 'apps', name)}/traffic", body)
     if output:
         emit(found, output)
-    else:
-        click.echo(f"{name}: " + " ".join(f"r{number}={percent}" for number, percent in found["traffic"].items()))
+        return
+    click.echo(f"{name}: " + " ".join(f"r{number}={percent}" for number, percent in found["traffic"].items()))
+    for one in found["tags"]:
+        click.echo(f"{one['tag']}: r{one['revision']} at {one['url']}")
 
 
 @click.command()
@@ -105,6 +115,13 @@ def _post(name: str, project: str, verb: str, done: str) -> None:
 
     connect().call("POST", f"{path(project, 'apps', name)}/{verb}")
     click.echo(f"{done} {name}")
+
+
+def _tag(word: str) -> tuple[str, int]:
+    tag, equals, revision = word.partition("=")
+    if not equals:
+        raise E_TRAFFIC(what=f"the tag {word}", why="it is not like next=r3")
+    return tag, number_of(revision, "app traffic")
 
 
 def _part(word: str) -> tuple[int, int]:

@@ -61,6 +61,8 @@ def get(name: str, project: str, output: str | None) -> None:
         click.echo(f"{'routing':<10}{routing_words(found['routing'])}")
     if len(found["traffic"]) > 1:
         click.echo(f"{'traffic':<10}{_traffic(found)}")
+    for one in found.get("tags", ()):
+        click.echo(f"{'tag':<10}{one['tag']}: r{one['revision']} at {one['url']}")
     _show_reason(found)
     click.echo()
     _show_revisions(found)
