@@ -49,7 +49,7 @@ bench-build: setup ## Measure `s2i build`, `deploy` and `--push` against Dockerf
 	@$(S2I) doctor --fix
 	@$(PYTHON) -m benchmarks.build
 
-bench-apps: setup ## Measure running apps: through the router, from zero, a server at rest
+bench-apps: setup ## Measure running apps: at rest, through the router, from zero, updates, scaling, 1,000 apps
 	@$(S2I) doctor --fix
 	@$(PYTHON) -m benchmarks.running
 
