@@ -79,3 +79,22 @@ def _code(path: Path) -> str:
     """Return what stands in code blocks and between backticks, less comments: prose may say "make sure"."""
     parts = re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", path.read_text(), re.DOTALL)
     return "\n".join(re.sub(r"#.*", "", block or word) for block, word in parts)
+
+
+# The faults and threats of running apps: numbers as they are known by.
+ROWS = ["F01-F20", "F24", "F25", "F34", "F37", "T41-T50", "T52", "T58", "T63"]
+
+
+def test_every_fault_and_threat_has_a_row_and_every_test_that_is_named_exists() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text()
+    rows = set(re.findall(r"^\| ([FT]\d\d) \|", page, re.MULTILINE))
+    wanted = set()
+    for part in ROWS:
+        first, _, last = part.partition("-")
+        numbers = range(int(first[1:]), int((last or first)[1:]) + 1)
+        wanted |= {f"{first[0]}{number:02}" for number in numbers}
+    assert wanted - rows == set()
+    named = re.findall(r"`(tests/\S+\.py)::(\w+)`", page)
+    assert len(named) > 30
+    for path, name in named:
+        assert re.search(rf"def {name}\(", (ROOT / path).read_text()), f"{path}::{name}"

@@ -12,7 +12,7 @@ from s2i.control import schema
 from s2i.control.store import KEEP_EVENTS, Store
 from s2i.control.usage import uses
 from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, S2IError
-from s2i.resources.app import App, Config, Deployment, Event, Revision
+from s2i.resources.app import App, Config, Deployment, Domain, Event, Revision
 from s2i.resources.job import Job
 
 
@@ -201,3 +201,18 @@ def test_a_database_that_is_removed_under_the_server_takes_no_more_writes(tmp_pa
     (tmp_path / "s2i.db").unlink()
     with pytest.raises(S2IError, match="it was removed or replaced while the server ran"):
         store.delete_app("default", "shop")
+
+
+def test_a_domain_leads_to_one_app(store: Store) -> None:
+    """THREATS T49."""
+    for name in ("shop", "mail"):
+        store.accept_revision(revision(name), opened(store, name, f"d-{name}"))
+    store.map_domain("default", "shop", Domain("a.example.com"))
+    with pytest.raises(S2IError) as caught:
+        store.map_domain("default", "mail", Domain("a.example.com"))
+    assert (caught.value.code, caught.value.exit) == ("E_DOMAIN_TAKEN", 2)
+    assert store.map_domain("default", "shop", Domain("a.example.com", "off")).domains == (
+        Domain("a.example.com", "off"),
+    )
+    store.unmap_domain("default", "shop", "a.example.com")
+    assert store.map_domain("default", "mail", Domain("a.example.com")).domains == (Domain("a.example.com"),)
