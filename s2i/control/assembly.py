@@ -15,6 +15,8 @@ from s2i.router.caddy import CaddyRouter
 from s2i.router.gate import Gate
 from s2i.router.turnstile import Turnstile
 
+SECOND_SECONDS = 15.0
+
 
 def assemble() -> Platform:
     """Return the platform of this machine. Raises E_STORE, E_ROUTER; a missing engine is waited for."""
@@ -26,9 +28,11 @@ def assemble() -> Platform:
     platform.turnstile = Turnstile(router.places.turnstile, platform.throttle)
     # What is a second younger than the last that was heard of the engine was made before that.
     platform.loop.returned = lambda gone: _sweep(gone + 1, server)
-    later = threading.Timer(FIRST_SECONDS, lambda: _sweep(platform.started, server))
-    later.daemon = True
-    later.start()
+    # Twice: what a killed server has asked for last, the engine may be about to make.
+    for seconds in (FIRST_SECONDS, SECOND_SECONDS):
+        later = threading.Timer(seconds, lambda: _sweep(platform.started, server))
+        later.daemon = True
+        later.start()
     return platform
 
 

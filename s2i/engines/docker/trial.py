@@ -28,6 +28,7 @@ ENGINE_SECONDS = 60.0
 STALE_SECONDS = 180.0  # no proof takes as long: what is older was left by one that was killed
 LOOKER_MEMORY = 64 << 20
 PREFIX = "s2i-proof-"  # of the names of all containers of trials
+OURS = f"{PREFIX}{secrets.token_hex(3)}-"  # of this process
 
 
 class State(msgspec.Struct, frozen=True):
@@ -50,7 +51,7 @@ class Trial:
         self.image = image
         self._work = Workload(owner, image, config)
         self._server = server
-        self._name = f"{PREFIX}{secrets.token_hex(6)}"
+        self._name = f"{OURS}{secrets.token_hex(6)}"
         self._made: list[str] = []
         self._engine = connection.wire(ENGINE_SECONDS)
         self._declares: Declared | None = None
@@ -190,17 +191,19 @@ def privileges(pid: int) -> str:
 def sweep(before: float, server: str | None = None) -> int:
     """Remove what trials that were killed have left: made ``before`` (epoch seconds), of one server or of everybody.
 
+    There is one process of a server at a time: of one, those of other processes go whenever they were made.
     Returns how many containers there were.
     """
     engine = connection.wire(ENGINE_SECONDS)
     wanted = [f"{labels.ROLE}=proof", *(() if server is None else (f"{labels.SERVER}={server}",))]
     rows = engine.get("/containers/json", {"all": "1", "filters": json.dumps({"label": wanted})})
-    # The engine says whole seconds. A label can come with an image that somebody runs by hand: a name cannot.
-    old = [
-        str(row["Id"])
-        for row in rows
-        if row["Created"] < int(before) and any(name.startswith(f"/{PREFIX}") for name in row["Names"] or ())
-    ]
+    old = []
+    for row in rows:
+        # A label can come with an image that somebody runs by hand: a name cannot.
+        names = [name[1:] for name in row["Names"] or () if name.startswith(f"/{PREFIX}")]
+        strange = server is not None and not any(name.startswith(OURS) for name in names)
+        if names and (strange or row["Created"] < int(before)):  # the engine says whole seconds
+            old.append(str(row["Id"]))
     for container in old:
         remove(engine.delete, container)
     return len(old)
