@@ -146,6 +146,8 @@ class Deployments:
         if request.expect == "new" and request.name in apps:
             advice = f"change it with `s2i app update {request.name}`, or delete it first"
             raise E_TAKEN(name=request.name, what="an app", project=project, advice=advice)
+        if request.expect and any(one.name == request.name for one in self._store.jobs(project)):
+            raise E_TAKEN(name=request.name, what="a job", project=project)
         if request.source is not None and request.image:
             raise E_REQUEST(why="it names a source and an image")
         settings_alone = request.source is None and not request.image

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from s2i.control import schema
-from s2i.control.store import KEEP_EVENTS, Store
+from s2i.control.store import Store, schema
+from s2i.control.store.deployments import KEEP_EVENTS
 from s2i.control.usage import uses
 from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, S2IError
 from s2i.resources.app import App, Config, Deployment, Domain, Event, Revision

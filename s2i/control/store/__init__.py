@@ -1,0 +1,20 @@
+"""What was asked for, and what happened: the only SQL. What runs is read from the engine, not from here.
+
+Each document is one msgspec JSON blob beside the columns that it is looked up by.
+"""
+
+from __future__ import annotations
+
+from s2i.control.store.apps import Apps
+from s2i.control.store.deployments import Deployments
+from s2i.control.store.jobs import Jobs
+
+
+class Store(Apps, Jobs, Deployments):
+    """The database of one server. Every method is one transaction; all are safe to call from any thread."""
+
+    def clear(self) -> None:
+        """Forget everything but the server's id and the counters of runs."""
+        with self._write() as db:
+            for table in ("apps", "revisions", "jobs", "jobruns", "deployments", "events"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608
