@@ -243,7 +243,8 @@ class CaddyRouter:
     def _environment(self) -> dict[str, str]:
         home = str(dirs.make_private(dirs.state() / "caddy"))
         places = {"HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home}
-        return {"PATH": os.defpath, "GOGC": "400", **places}  # GOGC: 13 % less CPU a request than with 100
+        # With 400 a request takes 13 % less of the processor than with 100; the last hundred keeps 4 MB at rest.
+        return {"PATH": os.defpath, "GOGC": "300", **places}
 
     # What it remembers
 
