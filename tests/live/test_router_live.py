@@ -348,7 +348,7 @@ def test_stopping_leaves_no_process_and_no_socket(router: CaddyRouter) -> None:
 
 
 def test_the_admin_api_is_a_private_socket_and_no_port(router: CaddyRouter) -> None:
-    """THREATS T63: the process listens on the apps' port, and on nothing else of TCP."""
+    """THREATS T63: the process listens on the apps' two ports, and on nothing else of TCP."""
     assert router.places.admin.stat().st_mode & 0o777 == 0o600
     own = set()
     for link in Path(f"/proc/{_pid(router)}/fd").iterdir():
@@ -358,7 +358,7 @@ def test_the_admin_api_is_a_private_socket_and_no_port(router: CaddyRouter) -> N
         line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
     ]
     listens = [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in own]
-    assert listens == [f"0100007F:{router.port:04X}"]
+    assert sorted(listens) == sorted(f"0100007F:{port:04X}" for port in (router.port, router.tls_port))
 
 
 def _get(
