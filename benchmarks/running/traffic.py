@@ -77,6 +77,7 @@ def static_proxy(shared: Server) -> Iterator[int]:
     config["admin"] = {"disabled": True}
     apps = config["apps"]["http"]["servers"]["apps"]
     apps["listen"] = [f"127.0.0.1:{port}"]
+    config["apps"]["http"]["http_port"] = port  # every other one is HTTPS
     # The file is of the server's start, before any app: the route is as the running proxy has it.
     apps["routes"] = shared.proxy("/config/apps/http/servers/apps/routes")
     text = re.sub(r"\{file\.[^}]*/0\}", address(shared.boxes(NAME)[0]), json.dumps(config))
@@ -88,7 +89,7 @@ def static_proxy(shared: Server) -> Iterator[int]:
     file = shared.home / "static.json"
     file.write_text(json.dumps(config))
     program = Path(sys.executable).parent / "caddy"
-    environment = {"PATH": os.defpath, "HOME": str(shared.home), "GOGC": "400"}
+    environment = {"PATH": os.defpath, "HOME": str(shared.home), "GOGC": "300"}
     process = subprocess.Popen(
         (str(program), "run", "--config", str(file)), env=environment,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
