@@ -427,7 +427,7 @@ E_ROLLOUT = Kind(
 E_RELEASE = Kind(
     "E_RELEASE",
     6,
-    "the release command of revision {number} failed, `{command}`: {why}{log:400}",
+    "revision {number} failed at its release command, `{command}`: {why}{log:400}",
     "{serving}; mend the command and deploy again",
 )
 E_DOMAIN = Kind(

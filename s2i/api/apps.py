@@ -33,6 +33,7 @@ class AppView(msgspec.Struct, frozen=True):
     ``status``: "ready", "asleep" (no instance runs, a request starts one), "stopped", "building", "deploying",
     "failed", "interrupted" or "deleting". One that never was has no revision, and as ``reason`` what became of its
     deployment. ``traffic``: percent by revision; ``running``: its instances that take requests.
+    ``fallback``: the revision that serves again if the new one ends within seconds of its start, 0 for none.
     """
 
     project: str
@@ -49,6 +50,7 @@ class AppView(msgspec.Struct, frozen=True):
     routing: Routing = Routing()
     traffic: dict[int, int] = {}
     running: int = 0
+    fallback: int = 0
     secure_url: str = ""
     domains: tuple[Domain, ...] = ()
     tags: tuple[TagView, ...] = ()
@@ -221,7 +223,8 @@ def _view(platform: Platform, app: App, revisions: Sequence[Revision]) -> AppVie
     target = platform.loop.targets.get((app.project, app.name))
     router, public = platform.router, app.routing.visibility != "private"
     secure = f"https://{app.name}.{app.project}.localhost:{router.tls_port}" if router.tls_port else ""
-    running = sum(len(fleet.addresses) for fleet in target.fleets.values()) if target else 0
+    fleets = target.fleets if target else {}
+    running = sum(len(fleet.addresses) for number, fleet in fleets.items() if number != app.fallback)
     return AppView(
         project=app.project,
         name=app.name,
@@ -243,6 +246,7 @@ def _view(platform: Platform, app: App, revisions: Sequence[Revision]) -> AppVie
         routing=app.routing,
         traffic=app.percents,
         running=running,
+        fallback=app.fallback,
     )
 
 

@@ -70,6 +70,13 @@ class MarkServing(msgspec.Struct, frozen=True):
     number: int
 
 
+class MarkSettled(msgspec.Struct, frozen=True):
+    """Record that the revision that serves stays up: the one before it can go."""
+
+    project: str
+    app: str
+
+
 class MarkReady(msgspec.Struct, frozen=True):
     """Record that a revision could take over, and is not to."""
 
@@ -79,10 +86,11 @@ class MarkReady(msgspec.Struct, frozen=True):
 
 
 class Exited(msgspec.Struct, frozen=True):
-    """A new revision's process ended before it served."""
+    """A new revision's process ended: before it served, or soon after it took over."""
 
     code: int | None
     oom: bool
+    served: bool = False
 
 
 class NeverReady(msgspec.Struct, frozen=True):
@@ -156,6 +164,7 @@ Action = (
     | RemoveRoute
     | MarkReady
     | MarkServing
+    | MarkSettled
     | MarkFailed
     | ForgetApp
     | StartTask
@@ -183,7 +192,7 @@ def lane(action: Action) -> Lane:
             return ("app", owner.project, owner.name)
         case PointRoute(project, app) | SetRoute(project, app) | RemoveRoute(project, app):
             return ("app", project, app)
-        case MarkServing(project, app) | MarkReady(project, app) | ForgetApp(project, app):
+        case MarkServing(project, app) | MarkReady(project, app) | MarkSettled(project, app) | ForgetApp(project, app):
             return ("app", project, app)
         case StartTask(work):
             return ("run", work.owner.project, work.owner.run)

@@ -201,7 +201,7 @@ class Course:
         one = self.one
         self._store.mark_failed(one.project, one.name, one.revision, why)
         if told:
-            self._told(f"revision {one.revision}: {why}", "failed")
+            self._told(why if why.startswith("revision ") else f"revision {one.revision}: {why}", "failed")
         self._loop.kick()
 
     # The end

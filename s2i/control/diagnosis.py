@@ -25,8 +25,8 @@ def explain(cause: Exited | NeverReady | NotStarted, port: int, listening: Liste
     """
     lines = tuple(line.rstrip(b"\r\n").decode("utf-8", "replace") for line in tail)
     match cause:
-        case Exited(code, oom):
-            seen = Seen(exit=code, oom=oom, port=port, lines=lines)
+        case Exited(code, oom, served):
+            seen = Seen(exit=code, oom=oom, port=port, lines=lines, served=served)
         case NeverReady(seconds, saw):
             if saw:
                 return "\n".join((_UNREADY.format(seconds, saw), *lines[-SHOWN:], f"{FIX}{_PROBED}"))

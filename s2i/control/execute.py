@@ -20,6 +20,7 @@ from s2i.control.actions import (
     MarkReady,
     MarkRunning,
     MarkServing,
+    MarkSettled,
     Park,
     PointRoute,
     RemoveContainer,
@@ -92,6 +93,8 @@ def _execute(action: Action, world: World) -> None:
             world.store.mark_serving(project, app, number)
             _record(world, project, app, "serving", f"revision {number} serves")
             _forget_old(world, project, app)
+        case MarkSettled(project, app):
+            world.store.mark_settled(project, app)
         case MarkReady(project, app, number):
             world.store.mark_ready(project, app, number)
             _record(world, project, app, "ready", f"revision {number} is ready, and gets no requests")
@@ -163,8 +166,10 @@ def _mark_failed(action: MarkFailed, world: World) -> None:
     except S2IError as error:
         log.warning("no diagnosis of %s: %s", owner.name, error)
     reason = diagnosis.explain(action.cause, action.port, ports, tail)
-    world.store.mark_failed(owner.project, owner.name, owner.number, reason)
+    back = world.store.mark_failed(owner.project, owner.name, owner.number, reason)
     _record(world, owner.project, owner.name, "failed", f"revision {owner.number}: {reason}")
+    if back:
+        _record(world, owner.project, owner.name, "serving", f"revision {back} serves again")
 
 
 def _start_task(action: StartTask, world: World) -> None:
@@ -214,7 +219,7 @@ def _save_log(world: World, container: str, path: Path) -> None:
 def _forget_old(world: World, project: str, app: str) -> None:
     wanted = world.store.app(project, app)
     for old in world.store.revisions(project, app)[:-KEEP_REVISIONS]:
-        if old.number not in (wanted.serving, wanted.target, *wanted.percents, *dict(wanted.tags).values()):
+        if old.number not in wanted.numbers:
             world.store.forget_revision(project, app, old.number)
     _forget_releases(world, project, app, keep=KEEP_REVISIONS)
     sweep_images(world)

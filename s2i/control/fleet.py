@@ -127,7 +127,7 @@ def _fleets(
 
 
 def sizes_of(app: App, counts: Mapping[Key, int], awake: bool, seen: Seen, slots: Slots) -> dict[int, int]:
-    """Return how many instances each revision is to have: those that get requests, and the one that is to."""
+    """Return how many instances each revision is to have: those that get requests, are to, or may again."""
     if app.deleting:
         return {}
     if app.stopped:  # a revision that was on its way still comes, to be known as good
@@ -148,6 +148,8 @@ def sizes_of(app: App, counts: Mapping[Key, int], awake: bool, seen: Seen, slots
         sizes = {number: min(max(size, least[number], 1), max(app.scale.max, 1)) for number, size in sizes.items()}
     if app.target != app.serving and app.target not in sizes:
         sizes[app.target] = min(max(len(serve), app.scale.min, 1), max(app.scale.max, 1))
+    if app.fallback and app.fallback not in sizes:
+        sizes[app.fallback] = _existing(app, app.fallback, slots)
     return sizes
 
 

@@ -298,8 +298,8 @@ def wanted_of(store: Store) -> Wanted:
     apps, every = store.apps(), store.revisions_by_app()
     revisions = []
     for app in apps:
-        wanted = {*app.percents, app.target, *dict(app.tags).values()}
-        revisions += [one for one in every.get((app.project, app.name), ()) if one.number in wanted]
+        numbers = app.numbers
+        revisions += [one for one in every.get((app.project, app.name), ()) if one.number in numbers]
     return Wanted(apps, tuple(revisions), store.open_runs(), tuple(_coming(store, apps)))
 
 
@@ -320,9 +320,12 @@ def _by_lane(actions: Iterable[Action]) -> list[tuple[Lane, list[Action]]]:
 def _pause(wanted: Wanted, seen: Seen, idle: float) -> float:
     pointed = {address for shares in seen.shares.values() for address in shares}
     rolling = any(app.target != app.serving or app.deleting for app in wanted.apps)
+    waits = {(app.project, app.name, app.fallback) for app in wanted.apps}
     for sandbox, instance in group(seen.containers).values():
         if sandbox and instance and instance.state == "running" and sandbox.address not in pointed and not rolling:
-            return DRAIN_SECONDS
+            owner = instance.owner
+            if (owner.project, owner.name, owner.number) not in waits:
+                return DRAIN_SECONDS
     if rolling:
         return ROLLOUT_SECONDS
     return RUNS_SECONDS if wanted.runs else idle

@@ -11,6 +11,7 @@ from s2i.control.actions import (
     MarkFailed,
     MarkReady,
     MarkServing,
+    MarkSettled,
     NeverReady,
     NotStarted,
     Park,
@@ -27,6 +28,7 @@ from s2i.router.router import SLOTS
 
 READY_SECONDS = 60.0  # a new revision must answer within
 ENGINE_DEATHS = 3  # that many a new revision outlives
+SETTLE_SECONDS = 10.0  # a revision that ends within this after it took over gives way to the one before it
 DRAIN_SECONDS = 30.0  # an instance is stopped after this, whatever requests it still holds
 PARK_SECONDS = 3600.0  # so long an app that sleeps can be woken quickly: its network costs some memory
 
@@ -38,6 +40,8 @@ def app(app: App, fleets: Mapping[int, Fleet], seen: Seen, now: float) -> list[A
     shares = seen.shares.get((app.project, app.name), {})
     new = fleets.get(app.target) if app.target != app.serving and app.target not in app.percents else None
     actions: list[Action] = []
+    if verdict := _verdict(app, fleets.get(app.serving), now):
+        return [verdict]
     if new:
         if (shares and set(shares) <= set(new.addresses)) or (app.stopped and _has_come(new)):
             return [MarkServing(app.project, app.name, app.target)]
@@ -65,7 +69,8 @@ def _kept(app: App, fleets: Mapping[int, Fleet], kept: Mapping[int, Fleet], seen
             actions += _route(view, {view.serving: fleet}, None, shares, seen)
     # Of a revision that is to take over, its roll-out has the word.
     coming = app.target if app.target != app.serving else 0
-    for number, fleet in {**tagged, **kept}.items():
+    spare = {app.fallback: fleets[app.fallback]} if app.fallback in fleets else {}
+    for number, fleet in {**spare, **tagged, **kept}.items():
         if number != coming or number in kept:
             actions += _keep(fleet, pointed, now)
     return actions
@@ -102,6 +107,21 @@ def is_quiet(sandbox: Observed | None, instance: Observed | None, note: Note, sh
             return False
         return note.quiet >= 2 or now - note.unpointed >= DRAIN_SECONDS
     return True
+
+
+def _verdict(app: App, serving: Fleet | None, now: float) -> MarkFailed | MarkSettled | None:
+    """Return what has become of a revision that took over lately, once that is known (FAULTS F09)."""
+    if not app.fallback:
+        return None
+    places = serving.places if serving else ()
+    for place in places:
+        if place.instance and place.instance.state == "exited" and place.address:
+            cause = Exited(place.instance.exit, place.instance.oom, served=True)
+            return MarkFailed(place.work.owner, place.instance.id, place.work.config.port, cause)
+    since = [place.note.pointed for place in places if place.note.pointed is not None]
+    if not places or (since and now - min(since) >= SETTLE_SECONDS):
+        return MarkSettled(app.project, app.name)
+    return None
 
 
 def _has_come(new: Fleet) -> bool:

@@ -31,7 +31,8 @@ class Note(msgspec.Struct, frozen=True):
     crashes: int = 0
     retry_at: float = 0.0
     error: str = ""  # why the engine could not start it
-    unpointed: float | None = None  # since when no slot file names it
+    pointed: float | None = None  # since when a slot file names it
+    unpointed: float | None = None  # since when none does
     quiet: int = 0  # looks in a row, after it settled, that saw no request under way
 
 
@@ -116,8 +117,10 @@ def _life(note: Note, instance: Observed | None, now: float) -> Note:
 
 def _traffic(note: Note, address: str, seen: Seen, pointed: Collection[str], now: float) -> Note:
     if address in pointed:
-        return msgspec.structs.replace(note, unpointed=None, quiet=0)
+        began = now if note.pointed is None else note.pointed
+        return msgspec.structs.replace(note, pointed=began, unpointed=None, quiet=0)
     since = now if note.unpointed is None else note.unpointed
     settled = now - since >= SETTLE_SECONDS
     idle = seen.in_flight is not None and not seen.in_flight.get(address, 0)
-    return msgspec.structs.replace(note, unpointed=since, quiet=note.quiet + 1 if settled and idle else 0)
+    quiet = note.quiet + 1 if settled and idle else 0
+    return msgspec.structs.replace(note, pointed=None, unpointed=since, quiet=quiet)

@@ -9,7 +9,7 @@ import msgspec
 DeploymentStatus = Literal[
     "queued", "building", "rolling-out", "ready", "failed", "cancelled", "interrupted", "superseded"
 ]
-RevisionStatus = Literal["starting", "ready", "serving", "draining", "retired", "failed"]
+RevisionStatus = Literal["starting", "ready", "serving", "retired", "failed"]
 Visibility = Literal["public", "project", "private"]
 OPEN_DEPLOYMENT: tuple[DeploymentStatus, ...] = ("queued", "building", "rolling-out")
 
@@ -118,7 +118,8 @@ class Revision(msgspec.Struct, frozen=True):
 class App(msgspec.Struct, frozen=True):
     """What is wanted of an app: revision ``target`` is to serve; ``serving`` is the newest that could (0: none yet).
 
-    ``traffic``: percent by revision, where somebody has said so; else all goes to the one that serves.
+    ``traffic``: percent by revision, where somebody has said so; else all goes to the one that serves. ``fallback``:
+    the revision that served before, which runs on until the one that serves has shown that it stays up (0: none does).
     """
 
     project: str
@@ -134,11 +135,17 @@ class App(msgspec.Struct, frozen=True):
     stopped: bool = False  # nothing of it runs, and no request wakes it
     domains: tuple[Domain, ...] = ()
     tags: tuple[tuple[str, int], ...] = ()  # names of revisions that have an address of their own
+    fallback: int = 0
 
     @property
     def percents(self) -> dict[int, int]:
         """Percent of the requests by number of the revision that gets them."""
         return dict(self.traffic) or ({self.serving: 100} if self.serving else {})
+
+    @property
+    def numbers(self) -> set[int]:
+        """The revisions that it needs: those that get requests, or may at any time."""
+        return {*self.percents, self.serving, self.target, self.fallback, *dict(self.tags).values()} - {0}
 
 
 class Deployment(msgspec.Struct, frozen=True):

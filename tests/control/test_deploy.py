@@ -545,7 +545,7 @@ def test_a_release_command_that_fails_leaves_what_serves(make: Make) -> None:
     ended = world.ended(begun.id)
     assert ended.error is not None
     assert (ended.error["code"], ended.error["exit"]) == ("E_RELEASE", 6)
-    assert ended.error["message"] == "the release command of revision 2 failed, `flask db upgrade`: exit code 3"
+    assert ended.error["message"] == "revision 2 failed at its release command, `flask db upgrade`: exit code 3"
     assert (serving(world), world.store.revision("default", "shop", 2).status) == (1, "failed")
 
 

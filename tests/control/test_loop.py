@@ -66,6 +66,7 @@ def test_an_app_comes_up_and_is_replaced(world: Simulation, loop: Probes) -> Non
     world.deploy()
     loop.settle()
     assert world.store.app("default", "shop").serving == 2
+    loop.settle()  # the old one is kept until the new one has shown that it stays up
     assert set(world.router.pointed("default", "shop")) == world.addresses()
     assert len(world.addresses()) == 1
 

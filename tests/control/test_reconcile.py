@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from s2i.control.actions import EndInstance, MarkFailed, MarkServing, PointRoute, SetRoute, StartInstance, StopInstance
 from s2i.control.diagnosis import parted
 from s2i.control.fleet import instance_of
+from s2i.control.rollout import SETTLE_SECONDS
 from s2i.engines.engine import Owner
 from s2i.errors import E_DOCKER
-from s2i.resources.app import Routing
+from s2i.resources.app import Revision, Routing
 from s2i.resources.change import Change
 from s2i.router.router import Route
 from tests.control.simulation import IMAGE, MISSING, Simulation
@@ -54,8 +55,107 @@ def test_an_update_stops_the_old_only_after_the_switch_and_the_drain(world: Simu
     assert verbs(world) == ["StartInstance", "PointRoute", "MarkServing"]
     world.router.busy.clear()
     world.settle()
-    assert verbs(world)[3:] == ["StopInstance"]
+    assert verbs(world)[3:] == ["MarkSettled", "StopInstance"]
     assert len(world.addresses()) == 1
+
+
+def replaced(world: Simulation) -> Revision:
+    """Have a second revision take over from one that serves; return it."""
+    world.deploy()
+    world.settle()
+    new = world.deploy()
+    for _ in range(3):
+        world.step()
+    assert world.store.app("default", "shop").serving == new.number
+    world.done.clear()
+    return new
+
+
+def test_a_revision_that_ends_soon_after_it_took_over_gives_way_to_the_one_before_it(world: Simulation) -> None:
+    new = replaced(world)
+    world.now += SETTLE_SECONDS - 1
+    world.step()
+    owner = instance_of(new).owner
+    world.engine.say(owner, b"RuntimeError: the cache is cold")
+    world.engine.exit(owner, 1)
+    world.step()
+    world.step()
+    assert verbs(world)[:2] == ["MarkFailed", "PointRoute"]
+    app = world.store.app("default", "shop")
+    assert (app.serving, app.target, app.fallback) == (1, 1, 0)
+    why, lines, _ = parted(app.reason)
+    assert (why, lines) == (
+        "it ended with an error within seconds of taking over",
+        ("RuntimeError: the cache is cold",),
+    )
+    assert [one.status for one in world.store.revisions("default", "shop")] == ["serving", "failed"]
+    (old,) = world.router.pointed("default", "shop")
+    world.settle()
+    assert world.addresses() == {old}
+    assert "StartInstance" not in verbs(world)
+    said = [(one.what, one.text.partition("\n")[0]) for one in world.store.events("default", "shop")]
+    assert said[-2:] == [("failed", f"revision 2: {why}"), ("serving", "revision 1 serves again")]
+
+
+def test_a_revision_that_has_settled_is_started_anew_when_it_ends(world: Simulation) -> None:
+    new = replaced(world)
+    for _ in range(2):
+        world.step()
+        world.now += SETTLE_SECONDS
+    world.settle()
+    world.engine.exit(instance_of(new).owner, 1)
+    world.settle()
+    assert world.store.app("default", "shop").serving == new.number
+    assert "MarkFailed" not in verbs(world)
+
+
+def test_an_engine_that_dies_soon_after_a_switch_is_no_reason_to_fall_back(world: Simulation) -> None:
+    new = replaced(world)
+    for number in (1, 2):
+        owner = instance_of(msgspec.structs.replace(new, number=number)).owner
+        world.engine.exit(owner, 143)
+        world.engine.lose_sandbox(owner)
+    world.settle()
+    assert world.store.app("default", "shop").serving == new.number
+    assert len(world.addresses()) == 1
+
+
+def test_a_revision_that_fails_while_the_next_one_comes_leaves_that_one_on_its_way(world: Simulation) -> None:
+    new = replaced(world)
+    third = world.deploy()
+    world.step()
+    world.engine.exit(instance_of(new).owner, 1)
+    world.step()
+    app = world.store.app("default", "shop")
+    assert (app.serving, app.target) == (1, third.number)
+    world.settle()
+    assert world.store.app("default", "shop").serving == third.number
+
+
+def test_who_says_where_requests_go_ends_the_wait_for_a_fall_back(world: Simulation) -> None:
+    replaced(world)
+    world.store.set_traffic("default", "shop", ((2, 100),))
+    assert world.store.app("default", "shop").fallback == 0
+    world.settle()
+    assert len(world.addresses()) == 1
+
+
+def test_a_fall_back_that_slept_sleeps_on_and_is_woken(world: Simulation) -> None:
+    world.deploy()
+    world.settle()
+    world.counts["default", "shop", 1] = 0
+    world.settle()
+    world.counts.clear()
+    new = world.deploy()
+    for _ in range(3):
+        world.step()
+    world.engine.exit(instance_of(new).owner, 1)
+    for _ in range(4):
+        world.step()
+    assert world.store.app("default", "shop").serving == 1
+    world.awake.add(("default", "shop"))
+    world.settle()
+    assert set(world.router.pointed("default", "shop")) == world.addresses() != set()
 
 
 def test_the_sandbox_of_an_update_comes_up_while_its_image_is_built(world: Simulation) -> None:

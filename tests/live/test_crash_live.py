@@ -257,7 +257,8 @@ def settled(home: Home, engine: docker.DockerClient) -> list[str]:
     """Return what is there and not wanted, or wanted and not there: [] when all is as it should be."""
     found = home.data("app", "get", "shop")  # it starts a server where none runs
     label = {"label": f"s2i.server={home.server()['id']}"}
-    wanted = {f"sandbox r{found['revision']}-0", f"instance r{found['revision']}-0"}
+    run = {found["revision"], found["fallback"]} - {0}
+    wanted = {f"{role} r{number}-0" for role in ("sandbox", "instance") for number in run}
     there = {
         f"{one.labels['s2i.role']} {one.labels['s2i.instance']}"
         for one in engine.containers.list(all=True, filters=label, ignore_removed=True)

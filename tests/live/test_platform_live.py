@@ -145,6 +145,30 @@ def test_a_crash_of_what_serves_is_a_wait_and_no_failure(home: Home, source: Pat
     assert home.get(url) == (200, "Hello from Flask\n")
 
 
+def test_a_version_that_ends_soon_after_it_took_over_gives_way_to_the_one_before(home: Home, source: Path) -> None:
+    url = home.ok("deploy", str(source), "--name", "hasty")
+    home.ok("app", "scale", "hasty", "--min-scale", "1")
+    dies = "import os, threading, sys\n\n\ndef die():\n    print('out of patience', file=sys.stderr, flush=True)\n"
+    dies += "    os.kill(os.getppid(), 9)\n    os._exit(1)\n\n\nthreading.Timer(4, die).start()\n"
+    program = (source / "app.py").read_text()
+    (source / "app.py").write_text(dies + program.replace("Hello from Flask", "Hello, in haste"))
+    home.ok("deploy", str(source), "--name", "hasty", "--no-prove")
+    assert home.get(url) == (200, "Hello, in haste\n")
+    said = []
+    until = time.monotonic() + 30
+    while said[-1:] != ["Hello from Flask\n"] and time.monotonic() < until:
+        status, text = home.get(url)  # none fails: one that comes in between waits
+        assert status == 200
+        said.append(text)
+        time.sleep(0.2)
+    shown = home.data("app", "get", "hasty")
+    assert [one["status"] for one in shown["revisions"]] == ["serving", "failed"]
+    assert (shown["revision"], shown["fallback"]) == (1, 0)
+    assert "out of patience" in shown["reason"]
+    time.sleep(1)
+    assert home.get(url) == (200, "Hello from Flask\n")
+
+
 def test_a_job_gives_its_exit_code_and_its_log_is_kept(home: Home, tmp_path: Path, engine: docker.DockerClient) -> None:
     (tmp_path / "good.py").write_text("print('42 rows')\n")
     out = home.ok("deploy", str(tmp_path), "--name", "good")

@@ -76,7 +76,7 @@ def _show_reason(found: dict[str, Any]) -> None:
     first, *tail = found["reason"].splitlines() or [""]
     failed = [one["number"] for one in found["revisions"] if one["status"] == "failed"]
     if first:
-        whose = f"revision {failed[-1]} failed: " if failed else ""
+        whose = f"revision {failed[-1]} failed: " if failed and not first.startswith("revision ") else ""
         click.echo(f"{'reason':<10}{whose}{safe(first)}")
     for line in tail:
         click.echo(f"{'':<10}{safe(line)}")

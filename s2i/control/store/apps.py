@@ -74,7 +74,7 @@ class Apps(Database):
         return made
 
     def mark_serving(self, project: str, name: str, number: int) -> None:
-        """Record that revision ``number`` serves now; the one before it is retired."""
+        """Record that revision ``number`` serves now; the one before it is retired, and what to fall back to."""
         with self._write() as db:
             app = self.app(project, name)
             if app.serving and app.serving != number:
@@ -82,7 +82,13 @@ class Apps(Database):
                 _put_revision(db, msgspec.structs.replace(old, status="retired"))
             found = self.revision(project, name, number)
             _put_revision(db, msgspec.structs.replace(found, status="serving"))
-            _put_app(db, msgspec.structs.replace(_with_tag(app, found), serving=number, reason=""))
+            fallback = 0 if app.stopped or app.traffic or app.serving == number else app.serving
+            app = _with_tag(app, found)
+            _put_app(db, msgspec.structs.replace(app, serving=number, reason="", fallback=fallback))
+
+    def mark_settled(self, project: str, name: str) -> None:
+        """Record that what serves has stayed up: there is nothing to fall back to any more."""
+        self._change_app(project, name, fallback=0)
 
     def mark_ready(self, project: str, name: str, number: int) -> None:
         """Record that revision ``number`` could serve, and that the requests stay where they go, if anywhere."""
@@ -93,7 +99,8 @@ class Apps(Database):
             found = self.revision(project, name, number)
             _put_revision(db, msgspec.structs.replace(found, status=status))
             app = _with_tag(app, found)
-            _put_app(db, msgspec.structs.replace(app, serving=number, target=number, traffic=stays, reason=""))
+            changes = {"serving": number, "target": number, "traffic": stays, "reason": "", "fallback": 0}
+            _put_app(db, msgspec.structs.replace(app, **changes))
 
     def set_traffic(self, project: str, name: str, traffic: tuple[tuple[int, int], ...]) -> App:
         """Send the requests of an app to revisions by percent, () to the newest that can serve; return the app.
@@ -105,7 +112,7 @@ class Apps(Database):
             for number, _ in traffic:
                 if (found := self.revision(project, name, number)).status in ("starting", "failed"):
                     raise E_TRAFFIC(what=f"traffic to revision {number}", why=f"it is {found.status}")
-            changed = msgspec.structs.replace(app, traffic=tuple(sorted(traffic)))
+            changed = msgspec.structs.replace(app, traffic=tuple(sorted(traffic)), fallback=0)
             for one in self.revisions(project, name):
                 status: RevisionStatus = "serving" if one.number in changed.percents else "retired"
                 if one.status not in ("starting", "failed", status):
@@ -162,7 +169,7 @@ class Apps(Database):
 
     def set_stopped(self, project: str, name: str, stopped: bool) -> App:
         """Let nothing of an app run any more, or let it run again; return it. Raises E_NOT_FOUND."""
-        return self._change_app(project, name, stopped=stopped)
+        return self._change_app(project, name, stopped=stopped, fallback=0)
 
     def release_revision(self, project: str, name: str, number: int) -> None:
         """Let revision ``number`` get traffic, when it has not failed meanwhile."""
@@ -171,13 +178,23 @@ class Apps(Database):
             if found.status == "starting":
                 _put_revision(db, msgspec.structs.replace(found, held=False))
 
-    def mark_failed(self, project: str, name: str, number: int, reason: str) -> None:
-        """Record that revision ``number`` failed; the app goes on with what it served before, if anything."""
+    def mark_failed(self, project: str, name: str, number: int, reason: str) -> int:
+        """Record that revision ``number`` failed; the app goes on with what it served before, if anything.
+
+        Return the revision that serves again when it was the one that did, else 0.
+        """
         with self._write() as db:
             app, revision = self.app(project, name), self.revision(project, name, number)
             _put_revision(db, msgspec.structs.replace(revision, status="failed", reason=reason))
+            back = app.fallback if app.serving == number else 0
+            if back:
+                again = self.revision(project, name, back)
+                _put_revision(db, msgspec.structs.replace(again, status="serving"))
+                app = msgspec.structs.replace(app, serving=back, fallback=0)
             if app.target == number:
-                _put_app(db, msgspec.structs.replace(app, target=app.serving, reason=reason))
+                app = msgspec.structs.replace(app, target=app.serving, reason=reason)
+            _put_app(db, app)
+        return back
 
     def delete_app(self, project: str, name: str) -> None:
         """Ask for the end of an app. Raises E_NOT_FOUND."""

@@ -27,7 +27,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     a job. ``seconds``: how long an answer was waited for. ``stop``: the seconds that it was given after SIGTERM and did
     not end in, None when that was not tried. ``status``: the HTTP status that it answered, 0 for none. ``entry`` and
     ``kind`` are the plan's; ``modules``: the top-level modules of the source, where they are known; ``env``: the names
-    of the variables that it was given. ``own``: the image is of an own Dockerfile.
+    of the variables that it was given. ``own``: the image is of an own Dockerfile. ``served``: it had answered before.
     """
 
     lines: tuple[str, ...] = ()
@@ -44,6 +44,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     modules: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     own: bool = False
+    served: bool = False
 
 
 def start(seen: Seen) -> Explanation:
@@ -97,8 +98,15 @@ def _facts(seen: Seen) -> Facts:
         "status": str(seen.status),
         "fields": _fields(seen),
         "entry": seen.entry,
-        "before": "" if seen.kind == "job" else " before it answered",
+        "before": _before(seen),
     }
+
+
+def _before(seen: Seen) -> str:
+    """Return when it ended, as the end of a sentence."""
+    if seen.kind == "job":
+        return ""
+    return " within seconds of taking over" if seen.served else " before it answered"
 
 
 def _fields(seen: Seen) -> str:
