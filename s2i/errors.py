@@ -464,6 +464,13 @@ E_INTERRUPTED = Kind(
     "the deployment of {name} was interrupted: the server ended while it went on",
     "what served before still does; run the same command again",
 )
+E_SCHEDULE = Kind(
+    "E_SCHEDULE",
+    2,
+    'the schedule cannot be "{value}": {why}',
+    "five fields, as --cron '30 3 * * 1-5', or @daily; the zone as --timezone Europe/Berlin",
+)
+E_RUN_ENDED = Kind("E_RUN_ENDED", 2, "the job run {run} cannot be {done}: {why}", "{advice}")
 E_JOB_FAILED = Kind(
     "E_JOB_FAILED",
     6,

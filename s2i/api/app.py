@@ -11,7 +11,7 @@ import msgspec
 from litestar import Litestar, MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
-from s2i.api import apps, deployments, domains, images, resources, server
+from s2i.api import apps, deployments, domains, images, jobs, server
 from s2i.control.platform import Platform
 from s2i.errors import E_BUSY, E_DOCKER, E_FORBIDDEN, E_INTERNAL, E_NEVER_STARTED, E_NOT_FOUND, E_REQUEST, S2IError
 
@@ -31,7 +31,7 @@ def make_app(platform: Platform, *, local: bool) -> Litestar:
             *server.routes(platform),
             *deployments.routes(platform, local=local),
             *apps.routes(platform),
-            *resources.routes(platform),
+            *jobs.routes(platform),
             *images.routes(platform),
             *domains.routes(platform),
         ],

@@ -32,8 +32,8 @@ COMMANDS = {
     "apply": "apply",
     "domain": "domain",
     "tls": "tls",
-    "job": "job",
-    "jobrun": "jobrun",
+    "job": "jobs",
+    "jobrun": "jobruns",
     "server": "server",
     "doctor": "doctor",
 }

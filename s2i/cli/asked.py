@@ -28,17 +28,24 @@ SCALE = {
 ROUTING = ("request_timeout", "visibility", "body_limit", "h2c")
 
 
-def config_options(command: F) -> F:
-    """Add the options of how an instance runs."""
+def process_options(command: F) -> F:
+    """Add the options of how a container runs."""
     return _with(
         command,
         click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="Set a variable; may be repeated."),
         click.option("--env-rm", multiple=True, metavar="KEY", help="Set a variable no more; may be repeated."),
-        click.option("--port", metavar="PORT", help="Where it listens, given as $PORT; h2c:8080: for HTTP/2."),
-        click.option("--memory", metavar="SIZE", help="The most that an instance may use, as 1G [default: 512M]."),
-        click.option("--cpu", metavar="CORES", help="The most that an instance may use, as 0.5 [default: 1]."),
+        click.option("--memory", metavar="SIZE", help="The most that a container may use, as 1G [default: 512M]."),
+        click.option("--cpu", metavar="CORES", help="The most that a container may use, as 0.5 [default: 1]."),
         click.option("--command", metavar="WORDS", help="Start this in place of what the image starts; no shell."),
         click.option("--argument", multiple=True, metavar="WORD", help="Give this to what starts; may be repeated."),
+    )
+
+
+def config_options(command: F) -> F:
+    """Add the options of how an instance of an app runs."""
+    command = _with(
+        command,
+        click.option("--port", metavar="PORT", help="Where it listens, given as $PORT; h2c:8080: for HTTP/2."),
         click.option(
             "--probe-ready", multiple=True, metavar="KEY=VALUE", help="When it can take requests: type=http path=/up."
         ),
@@ -49,6 +56,7 @@ def config_options(command: F) -> F:
             "--release", metavar="WORDS", help="Run this before new code gets requests [default: Procfile's release]."
         ),
     )
+    return process_options(command)
 
 
 def scale_options(command: F) -> F:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,9 +60,13 @@ def _job_ended(client: Client, project: str, ended: dict[str, Any], *, show: boo
         return
     run = client.call("GET", f"/v1/projects/{project}/jobruns/{ended['result']}")
     if show:
-        for line in client.lines(f"/v1/projects/{project}/jobruns/{run['name']}/logs"):
-            click.echo(safe(line))
+        lines = iter(client.lines(f"/v1/projects/{project}/jobruns/{run['name']}/logs"))
+        next(lines)  # the head
+        for line in lines:
+            click.echo(safe(json.loads(line)["line"]))
         code = "no exit code" if run["exit"] is None else f"exit code {run['exit']}"
+        if run["status"] == "running":
+            code = "it runs on, and is started anew whenever it ends"
         # Most reasons are the exit code once more.
         why = "" if run["reason"] in ("", code) else f": {run['reason']}"
         click.echo(safe(f"{run['name']}: {run['status']}, {code}{why}"))

@@ -33,8 +33,8 @@ WORDS: dict[str, tuple[str, ...]] = {
 }
 # What no command does, and what is done in its place.
 INSTEAD = {
-    "jobrun submit": "`s2i deploy` of a job runs it",
-    "job run": "`s2i deploy` of a job runs it",
+    "job run": "`s2i jobrun submit NAME` runs a job",
+    "job submit": "`s2i jobrun submit NAME` runs a job",
 }
 
 

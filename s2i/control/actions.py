@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from s2i.engines.engine import Owner, Workload
-from s2i.resources.job import JobRun
+from s2i.resources.job import Attempt, JobRun, Task, TaskStatus
 
 
 class StartInstance(msgspec.Struct, frozen=True):
@@ -123,27 +125,45 @@ class ForgetApp(msgspec.Struct, frozen=True):
 
 
 class StartTask(msgspec.Struct, frozen=True):
-    """Run a job run's container."""
+    """Run the container of a task's current attempt."""
 
     work: Workload
+    task: Task
 
 
 class MarkRunning(msgspec.Struct, frozen=True):
-    """Record that a job run has begun."""
+    """Record that the current attempt of a task has begun."""
 
-    run: JobRun
+    task: Task
     started: float
+    owner: Owner
+
+
+class LookAtTask(msgspec.Struct, frozen=True):
+    """See whether a task listens for requests, as a server does, and say so."""
+
+    task: Task
+    owner: Owner
+    container: str
+
+
+class EndTask(msgspec.Struct, frozen=True):
+    """End the current attempt of a task: "timeout" or "cancelled"."""
+
+    task: Task
+    owner: Owner
+    container: str
+    why: Literal["timeout", "cancelled"]
 
 
 class FinishTask(msgspec.Struct, frozen=True):
-    """Save a job run's log, then record how it ended."""
+    """Keep what an attempt wrote, then record how it ended, and what its task is now."""
 
     run: JobRun
+    task: Task
     container: str
-    exit: int | None
-    reason: str
-    started: float = 0.0  # as the engine says to the fraction; 0: unknown
-    finished: float = 0.0
+    attempt: Attempt
+    status: TaskStatus
 
 
 class RemoveContainer(msgspec.Struct, frozen=True):
@@ -169,6 +189,8 @@ Action = (
     | ForgetApp
     | StartTask
     | MarkRunning
+    | LookAtTask
+    | EndTask
     | FinishTask
     | RemoveContainer
 )
@@ -194,7 +216,5 @@ def lane(action: Action) -> Lane:
             return ("app", project, app)
         case MarkServing(project, app) | MarkReady(project, app) | MarkSettled(project, app) | ForgetApp(project, app):
             return ("app", project, app)
-        case StartTask(work):
-            return ("run", work.owner.project, work.owner.run)
-        case MarkRunning(run) | FinishTask(run):
-            return ("run", run.project, run.name)
+        case StartTask(_, task) | MarkRunning(task) | LookAtTask(task) | EndTask(task) | FinishTask(_, task):
+            return ("task", task.project, task.run, str(task.index))

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
+from typing import Literal
 
 import msgspec
 
 from s2i.control import diagnosis, release
-from s2i.control.execute import World
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import Store
 from s2i.control.task import Build, Built, Request, Task
+from s2i.control.world import World
 from s2i.crash import around
 from s2i.errors import E_CANCELLED, E_IMAGE_GONE, E_IMAGE_PORTS, E_JOB_FAILED, E_NO_REVISION, E_SUPERSEDED, S2IError
 from s2i.resources.app import App, Config, Deployment, Event, Revision
 from s2i.resources.change import config_after
-from s2i.resources.job import Job
+from s2i.resources.execution import checked_execution, checked_keep, merged
+from s2i.resources.job import OPEN_TASK, Execution, Job, Keep
 
 POLL_SECONDS = 0.01
 TURN_SECONDS = 0.1
@@ -75,7 +77,7 @@ class Course:
         status = {"type": "status", "status": "rolling-out"}
         self._journal.write({**status, "kind": one.kind, "revision": one.revision, "jobrun": one.result})
         if one.kind == "job":
-            self._end(self._wait_for_run(), one.result)
+            self._end(self._wait_for_run() if one.result else {"job": one.name}, one.result)
         else:
             self._wait_for_revision()
             self._serves()
@@ -114,13 +116,14 @@ class Course:
                 config=asked.config,
             )
             return build(task)
+        kind: Literal["app", "job"] = request.kind or "app"
         if request.image:
             from s2i.images.given import given  # here: most deployments build something
 
             found = given(request.image, self._journal.write, self.cancelled)
-            if len(found.ports) > 1 and not asked.own_port:
+            if len(found.ports) > 1 and not asked.own_port and kind == "app":
                 raise E_IMAGE_PORTS(image=request.image, ports=", ".join(map(str, found.ports)))
-            return Built("app", found.image, next(iter(found.ports), None))
+            return Built(kind, found.image, next(iter(found.ports), None))
         if not before.image:
             raise E_NO_REVISION(name=one.name, why="it has none yet")
         if not self._world.engine.image_exists(before.image):
@@ -153,7 +156,7 @@ class Course:
         """Write down what is to run: from here on a killed server goes on with it."""
         one, now, config = self.one, self._world.now(), asked.with_port(built)
         if built.kind == "job":
-            self._store.accept_run(Job(one.project, one.name, built.image, config, one.source), one.id, now)
+            self._accept_job(asked, built, config)
         else:
             source, release = built.source or one.source, config.release or built.release
             made = Revision(one.project, one.name, 0, built.image, config, source, built.commit, now)
@@ -162,6 +165,17 @@ class Course:
             made = msgspec.structs.replace(made, held=held, own_port=asked.own_port, release=release, **more)
             self._store.accept_revision(made, one.id, asked.request.change)
         self.one = self._store.deployment(one.project, one.id)
+
+    def _accept_job(self, asked: Asked, built: Built, config: Config) -> None:
+        one, now = self.one, self._world.now()
+        before = next((job for job in self._store.jobs(one.project) if job.name == one.name), None)
+        execution = merged(before.execution if before else Execution(), asked.request.execution)
+        keep = merged(before.keep if before else Keep(), asked.request.keep)
+        job = Job(one.project, one.name, built.image, config, built.source or one.source, commit=built.commit)
+        job = msgspec.structs.replace(job, execution=checked_execution(execution), keep=checked_keep(keep))
+        # Somebody looks at this first run: a failure is told at once.
+        run = msgspec.structs.replace(job.execution, retry_limit=0) if asked.request.submit else None
+        self._store.accept_job(job, one.id, now, run)
 
     def _admit(self, asked: Asked, built: Built) -> None:
         """Prove the image and run the release command while the revision comes up; then let that get requests."""
@@ -219,9 +233,11 @@ class Course:
 
     def _wait_for_run(self) -> dict[str, object]:
         self._stage("rollout", f"run {self.one.result}")
-        while (run := self._store.run(self.one.project, self.one.result)).status in ("pending", "running"):
+        while (run := self._store.run(self.one.project, self.one.result)).status in OPEN_TASK:
+            if run.execution.mode == "daemon" and run.status == "running":
+                return {"jobrun": run.name}
             self._pause()
-        if run.status == "failed":
+        if run.status != "succeeded":
             raise E_JOB_FAILED(run=run.name, why=run.reason or "unknown")
         return {"jobrun": run.name, "exit": run.exit}
 

@@ -12,10 +12,10 @@ import msgspec
 
 from s2i.control import release
 from s2i.control.course import Course, Stopped, before_of
-from s2i.control.execute import World
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.task import Build, Request
+from s2i.control.world import World
 from s2i.crash import around
 from s2i.errors import (
     E_CANCELLED,
@@ -32,12 +32,15 @@ from s2i.errors import (
 from s2i.resources.app import OPEN_DEPLOYMENT, App, Deployment, DeploymentStatus, Revision
 from s2i.resources.change import config_after, routing_after, scale_after
 from s2i.resources.config import checked_seconds
+from s2i.resources.execution import checked_execution, checked_keep, merged
+from s2i.resources.job import Execution, Keep
 from s2i.resources.names import app_name, project_name
 from s2i.resources.tags import tag_name
 from s2i.sources import Folder, Source
 from s2i.sources.source import checked
 
 KEEP = 200  # deployments that are remembered
+ARTICLES = {"app": "an", "job": "a"}
 ENDS: dict[Kind, DeploymentStatus] = {E_INTERRUPTED: "interrupted", E_SUPERSEDED: "superseded"}  # the others: "failed"
 
 log = logging.getLogger("s2i")
@@ -143,16 +146,22 @@ class Deployments:
         app_name(request.name)
         checked_seconds(request.timeout)
         apps = {one.name: one for one in self._store.apps(project)}
-        if request.expect == "new" and request.name in apps:
-            advice = f"change it with `s2i app update {request.name}`, or delete it first"
-            raise E_TAKEN(name=request.name, what="an app", project=project, advice=advice)
-        if request.expect and any(one.name == request.name for one in self._store.jobs(project)):
-            raise E_TAKEN(name=request.name, what="a job", project=project)
+        jobs = {one.name: one for one in self._store.jobs(project)}
+        what, mine, others = ("job", jobs, apps) if request.kind == "job" else ("app", apps, jobs)
+        if request.expect == "new" and request.name in mine:
+            advice = f"change it with `s2i {what} update {request.name}`, or delete it first"
+            raise E_TAKEN(name=request.name, what=f"{ARTICLES[what]} {what}", project=project, advice=advice)
+        if (request.expect or request.kind) and request.name in others:
+            other = "app" if what == "job" else "job"
+            raise E_TAKEN(name=request.name, what=f"{ARTICLES[other]} {other}", project=project)
         if request.source is not None and request.image:
             raise E_REQUEST(why="it names a source and an image")
         settings_alone = request.source is None and not request.image
-        if (request.expect == "there" or settings_alone) and request.name not in apps:
-            raise E_NOT_FOUND(what="app", thing="app", name=request.name, project=project)
+        if (request.expect == "there" or settings_alone) and request.name not in mine:
+            raise E_NOT_FOUND(what=what, thing=what, name=request.name, project=project)
+        job = jobs.get(request.name)
+        checked_execution(merged(job.execution if job else Execution(), request.execution))
+        checked_keep(merged(job.keep if job else Keep(), request.keep))
         config_after(request.change, before_of(self._store, project, request.name).config)
 
         app = apps.get(request.name) or App(project, request.name, target=0)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from pathlib import Path
 from typing import assert_never, get_args
 
-import msgspec
-
-from s2i import crash, dirs
-from s2i.control import diagnosis, kept
+from s2i import crash
+from s2i.control import attempts, diagnosis, kept
 from s2i.control.actions import (
     Action,
     EndInstance,
+    EndTask,
     FinishTask,
     ForgetApp,
+    LookAtTask,
     MarkFailed,
     MarkReady,
     MarkRunning,
@@ -31,30 +29,18 @@ from s2i.control.actions import (
     StartTask,
     StopInstance,
 )
-from s2i.control.store import Store
 from s2i.control.usage import building, uses
-from s2i.engines.engine import Engine
+from s2i.control.world import World
 from s2i.errors import S2IError
 from s2i.images.carried import folder
-from s2i.resources.app import Event
 from s2i.resources.tags import app_of, views
-from s2i.router.router import Router, route_of
+from s2i.router.router import route_of
 
 GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
 KEEP_REVISIONS = 10
-LOG_LIMIT = 64 << 20  # bytes of a job run's log that are kept
 TAIL = 200  # lines of a log that are looked at for the reason of a failure
 
 log = logging.getLogger("s2i")
-
-
-class World(msgspec.Struct, frozen=True):
-    """Where actions have their effect. ``now`` gives epoch seconds."""
-
-    engine: Engine
-    router: Router
-    store: Store
-    now: Callable[[], float]
 
 
 def execute(action: Action, world: World) -> None:
@@ -78,7 +64,7 @@ def _execute(action: Action, world: World) -> None:
             world.engine.stop(owner, GRACE_SECONDS)
         case EndInstance(owner, container, why):
             text = f"{owner.instance} no longer works, and is ended: {why}"
-            _record(world, owner.project, owner.name, "unhealthy", text)
+            world.record(owner.project, owner.name, "unhealthy", text)
             world.engine.end(container, GRACE_SECONDS)
         case Park(work):
             world.engine.park(work, GRACE_SECONDS)
@@ -91,13 +77,13 @@ def _execute(action: Action, world: World) -> None:
             world.router.remove(project, app)
         case MarkServing(project, app, number):
             world.store.mark_serving(project, app, number)
-            _record(world, project, app, "serving", f"revision {number} serves")
+            world.record(project, app, "serving", f"revision {number} serves")
             _forget_old(world, project, app)
         case MarkSettled(project, app):
             world.store.mark_settled(project, app)
         case MarkReady(project, app, number):
             world.store.mark_ready(project, app, number)
-            _record(world, project, app, "ready", f"revision {number} is ready, and gets no requests")
+            world.record(project, app, "ready", f"revision {number} is ready, and gets no requests")
             _forget_old(world, project, app)
         case MarkFailed():
             _mark_failed(action, world)
@@ -105,24 +91,22 @@ def _execute(action: Action, world: World) -> None:
             world.router.remove(project, app)
             _forget_releases(world, project, app, keep=0)
             world.store.forget_app(project, app)
-            kept.forget(project, app)
+            kept.of_app(project, app).forget()
             sweep_images(world)
-        case StartTask(work):
-            _start_task(action, world)
-        case MarkRunning(run, started):
-            began = max(started, run.created)  # the engine lists whole seconds
-            world.store.put_run(msgspec.structs.replace(run, status="running", started=began))
+        case StartTask():
+            attempts.start(action, world)
+        case MarkRunning():
+            attempts.mark_running(action, world)
+        case LookAtTask():
+            attempts.look(action, world)
+        case EndTask():
+            attempts.end(action, world)
         case FinishTask():
-            _finish(action, world)
+            attempts.finish(action, world)
         case RemoveContainer(_, container):
             world.engine.remove(container)
         case _:
             assert_never(action)
-
-
-def run_log(project: str, run: str) -> Path:
-    """Return where the log of an ended job run is kept."""
-    return dirs.state() / "logs" / "jobruns" / project / f"{run}.log"
 
 
 def sweep_images(world: World) -> tuple[str, ...]:
@@ -167,53 +151,9 @@ def _mark_failed(action: MarkFailed, world: World) -> None:
         log.warning("no diagnosis of %s: %s", owner.name, error)
     reason = diagnosis.explain(action.cause, action.port, ports, tail)
     back = world.store.mark_failed(owner.project, owner.name, owner.number, reason)
-    _record(world, owner.project, owner.name, "failed", f"revision {owner.number}: {reason}")
+    world.record(owner.project, owner.name, "failed", f"revision {owner.number}: {reason}")
     if back:
-        _record(world, owner.project, owner.name, "serving", f"revision {back} serves again")
-
-
-def _start_task(action: StartTask, world: World) -> None:
-    owner = action.work.owner
-    try:
-        world.engine.start_task(action.work)
-    except S2IError as error:
-        if engine_down(error):
-            raise
-        run = world.store.run(owner.project, owner.run)
-        _finish(FinishTask(run, "", None, str(error)), world)
-
-
-def _finish(action: FinishTask, world: World) -> None:
-    run = action.run
-    if action.container:
-        _save_log(world, action.container, run_log(run.project, run.name))
-    started = max(action.started or run.started, run.created)
-    good = action.exit == 0 and not action.reason
-    world.store.put_run(
-        msgspec.structs.replace(
-            run,
-            status="succeeded" if good else "failed",
-            exit=action.exit,
-            reason=action.reason,
-            started=started,
-            finished=max(action.finished or world.now(), started),
-        )
-    )
-    what = f"{run.name} (release command of revision {run.release})" if run.release else run.name
-    _record(world, run.project, run.job, "succeeded" if good else "failed", f"{what} {action.reason}".rstrip())
-
-
-def _save_log(world: World, container: str, path: Path) -> None:
-    dirs.make_private(path.parent)
-    part = path.with_suffix(".part")
-    left = LOG_LIMIT
-    with part.open("wb") as file:
-        for line in world.engine.logs(container):
-            file.write((line.text + b"\n")[:left])
-            left -= len(line.text) + 1
-            if left <= 0:
-                break
-    part.replace(path)
+        world.record(owner.project, owner.name, "serving", f"revision {back} serves again")
 
 
 def _forget_old(world: World, project: str, app: str) -> None:
@@ -226,16 +166,7 @@ def _forget_old(world: World, project: str, app: str) -> None:
 
 
 def _forget_releases(world: World, project: str, app: str, *, keep: int) -> None:
-    runs = [one for one in world.store.runs(project) if one.release and one.job == app]
+    runs = [one for one in world.store.runs(project, app) if one.release]
     for old in runs[keep:]:
         world.store.delete_run(project, old.name)
-        run_log(project, old.name).unlink(missing_ok=True)
-
-
-def _record(world: World, project: str, name: str, what: str, text: str) -> None:
-    world.store.record(Event(world.now(), project, name, what, text))
-
-
-def engine_down(error: S2IError) -> bool:
-    """Say whether ``error`` is the engine's absence, which passes, rather than a fault of what was to be run."""
-    return error.code in ("E_DOCKER", "E_DOCKER_PERMISSION", "E_DOCKER_INSECURE")
+        kept.of_run(project, old.name).forget()

@@ -10,7 +10,6 @@ import msgspec
 from s2i.control.watch import Note, Seen, Slot, group, slot
 from s2i.engines.engine import Observed, Owner, Workload
 from s2i.resources.app import App, Revision
-from s2i.resources.job import JobRun
 from s2i.resources.tags import app_of, views
 
 Slots = dict[Slot, tuple[Observed | None, Observed | None]]
@@ -19,7 +18,7 @@ Key = tuple[str, str, int]  # project, app, number of the revision
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What the store asks for: the apps, the revisions that each serves or is to serve, the runs not yet ended.
+    """What the store asks for: the apps, and the revisions that each serves or is to serve.
 
     ``coming``: the instances of the revisions that are being built, under the numbers that they will have. ``counts``:
     how many instances of each revision the autoscaler wants; ``awake``: the apps for which a request waits.
@@ -27,7 +26,6 @@ class Wanted(msgspec.Struct, frozen=True):
 
     apps: tuple[App, ...] = ()
     revisions: tuple[Revision, ...] = ()
-    runs: tuple[JobRun, ...] = ()
     coming: tuple[Workload, ...] = ()
     counts: Mapping[Key, int] = {}
     awake: frozenset[Name] = frozenset()

@@ -1,4 +1,4 @@
-"""Follow the log of an app over the instances that it has and those that come: no line is lost, none is told twice."""
+"""Follow a log over the containers that there are and those that come: no line is lost, none is told twice."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import collections
 import datetime
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 import msgspec
 
 from s2i.control import kept
 from s2i.control.position import Position
+from s2i.control.subject import Subject
 from s2i.engines.engine import Engine, Line, Lines, Observed
 from s2i.errors import S2IError
-from s2i.resources.app import App
 
 BATCH = 64 << 10  # bytes that are told at once, or one line
 AHEAD = 256 << 10  # bytes of an instance that are read before they are told, or one line
 HOLD = 0.2  # s; for so long a line waits for an earlier one of another instance
 LOOK = 0.5  # s between two looks at which instances there are
-REST = 10.0  # s; for so long what is left of a deleted app is waited for
+REST = 10.0  # s; for so long what is left of a deleted app or an ended run is waited for
 RETRY = 1.0  # s; until a log that broke off is asked for again
 
 
@@ -34,7 +34,7 @@ class Said(msgspec.Struct, frozen=True, gc=False):
 
 
 class Follower:
-    """The lines of an app's instances as they come, in the order of time as far as HOLD allows.
+    """The lines of a subject's containers as they come, in the order of time as far as HOLD allows.
 
     ``begun``: containers that were read up to a Position; ``told``: what was kept before. Used from one thread; each
     container is read in one of its own.
@@ -43,14 +43,14 @@ class Follower:
     def __init__(
         self,
         engine: Engine,
-        app: App,
+        subject: Subject,
         instance: str,
         begun: Sequence[tuple[Observed, Position]],
         told: Sequence[kept.Kept],
     ) -> None:
-        self._engine, self._app, self._instance = engine, app, instance
+        self._engine, self._subject, self._instance = engine, subject, instance
         self._turn = threading.Condition()
-        self._sources = [_Source(engine, app, box.id, box.owner.instance, at, self._turn) for box, at in begun]
+        self._sources = [_Source(engine, subject, box.id, box.owner.instance, at, self._turn) for box, at in begun]
         self._known = {box.id for box, _ in begun}
         self._told = {one.container for one in told}
         self._looked = 0.0
@@ -76,8 +76,9 @@ class Follower:
             return due
 
     def rest(self) -> Iterator[Said]:
-        """Yield what is left of an app whose instances end, or have ended."""
+        """Yield what is left when the containers end, or have ended."""
         until = time.monotonic() + REST
+        self._look()  # a last time: containers come and go within moments
         while self._sources and time.monotonic() < until:
             with self._turn:
                 if not (due := self._due(0.0)):
@@ -90,18 +91,18 @@ class Follower:
             seen = self._engine.observe()
         except S2IError:
             return
-        for one in instances(seen, self._app, self._instance):
+        for one in self._subject.containers(seen, self._instance):
             if one.id not in self._known:
                 self._begin(one.id, one.owner.instance)
         # After the containers: what is not among them any more is kept by now.
-        for gone in kept.every(self._app.project, self._app.name):
-            fresh = gone.container not in self._told and self._instance in ("", gone.instance)
+        for gone in self._subject.kept(self._instance):
+            fresh = gone.container not in self._told
             if fresh and not any(kept.is_of(gone, container) for container in self._known):
                 self._begin(gone.container, gone.instance)
 
     def _begin(self, container: str, instance: str) -> None:
         self._known.add(container)
-        self._sources.append(_Source(self._engine, self._app, container, instance, Position(), self._turn))
+        self._sources.append(_Source(self._engine, self._subject, container, instance, Position(), self._turn))
 
     def _due(self, hold: float) -> list[Said]:
         """Take the lines before which no other one can still come, or only one that is late."""
@@ -126,12 +127,12 @@ class _Source:
     """The lines of one container, read to its end in a thread."""
 
     def __init__(
-        self, engine: Engine, app: App, container: str, instance: str, read: Position, turn: threading.Condition
+        self, engine: Engine, subject: Subject, container: str, instance: str, read: Position, turn: threading.Condition
     ) -> None:
         self.instance = instance
         self.waiting: collections.deque[tuple[float, Line]] = collections.deque()  # and when each came
         self.ended = False
-        self._engine, self._app, self._container, self._read, self._turn = engine, app, container, read, turn
+        self._engine, self._subject, self._container, self._read, self._turn = engine, subject, container, read, turn
         self._ahead = 0
         self._lines: Lines | None = None
         self._closed = threading.Event()
@@ -169,7 +170,7 @@ class _Source:
             self._pass(self._engine.logs(self._container, since=self._read.at))
         except S2IError:
             return False
-        for one in kept.every(self._app.project, self._app.name):
+        for one in self._subject.kept():
             if kept.is_of(one, self._container):
                 self._put(self._read.beyond(kept.read(one)))
         return True
@@ -191,17 +192,6 @@ class _Source:
                 self.waiting.append((time.monotonic(), line))
                 self._ahead += len(line.text)
                 self._turn.notify_all()
-
-
-def instances(containers: Iterable[Observed], app: App, instance: str = "") -> list[Observed]:
-    """Return the containers of an app's instances (of one of them) that have been started."""
-    return [
-        one
-        for one in containers
-        if (one.role, one.owner.project, one.owner.name) == ("instance", app.project, app.name)
-        and one.state != "created"
-        and instance in ("", one.owner.instance)
-    ]
 
 
 def stamp(epoch: float) -> str:

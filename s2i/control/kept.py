@@ -1,4 +1,4 @@
-"""What instances of apps wrote, kept in files when their containers go: one a container, the oldest removed first."""
+"""What containers wrote, kept in files when they go: one a container, the oldest removed first."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from s2i.engines.engine import Line, Owner
 from s2i.errors import S2IError
 
 ONE_LIMIT = 20 << 20  # bytes of one container; the engine itself keeps no more
-APP_LIMIT = 50 << 20  # bytes of an app
-APP_FILES = 100  # of an app: one that crashes for ever says the same for ever
+APP_LIMIT, APP_FILES = 50 << 20, 100  # of an app: one that crashes for ever says the same for ever
+RUN_LIMIT, RUN_FILES = 200 << 20, 5000  # of a job run: a thousand tasks with some attempts each
+SMALL = 64 << 10  # bytes; no limit is near when one more of them comes
 _ID = 12  # characters of a container's id that are enough to know it by
 _NAME = re.compile(rf"(\d{{13,}})\.([a-z0-9-]+)\.([0-9a-f]{{1,{_ID}}})\.log")
 
@@ -34,33 +35,68 @@ class Kept(msgspec.Struct, frozen=True):
     path: Path
 
 
+class Shelf(msgspec.Struct, frozen=True):
+    """The folder where what the containers of one app or job run wrote is kept: ``most`` bytes in ``files`` files."""
+
+    folder: Path
+    most: int
+    files: int
+
+    def keep(self, instance: str, container: str, lines: Iterable[Line]) -> None:
+        """Keep what a container wrote. To do it again changes nothing. Raises OSError, E_DOCKER."""
+        part = self.folder / f"{container[:_ID]}.part"
+        dirs.make_private(self.folder)
+        try:
+            if size := _write(part, lines):
+                there = next((one.path for one in self.every() if one.container == container[:_ID]), None)
+                part.replace(there or self.folder / f"{time.time_ns() // 1_000_000}.{instance}.{container[:_ID]}.log")
+                self._prune(size)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def every(self) -> tuple[Kept, ...]:
+        """Return what is kept, in the order in which the containers ended."""
+        with contextlib.suppress(FileNotFoundError):
+            found = [(_NAME.fullmatch(path.name), path) for path in self.folder.iterdir()]
+            kept = [Kept(name[2], int(name[1]) / 1000, name[3], path) for name, path in found if name]
+            return tuple(sorted(kept, key=lambda one: (one.ended, one.container)))
+        return ()
+
+    def forget(self) -> None:
+        """Remove all that is kept here."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _prune(self, size: int) -> None:
+        every = self.every()
+        if size < SMALL and len(every) < self.files and len(every) * SMALL < self.most:
+            return
+        left = self.most
+        for number, one in enumerate(reversed(every)):
+            with contextlib.suppress(FileNotFoundError):  # another container, that ended just now, was faster
+                left -= one.path.stat().st_size
+                if number and (left < 0 or number >= self.files):
+                    one.path.unlink()
+
+
+def of_app(project: str, app: str) -> Shelf:
+    """Return where what the instances of an app wrote is kept."""
+    return Shelf(dirs.state() / "logs" / "apps" / project / app, APP_LIMIT, APP_FILES)
+
+
+def of_run(project: str, run: str) -> Shelf:
+    """Return where what the tasks of a job run wrote is kept."""
+    return Shelf(dirs.state() / "logs" / "jobruns" / project / run, RUN_LIMIT, RUN_FILES)
+
+
 def keep(owner: Owner, container: str, lines: Iterable[Line]) -> None:
-    """Keep what an instance wrote. To do it again changes nothing; what fails is told the server's log, and no more.
+    """Keep what an instance of an app wrote; what fails is told the server's log, and no more.
 
     For a container that goes: it goes whether or not there is room for what it wrote.
     """
-    folder = _folder(owner.project, owner.name)
-    part = folder / f"{container[:_ID]}.part"
     try:
-        dirs.make_private(folder)
-        size = _write(part, lines)
-        there = next((one.path for one in every(owner.project, owner.name) if one.container == container[:_ID]), None)
-        if size:
-            part.replace(there or folder / f"{time.time_ns() // 1_000_000}.{owner.instance}.{container[:_ID]}.log")
-            _prune(owner.project, owner.name)
+        of_app(owner.project, owner.name).keep(owner.instance, container, lines)
     except (OSError, S2IError) as error:
         log.warning("the log of %s/%s is not kept: %s", owner.name, owner.instance, error)
-    with contextlib.suppress(OSError):
-        part.unlink(missing_ok=True)
-
-
-def every(project: str, app: str) -> tuple[Kept, ...]:
-    """Return what is kept of an app, in the order in which its instances ended."""
-    with contextlib.suppress(FileNotFoundError):
-        found = [(_NAME.fullmatch(path.name), path) for path in _folder(project, app).iterdir()]
-        kept = [Kept(name[2], int(name[1]) / 1000, name[3], path) for name, path in found if name]
-        return tuple(sorted(kept, key=lambda one: (one.ended, one.container)))
-    return ()
 
 
 def read(one: Kept) -> Iterator[Line]:
@@ -71,18 +107,9 @@ def read(one: Kept) -> Iterator[Line]:
             yield Line(at.decode("ascii", "replace"), text.removesuffix(b"\n"))
 
 
-def forget(project: str, app: str) -> None:
-    """Remove what is kept of an app."""
-    shutil.rmtree(_folder(project, app), ignore_errors=True)
-
-
 def is_of(one: Kept, container: str) -> bool:
     """Say whether a container, by its id, wrote it."""
     return container.startswith(one.container)
-
-
-def _folder(project: str, app: str) -> Path:
-    return dirs.state() / "logs" / "apps" / project / app
 
 
 def _write(part: Path, lines: Iterable[Line]) -> int:
@@ -93,12 +120,3 @@ def _write(part: Path, lines: Iterable[Line]) -> int:
             if size >= ONE_LIMIT:
                 break
     return size
-
-
-def _prune(project: str, app: str) -> None:
-    left = APP_LIMIT
-    for number, one in enumerate(reversed(every(project, app))):
-        with contextlib.suppress(FileNotFoundError):  # another instance, that ended just now, was faster
-            left -= one.path.stat().st_size
-            if number and (left < 0 or number >= APP_FILES):
-                one.path.unlink()

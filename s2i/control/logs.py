@@ -1,25 +1,27 @@
-"""The log of an app: the lines of all its instances in the order of time, of those that run or of those that ended."""
+"""The log of an app or a job run: the lines of all its containers in the order of time."""
 
 from __future__ import annotations
 
 import collections
 import contextlib
 import heapq
+import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator
 
 import msgspec
 
 from s2i.control import kept
-from s2i.control.follow import BATCH, Follower, Said, instances
+from s2i.control.follow import BATCH, Follower, Said
 from s2i.control.position import Position
-from s2i.engines.engine import Engine, Line
-from s2i.resources.app import App
+from s2i.control.subject import Subject
+from s2i.engines.engine import Engine, Line, Observed
 
+MERGED = 100  # files that are read at once; of more than that one is told after the other, as they ended
 TAIL_BYTES = 32 << 20  # of lines that are held to know which are the last
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """Which lines: the last ``tail``; of one ``instance`` ("": all); of those that ended (``previous``)."""
+    """Which lines: the last ``tail``; of an ``instance``, or of all of "r3"; of those that ended (``previous``)."""
 
     tail: int | None = None
     instance: str = ""
@@ -42,25 +44,33 @@ class Shown(msgspec.Struct, frozen=True):
     line: str
 
 
-def app_log(engine: Engine, app: App, wish: Wish, exists: Callable[[], bool]) -> Generator[bytes, None, None]:
+def log_of(engine: Engine, subject: Subject, wish: Wish, exists: Callable[[], bool]) -> Generator[bytes, None, None]:
     """Yield JSON objects, a line each: a Head, then Shown ones, some at a time; b"" now and then while none comes.
 
-    With ``follow`` it goes on, over the instances that come and go, until the app no longer ``exists``.
+    Of an app it is what runs that is told, unless ``previous`` is wished; of a job run what has ended as well.
+    With ``follow`` it goes on, over the containers that come and go, until the subject no longer ``exists``.
 
     Raises E_DOCKER.
     """
-    ended = tuple(one for one in kept.every(app.project, app.name) if wish.instance in ("", one.instance))
+    ended = subject.kept(wish.instance)
     names = tuple(dict.fromkeys(one.instance for one in ended))
     if wish.previous:
         yield _encoded(Head(names))
         yield from _batches(_tail(_of_ended(ended, wish.tail), wish.tail))
         return
-    boxes = instances(engine.observe(), app, wish.instance)
-    yield _encoded(Head(tuple(one.owner.instance for one in boxes), names))
+    boxes = subject.containers(engine.observe(), wish.instance)
+    told: tuple[kept.Kept, ...] = ()
+    if subject.role == "task":
+        told = ended
+        # What has ended and is not removed yet is told once, as it is kept.
+        boxes = [box for box in boxes if not any(kept.is_of(one, box.id) for one in ended)]
+    yield _encoded(Head(tuple(dict.fromkeys((*(one.instance for one in told), *_names(boxes)))), names))
     tail = wish.tail if wish.tail is None or not wish.follow else max(wish.tail, 1)  # from there it goes on
     read = {box.id: Position() for box in boxes}
     with contextlib.ExitStack() as stack:
-        streams = []
+        streams = [_said(one.instance, kept.read(one)) for one in told]
+        if len(streams) > MERGED:
+            streams = [itertools.chain.from_iterable(streams)]
         for box in boxes:
             lines = engine.logs(box.id, tail=tail)
             stack.callback(lines.close)
@@ -68,10 +78,14 @@ def app_log(engine: Engine, app: App, wish: Wish, exists: Callable[[], bool]) ->
         yield from _batches(_tail(heapq.merge(*streams, key=lambda said: said.at), wish.tail))
     if not wish.follow:
         return
-    with Follower(engine, app, wish.instance, [(box, read[box.id]) for box in boxes], ended) as follower:
+    with Follower(engine, subject, wish.instance, [(box, read[box.id]) for box in boxes], ended) as follower:
         while exists():
             yield b"".join(map(_shown, follower.next()))
         yield from _batches(follower.rest())
+
+
+def _names(boxes: Iterable[Observed]) -> list[str]:
+    return [one.owner.instance for one in boxes]
 
 
 def _of_ended(ended: tuple[kept.Kept, ...], tail: int | None) -> Iterator[Said]:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
-from s2i.control.actions import Action, Lane, MarkFailed, Park, StartInstance, lane
-from s2i.control.execute import World, engine_down, execute
+from s2i.control import tasks
+from s2i.control.actions import Action, Lane, LookAtTask, MarkFailed, Park, StartInstance, lane
+from s2i.control.execute import execute
 from s2i.control.fleet import Key, Name, Wanted, fleets, successor_of
 from s2i.control.happenings import crashes, tell
 from s2i.control.probe import Prober, Watched
@@ -19,7 +20,8 @@ from s2i.control.reconcile import act
 from s2i.control.store import Store
 from s2i.control.waker import Target
 from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
-from s2i.engines.engine import Observed, Workload
+from s2i.control.world import World, engine_down
+from s2i.engines.engine import Capacity, Observed, Workload
 from s2i.errors import S2IError
 from s2i.resources.app import App, Config
 from s2i.resources.names import TAGGED
@@ -27,11 +29,14 @@ from s2i.resources.tags import app_of, views
 
 IDLE_SECONDS = 0.7  # while the engine does not say by itself when something happens
 TOLD_SECONDS = 5.0  # while it does
-RUNS_SECONDS = 0.2  # while a job runs: its end is seen by looking
+RUNS_SECONDS = 0.2  # while a job runs and the engine does not say: its end is seen by looking
+DUE_SECONDS = 0.02
 ROLLOUT_SECONDS = 0.1  # while a revision comes up: its exit is seen by looking, its first answer is told
 DRAIN_SECONDS = 0.02
 LOOK_PAUSE = 0.002
 FAULT_SECONDS = (0.5, 1.0, 2.0, 5.0)  # after so many failures in a row
+
+NOTHING = Capacity(0.0, 0)
 
 log = logging.getLogger("s2i")
 
@@ -77,7 +82,10 @@ class Loop:
         self._refused: queue.SimpleQueue[tuple[Slot, str]] = queue.SimpleQueue()
         self._begun = self._done = 0  # looks, counted
         self.targets: Mapping[Name, Target] = {}  # of the last look
-        self._read: tuple[object, Wanted] | None = None  # what the store asked for, and its state then
+        self._read: tuple[object, Wanted, tasks.Batch] | None = None  # what the store asked for, and its state then
+        self._since: tasks.Since = {}
+        self._looked: frozenset[str] = frozenset()  # containers of tasks, for whether they serve
+        self._capacity: Capacity | None = None
         self._faults, self._gone = 0, 0.0
         self._told = False  # the engine says when something happens
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
@@ -135,7 +143,7 @@ class Loop:
             self._spawn(lambda: self.returned(self._gone))
         self.engine_error, self._faults = None, 0
         # Wanted is read after the look: a container that is seen was wanted before it was made.
-        wanted = self._wanted()
+        wanted, batch = self._wanted()
         seen = self._look(containers, wanted)
         now = self._clock()
         while not self._refused.empty():
@@ -148,7 +156,8 @@ class Loop:
         found = fleets(wanted, seen, self._notes)
         for crash in crashes(wanted.apps, found, before, now, self._world.now()):
             tell(self._world.store, crash)
-        for held, actions in _by_lane(act(wanted, found, seen, self._notes, now)):
+        decided = [*act(wanted, found, seen, self._notes, now), *self._tasks(batch, containers, now)]
+        for held, actions in _by_lane(decided):
             ready = [action for action in actions if not _is_early(action, busy)]
             if ready and held not in busy and self._rested(held, now):
                 self._begin(held, ready)
@@ -158,7 +167,19 @@ class Loop:
             for one in (app, *views(app))
         }
         self._done = self._begun
-        return _pause(wanted, seen, TOLD_SECONDS if self._told else IDLE_SECONDS)
+        due = tasks.next_due(batch, self._since, now)
+        pause = _pause(wanted, seen, TOLD_SECONDS if self._told else RUNS_SECONDS if batch.runs else IDLE_SECONDS)
+        return pause if due is None else min(pause, max(due, DUE_SECONDS))
+
+    def _tasks(self, batch: tasks.Batch, containers: tuple[Observed, ...], now: float) -> list[Action]:
+        """Return what has to be done with the tasks of job runs."""
+        if batch.runs and self._capacity is None:
+            self._capacity = self._world.engine.capacity()
+        self._since = tasks.remember(self._since, batch, containers, now, self._world.now())
+        actions = tasks.act(batch, containers, self._since, self._looked, self._capacity or NOTHING, now)
+        looked = {one.container for one in actions if isinstance(one, LookAtTask)}
+        self._looked = frozenset(one.id for one in containers if one.id in self._looked or one.id in looked)
+        return actions
 
     def _listen(self) -> None:
         """Look whenever the engine says that something has happened to a container."""
@@ -190,11 +211,12 @@ class Loop:
         self._faults += 1
         return FAULT_SECONDS[min(self._faults, len(FAULT_SECONDS)) - 1]
 
-    def _wanted(self) -> Wanted:
+    def _wanted(self) -> tuple[Wanted, tasks.Batch]:
         state = self._world.store.state()
         if self._read is None or self._read[0] != state:
-            self._read = (state, wanted_of(self._world.store))
-        return msgspec.structs.replace(self._read[1], counts=self._counts(), awake=frozenset(self._awake()))
+            self._read = (state, wanted_of(self._world.store), batch_of(self._world.store))
+        _, wanted, batch = self._read
+        return msgspec.structs.replace(wanted, counts=self._counts(), awake=frozenset(self._awake())), batch
 
     def _look(self, containers: tuple[Observed, ...], wanted: Wanted) -> Seen:
         router = self._world.router
@@ -300,7 +322,13 @@ def wanted_of(store: Store) -> Wanted:
     for app in apps:
         numbers = app.numbers
         revisions += [one for one in every.get((app.project, app.name), ()) if one.number in numbers]
-    return Wanted(apps, tuple(revisions), store.open_runs(), tuple(_coming(store, apps)))
+    return Wanted(apps, tuple(revisions), tuple(_coming(store, apps)))
+
+
+def batch_of(store: Store) -> tasks.Batch:
+    """Return the job runs that the store asks for."""
+    runs = store.open_runs()
+    return tasks.Batch(runs, store.open_tasks() if runs else {})
 
 
 def _coming(store: Store, apps: tuple[App, ...]) -> Iterator[Workload]:
@@ -328,4 +356,4 @@ def _pause(wanted: Wanted, seen: Seen, idle: float) -> float:
                 return DRAIN_SECONDS
     if rolling:
         return ROLLOUT_SECONDS
-    return RUNS_SECONDS if wanted.runs else idle
+    return idle

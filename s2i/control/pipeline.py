@@ -39,6 +39,8 @@ def build(task: Task) -> Built:
                 plan = planned.plan(tree, _planning(task))
             again = _image(task, tree, plan)
         built, plan = again
+    if task.request.kind == "job":
+        built, plan = msgspec.structs.replace(built, kind="job"), msgspec.structs.replace(plan, kind="job")
     if not task.request.prove:
         return built
     prove = functools.partial(_prove, task, built, plan)
@@ -129,7 +131,8 @@ def _image(task: Task, tree: sources.Tree, plan: BuildPlan) -> tuple[Built, Buil
 def _built(plan: BuildPlan, image: Image, tree: sources.Tree) -> Built:
     release = next((one.start for one in plan.processes if one.name == RELEASE), ())
     kind: Literal["app", "job"] = "job" if plan.kind == "job" else "app"
-    return Built(kind, image.id, plan.port, tree.origin.commit, release=release)
+    others = tuple((one.name, one.start) for one in plan.processes if one.name != RELEASE)
+    return Built(kind, image.id, plan.port, tree.origin.commit, release=release, processes=others)
 
 
 def _passed(task: Task, wire: Wire, event: StepEvent) -> None:

@@ -10,18 +10,22 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from s2i import dirs
+from s2i.control import kept, runs
 from s2i.control.actions import RemoveRoute, SetRoute
 from s2i.control.deploy import Deployments
-from s2i.control.execute import World, execute, run_log, sweep_images
+from s2i.control.execute import execute, sweep_images
 from s2i.control.happenings import tell
-from s2i.control.logs import Wish, app_log
+from s2i.control.logs import Wish, log_of
 from s2i.control.loop import Loop
 from s2i.control.scaling import Autoscaler
 from s2i.control.store import Store
+from s2i.control.subject import Subject
 from s2i.control.task import Build
 from s2i.control.throttle import Throttle
 from s2i.control.tidy import Sweeper
+from s2i.control.timer import Timer
 from s2i.control.waker import Waker
+from s2i.control.world import World
 from s2i.engines.engine import Engine
 from s2i.errors import E_BUSY
 from s2i.resources import labels
@@ -57,6 +61,7 @@ class Platform:
         self.deployments = Deployments(self.world, self.loop, build, self._labels)
         self.gate: Gate | None = None  # where the router asks for an app that does not answer
         self.turnstile: Turnstile | None = None  # and for each request of an app with a limit
+        self.timer = Timer(self.world, self.loop.kick)
         self.sweeper = Sweeper(self.world)
         self.stopping = threading.Event()
 
@@ -70,10 +75,12 @@ class Platform:
             self.turnstile.start()
         self.loop.start()
         self.autoscaler.start()
+        self.timer.start()
 
     def stop(self) -> None:
         """Cancel the builds, end the loop and the router; containers are left as they are."""
         self.sweeper.stop()
+        self.timer.stop()
         self.deployments.stop()
         self.autoscaler.stop()
         self.loop.stop()
@@ -90,6 +97,7 @@ class Platform:
         Raises E_DOCKER.
         """
         self.engine.info()  # before anything ends: without an engine nothing can be removed
+        self.timer.stop()
         self.deployments.stop()
         self.autoscaler.stop()
         self.loop.stop()
@@ -164,16 +172,15 @@ class Platform:
 
     def delete_run(self, project: str, name: str) -> None:
         """Delete a job run with its log; end it when it still runs. Raises E_NOT_FOUND."""
-        self.store.delete_run(project, name)
-        run_log(project, name).unlink(missing_ok=True)
+        runs.forget(self.world, project, name)
         self.loop.kick()
 
     def delete_job(self, project: str, name: str) -> None:
         """Delete a job, its runs, their logs and its image. Raises E_NOT_FOUND."""
-        runs = [run.name for run in self.store.runs(project) if run.job == name]
+        every = self.store.runs(project, name)
         self.store.delete_job(project, name)
-        for run in runs:
-            run_log(project, run).unlink(missing_ok=True)
+        for run in every:
+            kept.of_run(project, run.name).forget()
         self.deployments.forget(project, name)
         self.loop.kick()
         sweep_images(self.world)
@@ -183,20 +190,20 @@ class Platform:
         tell(self.store, Event(self.world.now(), app.project, app.name, what, text))
 
     def app_logs(self, app: App, wish: Wish) -> Iterator[bytes]:
-        """Yield the log of an app as app_log does. Raises E_DOCKER at once."""
+        """Yield the log of an app as log_of does. Raises E_DOCKER at once."""
 
         def exists() -> bool:
             return any(one.name == app.name for one in self.store.apps(app.project))
 
-        return _begun(app_log(self.engine, app, wish, exists))
+        return _begun(log_of(self.engine, Subject(app.project, app.name, "instance"), wish, exists))
 
-    def run_logs(self, run: JobRun, *, follow: bool, tail: int | None) -> Iterator[bytes]:
-        """Yield the log lines of a job run: of its container, or as they were saved when it ended."""
-        if run.status in ("pending", "running"):
-            for one in self.engine.observe():
-                if one.role == "task" and (one.owner.project, one.owner.run) == (run.project, run.name):
-                    return (line.text + b"\n" for line in self.engine.logs(one.id, follow=follow, tail=tail))
-        return _saved(run, tail)
+    def run_logs(self, run: JobRun, wish: Wish) -> Iterator[bytes]:
+        """Yield the log of a job run as log_of does. Raises E_DOCKER at once."""
+
+        def goes_on() -> bool:
+            return any((one.project, one.name) == (run.project, run.name) for one in self.store.open_runs())
+
+        return _begun(log_of(self.engine, Subject(run.project, run.name, "task"), wish, goes_on))
 
     def _labels(self, project: str) -> dict[str, str]:
         return {labels.SERVER: self.store.server, labels.PROJECT: project}
@@ -212,17 +219,6 @@ def _begun(lines: Generator[bytes, None, None]) -> Iterator[bytes]:
             yield from lines
 
     return every()
-
-
-def _saved(run: JobRun, tail: int | None) -> Iterator[bytes]:
-    path = run_log(run.project, run.name)
-    if not path.exists():
-        return
-    if tail is not None:
-        yield from path.read_bytes().splitlines(keepends=True)[-tail:] if tail else []
-        return
-    with path.open("rb") as file:
-        yield from file
 
 
 class _Late:

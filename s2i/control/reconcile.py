@@ -9,23 +9,18 @@ import msgspec
 from s2i.control import rollout
 from s2i.control.actions import (
     Action,
-    FinishTask,
     ForgetApp,
-    MarkRunning,
     PointRoute,
-    RemoveContainer,
     RemoveRoute,
     SetRoute,
     StartSandbox,
-    StartTask,
     StopInstance,
 )
 from s2i.control.fleet import Fleet, Name, Wanted, fleets
 from s2i.control.rollout import is_quiet
 from s2i.control.watch import Note, Seen, Slot, group, slot
-from s2i.engines.engine import Observed, Owner, Workload
+from s2i.engines.engine import Observed
 from s2i.resources.app import App
-from s2i.resources.job import JobRun
 from s2i.resources.names import TAGGED
 from s2i.resources.tags import views
 from s2i.router.router import route_of
@@ -39,7 +34,7 @@ def reconcile(wanted: Wanted, seen: Seen, notes: Mapping[Slot, Note], now: float
 def act(
     wanted: Wanted, found: Mapping[Name, Mapping[int, Fleet]], seen: Seen, notes: Mapping[Slot, Note], now: float
 ) -> tuple[Action, ...]:
-    """Return what has to be done now for apps whose fleets are ``found``, and for jobs."""
+    """Return what has to be done now for apps whose fleets are ``found``."""
     slots = group(seen.containers)
     actions: list[Action] = []
     claimed: set[Slot] = set()
@@ -62,7 +57,7 @@ def act(
         if one not in claimed and is_quiet(sandbox, instance, notes.get(one, Note()), shares, now):
             owner = (instance or sandbox or _nobody()).owner
             actions.append(StopInstance(owner))
-    return (*actions, *_runs(wanted.runs, seen))
+    return tuple(actions)
 
 
 def _unwanted_routes(wanted: Wanted, seen: Seen) -> list[Action]:
@@ -84,11 +79,6 @@ def _routed(app: App, seen: Seen, *, new: bool = False) -> list[Action]:
     return [SetRoute(app.project, app.name)]
 
 
-def task_of(run: JobRun) -> Workload:
-    """Return the one task of ``run``."""
-    return Workload(Owner(run.project, "job", run.job, run=run.name), run.image, run.config)
-
-
 def _deleted(app: App, seen: Seen, slots: Mapping[Slot, tuple[Observed | None, Observed | None]]) -> list[Action]:
     """Close the route first; `reconcile` stops what runs; forget the app when nothing is left."""
     if seen.shares.get((app.project, app.name)):
@@ -100,29 +90,3 @@ def _deleted(app: App, seen: Seen, slots: Mapping[Slot, tuple[Observed | None, O
 
 def _nobody() -> Observed:
     raise AssertionError("a slot has a sandbox, an instance, or both")
-
-
-def _runs(runs: tuple[JobRun, ...], seen: Seen) -> list[Action]:
-    actions: list[Action] = []
-    tasks = {(one.owner.project, one.owner.run): one for one in seen.containers if one.owner.kind == "job"}
-    for run in runs:
-        actions += _run(run, tasks.pop((run.project, run.name), None))
-    return actions + [RemoveContainer(one.owner, one.id) for one in tasks.values()]
-
-
-def _run(run: JobRun, task: Observed | None) -> list[Action]:
-    if task is None:
-        if run.status == "pending":
-            return [StartTask(task_of(run))]
-        return [FinishTask(run, "", None, "its container is gone")]
-    if task.state == "created":
-        return [StartTask(task_of(run))]
-    if task.state == "exited":
-        return [FinishTask(run, task.id, task.exit, _ended(task), task.started, task.finished)]
-    return [MarkRunning(run, task.started)] if run.status == "pending" else []
-
-
-def _ended(task: Observed) -> str:
-    if task.oom:
-        return "it needed more memory than it may have (give it more with --memory)"
-    return f"exit code {task.exit}" if task.exit else ""

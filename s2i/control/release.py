@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 
-from s2i.control.execute import World, run_log
+from s2i.control import kept
+from s2i.control.world import World
 from s2i.errors import E_RELEASE, S2IError
 from s2i.resources.app import Revision
-from s2i.resources.job import JobRun
+from s2i.resources.job import OPEN_TASK, JobRun
 
 SHOWN = 20  # lines
 
@@ -28,7 +29,7 @@ def run(
     except S2IError:
         world.store.delete_run(begun.project, begun.name)
         raise
-    if ended.status == "failed":
+    if ended.status != "succeeded":
         raise _failure(world, revision, ended, ended.reason or "unknown")
     stage("release", f"done in {ended.finished - ended.started:.1f} s")
 
@@ -42,7 +43,7 @@ def forget(world: World, project: str, app: str) -> None:
 
 def _ended(world: World, begun: JobRun, pause: Callable[[], None], timeout: float) -> JobRun:
     until = world.now() + timeout
-    while (found := world.store.run(begun.project, begun.name)).status in ("pending", "running"):
+    while (found := world.store.run(begun.project, begun.name)).status in OPEN_TASK:
         if world.now() > until:
             revision = world.store.revision(begun.project, begun.job, begun.release)
             raise _failure(world, revision, found, f"it did not end within {timeout:g} s")
@@ -51,8 +52,8 @@ def _ended(world: World, begun: JobRun, pause: Callable[[], None], timeout: floa
 
 
 def _failure(world: World, revision: Revision, run: JobRun, why: str) -> S2IError:
-    path = run_log(run.project, run.name)
-    lines = path.read_text(errors="replace").splitlines()[-SHOWN:] if path.exists() else []
+    written = [line.text for one in kept.of_run(run.project, run.name).every() for line in kept.read(one)]
+    lines = [text.decode("utf-8", "replace") for text in written[-SHOWN:]]
     serving = world.store.app(revision.project, revision.app).serving
     keeps = f"revision {serving} serves on" if serving else "nothing serves"
     return E_RELEASE(command=shlex.join(revision.release), number=revision.number, why=why, log=lines, serving=keeps)

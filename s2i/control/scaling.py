@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from s2i.control.autoscale import Decision, Scaler, decide, read, slept
-from s2i.control.execute import World
 from s2i.control.fleet import Fleet, Key, Name
 from s2i.control.happenings import scaled, tell
 from s2i.control.waker import Target, Waker
+from s2i.control.world import World
 from s2i.errors import S2IError
 
 BUSY_SECONDS = 0.1  # between two readings while requests are under way

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,6 +19,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     ``source`` is built, ``image`` (a name) is run as it is; with neither of them what serves gets other settings.
     ``change``: what is to be otherwise than in what serves now. ``expect``: whether the app has to be there already.
+    ``kind`` "job": it is one, whatever it looks like. Of a job, ``execution`` and ``keep`` are fields of its Execution
+    and Keep by name that are to be otherwise; with ``submit`` it is run at once.
     ``quiet``: the new revision becomes ready and gets no requests; ``tag``: a name, and with it an address of its own.
     ``unless_same``: no new revision when neither image nor settings are others.
     ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
@@ -44,12 +46,17 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     arguments: tuple[tuple[str, str], ...] = ()
     locked: bool = False
     platform: str = ""
+    kind: Literal["", "job"] = ""
+    execution: dict[str, Any] = {}
+    keep: dict[str, Any] = {}
+    submit: bool = True
 
 
 class Built(msgspec.Struct, frozen=True):
     """What the build made: an app's or a job's image by id, the port that its plan names, and the commit.
 
-    ``release``: the command that the source wants run before it gets requests. ``source``: "" for what was asked for.
+    ``release``: the command that the source wants run before it gets requests. ``processes``: the names and commands of
+    what else it wants run, beside what it serves. ``source``: "" for what was asked for.
     ``prove``, where the image of an app is not proven yet: called with the config that it runs by, and with who takes
     what is known only later, it returns None when the image may serve, or what was built in its place and is proven.
     It raises what stands in the way.
@@ -62,6 +69,7 @@ class Built(msgspec.Struct, frozen=True):
     prove: Callable[[Config, Callable[[str], None]], Built | None] | None = None
     release: tuple[str, ...] = ()
     source: str = ""
+    processes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 Emit = Callable[[dict[str, object]], None]

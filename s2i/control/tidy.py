@@ -1,4 +1,4 @@
-"""Remove what nothing needs any more: images of this server, work folders of processes that were killed."""
+"""Remove what nothing needs any more: old runs of jobs, images, work folders of processes that were killed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import logging
 import threading
 import time
 
-from s2i.control.execute import World, sweep_images
+from s2i.control import runs
+from s2i.control.execute import sweep_images
+from s2i.control.world import World
 from s2i.errors import S2IError
 from s2i.sources.workspace import sweep
 
@@ -41,6 +43,8 @@ class Sweeper:
     def _sweep(self) -> None:
         try:
             sweep(time.time())
+            for job in self._world.store.jobs():
+                runs.forget_old(self._world, job.project, job.name)
             sweep_images(self._world)
         except S2IError as error:
             log.warning("not swept: %s", error)

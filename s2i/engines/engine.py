@@ -25,15 +25,25 @@ class EngineInfo(msgspec.Struct, frozen=True):
     containerd: str = ""
 
 
+class Capacity(msgspec.Struct, frozen=True):
+    """What the machine of an engine has: cores, and bytes of memory."""
+
+    cpus: float
+    memory: int
+
+
 class Owner(msgspec.Struct, frozen=True):
-    """Whose a container is. ``kind`` app: ``number`` is the revision. ``kind`` job: ``run`` names the job run."""
+    """Whose a container is. ``kind`` app: ``number`` is the revision. ``kind`` job: ``run`` names the job run.
+
+    ``instance``: unique per replica slot ("r3-0"), and per attempt at an index of a job run ("7-0").
+    """
 
     project: str
     kind: Literal["app", "job"]
     name: str
     number: int = 0
     run: str = ""
-    instance: str = ""  # unique per replica slot: "r3-0"
+    instance: str = ""
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -97,6 +107,9 @@ class Engine(Protocol):
     def info(self) -> EngineInfo:
         """Return what answers. Raises E_DOCKER."""
 
+    def capacity(self) -> Capacity:
+        """Return what the engine's machine has. Raises E_DOCKER."""
+
     def observe(self) -> tuple[Observed, ...]:
         """Return every container of this server, in the order of their names. One call whatever their number."""
 
@@ -122,7 +135,7 @@ class Engine(Protocol):
         """Return how many connections the instance's network has accepted so far; None where that is not known."""
 
     def start_task(self, work: Workload) -> None:
-        """Run a job's task once, without a sandbox, in the project's network. Idempotent by ``owner.run``."""
+        """Run a job's task once, without a sandbox, in the project's network. Idempotent by its owner."""
 
     def stop(self, owner: Owner, grace: float) -> None:
         """End the instance or task (SIGTERM, ``grace`` seconds, SIGKILL) and remove it with its sandbox."""
@@ -143,7 +156,7 @@ class Engine(Protocol):
         """
 
     def listening(self, owner: Owner) -> tuple[tuple[str, int], ...]:
-        """Return the addresses and TCP ports on which something listens inside the instance's network."""
+        """Return the addresses and TCP ports on which something listens inside the network of an instance or a task."""
 
     def image_ids(self) -> tuple[str, ...]:
         """Return the ids of the images that this server built for apps and jobs, and that nobody has given a name."""

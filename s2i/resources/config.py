@@ -20,7 +20,10 @@ DELAY_MOST, WINDOW_LEAST = 3600.0, 6.0  # s; Knative's own limits
 REQUEST_MOST = 3600.0  # s
 
 # Set by the platform for every container, or able to load code into every process of it.
-RESERVED = frozenset({"PORT", "HOME", "PATH", "JOB_INDEX", "JOB_ARRAY_SIZE", "JOB_INDEX_RETRY_COUNT"})
+RESERVED = frozenset(
+    {"PORT", "HOME", "PATH"}
+    | {f"JOB_{one}" for one in ("INDEX", "ARRAY_SIZE", "INDEX_RETRY_COUNT", "RETRY_LIMIT", "MODE", "DATA")}
+)
 RESERVED_PREFIXES = ("LD_", "S2I_")
 
 _KEY = lazily(r"[A-Za-z_][A-Za-z0-9_]{0,254}")

@@ -12,12 +12,14 @@ from litestar.testing import TestClient
 
 from s2i import dirs
 from s2i.api.app import BODY_LIMIT, make_app
-from s2i.control.execute import run_log
+from s2i.control import kept
 from s2i.control.platform import Platform
 from s2i.control.task import Built, Task
+from s2i.engines.engine import Line
 from s2i.errors import E_DOCKER
 from s2i.images.runs import shelf
 from s2i.resources.app import Deployment, Routing
+from s2i.resources.job import Attempt
 from tests.control.simulation import Simulation
 
 
@@ -185,13 +187,17 @@ def test_the_log_of_an_engine_that_does_not_answer_is_an_error(client: TestClien
 
 def test_the_log_of_an_ended_run_is_read_from_where_it_was_saved(client: TestClient, world: World) -> None:
     run = world.submit()
-    world.store.put_run(type(run)(**{**{f: getattr(run, f) for f in run.__struct_fields__}, "status": "succeeded"}))
-    path = run_log("default", run.name)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"1\n2\n3\n")
-    assert client.get(f"{BASE}/jobruns/{run.name}/logs?tail=2").content == b"2\n3\n"
+    (task,) = world.store.tasks("default", run.name)
+    world.store.finish_attempt(task, Attempt(0, "succeeded", 0), "succeeded", 1.0)
+    shelf = kept.of_run("default", run.name)
+    shelf.keep(
+        "0-0", "ab" * 32, [Line(f"2026-11-26T04:49:04.00000000{number}Z", b"%d" % number) for number in (1, 2, 3)]
+    )
+    head, *lines = client.get(f"{BASE}/jobruns/{run.name}/logs?tail=2").content.splitlines()
+    assert json.loads(head)["instances"] == ["0-0"]
+    assert [json.loads(line)["line"] for line in lines] == ["2", "3"]
     assert client.delete(f"{BASE}/jobruns/{run.name}").json() == {"deleted": run.name}
-    assert not path.exists()
+    assert not shelf.folder.exists()
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,20 @@ from pathlib import Path
 
 import msgspec
 
-from s2i.control import kept
-from s2i.control.actions import Action, Park, StartInstance, StopInstance, lane
-from s2i.control.execute import World, engine_down, execute
+from s2i.control import kept, tasks
+from s2i.control.actions import Action, LookAtTask, Park, StartInstance, StopInstance, lane
+from s2i.control.execute import execute
 from s2i.control.fleet import Key, Name, Wanted
-from s2i.control.loop import wanted_of
+from s2i.control.loop import batch_of, wanted_of
 from s2i.control.reconcile import reconcile
 from s2i.control.rollout import DRAIN_SECONDS
 from s2i.control.store import Store
 from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
+from s2i.control.world import World, engine_down
 from s2i.engines.engine import Owner
 from s2i.errors import S2IError
 from s2i.resources.app import Config, Deployment, Revision
-from s2i.resources.job import Job, JobRun
+from s2i.resources.job import Execution, Job, JobRun
 from tests.engines.fake import FakeEngine
 from tests.router.fake import FakeRouter
 
@@ -40,6 +41,8 @@ class Simulation:
         self.store = Store(folder / "s2i.db")
         self.world = World(self.engine, self.router, self.store, lambda: self.now)
         self.notes: dict[Slot, Note] = {}
+        self.since: tasks.Since = {}
+        self.looked: frozenset[str] = frozenset()
         self.done: list[Action] = []
         self.counts: dict[Key, int] = {}  # what the autoscaler wants
         self.awake: set[Name] = set()  # apps for which a request waits
@@ -63,14 +66,17 @@ class Simulation:
         self.store.change_deployment(ident, status="ready")
         return made
 
-    def submit(self, name: str = "report", image: str = IMAGE) -> JobRun:
-        self._ids += 1
+    def submit(self, name: str = "report", image: str = IMAGE, project: str = "default", **execution: object) -> JobRun:
+        """Make a job and submit a run of it; one that fails is not tried again, unless ``execution`` says so."""
         self._build(image)
-        ident = f"d{self._ids}"
-        self.store.open_deployment(Deployment(ident, "default", name, "src", "building", self.now))
-        run = self.store.accept_run(Job("default", name, image, Config()), ident, self.now)
-        self.store.change_deployment(ident, status="ready")
-        return run
+        goes = Execution(**{"retry_limit": 0, **execution})  # type: ignore[arg-type]
+        made = self.store.accept_job(Job(project, name, image, Config(), execution=goes), "", self.now, goes)
+        assert made
+        return made
+
+    def owner(self, run: JobRun, index: int = 0, tries: int = 0) -> Owner:
+        """Return whose the container of an attempt is."""
+        return Owner(run.project, "job", run.job, run=run.name, instance=f"{index}-{tries}")
 
     def _build(self, image: str) -> None:
         if image != MISSING:
@@ -81,11 +87,15 @@ class Simulation:
         wanted, seen = self._wanted(), self._seen()
         series = {(one.project, one.app, f"r{one.number}") for one in wanted.revisions}
         self.notes = remember(self.notes, seen, series, self.now)
-        actions = reconcile(wanted, seen, self.notes, self.now)
+        batch = batch_of(self.store)
+        self.since = tasks.remember(self.since, batch, seen.containers, self.now, self.now)
+        of_tasks = tasks.act(batch, seen.containers, self.since, self.looked, self.engine.has, self.now)
+        self.looked |= {one.container for one in of_tasks if isinstance(one, LookAtTask)}
+        actions = (*reconcile(wanted, seen, self.notes, self.now), *of_tasks)
         assert all(lane(action) for action in actions)
         for number, action in enumerate(actions):
             if kill_after is not None and number >= kill_after:
-                self.notes = {}
+                self.notes, self.since, self.looked = {}, {}, frozenset()
                 return actions[:number]
             self._do(action)
         return actions

@@ -99,9 +99,9 @@ def test_the_port_that_was_asked_for_beats_the_plan(make: Make) -> None:
 def test_a_job_is_run_and_ends_the_deployment_with_its_exit(make: Make) -> None:
     world = make(job)
     begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="report"))
-    owner = Owner("default", "job", "report", run="report-1")
+    owner = Owner("default", "job", "report", run="report-1", instance="0-0")
     until = time.monotonic() + 20
-    while ("start_task", "default/report-1") not in world.engine.calls and time.monotonic() < until:
+    while ("start_task", "default/report-1/0-0") not in world.engine.calls and time.monotonic() < until:
         time.sleep(0.01)
     time.sleep(0.05)
     world.engine.exit(owner, 3)
@@ -514,7 +514,7 @@ def release_run(world: World) -> Owner:
     while not (open_ := [one for one in world.store.open_runs() if one.status == "running"]):
         assert time.monotonic() < until
         time.sleep(0.01)
-    return Owner("default", "job", "shop", run=open_[0].name)
+    return Owner("default", "job", "shop", run=open_[0].name, instance="0-0")
 
 
 def released(task: Task) -> Built:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from s2i.control import follow, kept
-from s2i.control.logs import Wish, app_log
+from s2i.control.logs import Wish, log_of
 from s2i.control.position import Position
+from s2i.control.subject import Subject
 from s2i.engines.engine import Line, Owner
 from tests.control.simulation import Simulation
 
@@ -42,7 +43,7 @@ def said(world: Simulation, **wish: Any) -> list[tuple[str, str]]:
 
 
 def log(world: Simulation, exists: Callable[[], bool] = lambda: True, **wish: Any) -> Generator[bytes, None, None]:
-    return app_log(world.engine, world.store.app("default", "shop"), Wish(**wish), exists)
+    return log_of(world.engine, Subject("default", "shop", "instance"), Wish(**wish), exists)
 
 
 def _lines(pieces: Iterator[bytes]) -> Iterator[tuple[str, str]]:
@@ -101,7 +102,7 @@ def test_an_instance_that_ends_leaves_its_log_and_a_deleted_app_leaves_none(worl
         case _:
             world.store.delete_app("default", "shop")
     world.settle()
-    files = [one.path.read_bytes().partition(b" ")[2] for one in kept.every("default", "shop")]
+    files = [one.path.read_bytes().partition(b" ")[2] for one in kept.of_app("default", "shop").every()]
     assert files == ([] if end == "delete" else [b"bye\n"])
 
 
@@ -219,12 +220,12 @@ def test_a_crash_loop_fills_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(150):
         lines = (Line(at, b"%03d" % number) for _ in range(number % 200))
         kept.keep(owner("r1-0"), f"{number:012x}" + "0" * 52, lines)
-    left = kept.every("default", "shop")
+    left = kept.of_app("default", "shop").every()
     assert sum(one.path.stat().st_size for one in left) <= 4000
     assert next(line.text for line in kept.read(left[-1])) == b"149"
     for number in range(300):
         kept.keep(owner("r1-0"), f"{number:012x}" + "1" * 52, [Line(at, b"x")])
-    assert len(kept.every("default", "shop")) <= kept.APP_FILES
+    assert len(kept.of_app("default", "shop").every()) <= kept.APP_FILES
     assert {path.suffix for path in left[-1].path.parent.iterdir()} == {".log"}
 
 

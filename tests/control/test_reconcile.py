@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from s2i.control import kept
 from s2i.control.actions import EndInstance, MarkFailed, MarkServing, PointRoute, SetRoute, StartInstance, StopInstance
 from s2i.control.diagnosis import parted
 from s2i.control.fleet import instance_of
@@ -350,19 +351,19 @@ def test_a_container_of_ours_that_nothing_wants_is_removed(world: Simulation) ->
 
 
 def test_a_job_run_keeps_its_exit_code_and_log_when_its_container_is_gone(world: Simulation) -> None:
-    from s2i.control.execute import run_log
 
     run = world.submit()
     world.step()
     world.step()
     assert world.store.run("default", run.name).status == "running"
-    owner = Owner("default", "job", "report", run=run.name)
+    owner = world.owner(run)
     world.engine.say(owner, b"42 rows")
     world.engine.exit(owner, 3)
     world.settle()
     ended = world.store.run("default", run.name)
     assert (ended.status, ended.exit, ended.reason) == ("failed", 3, "exit code 3")
-    assert run_log("default", run.name).read_bytes() == b"42 rows\n"
+    (written,) = kept.of_run("default", run.name).every()
+    assert [line.text for line in kept.read(written)] == [b"42 rows"]
     assert world.engine.containers == {}
 
 
@@ -372,7 +373,7 @@ def test_the_times_of_a_job_run_are_those_of_its_container(world: Simulation) ->
     world.now += 0.25
     world.step()
     world.now += 2.0
-    world.engine.exit(Owner("default", "job", "report", run=run.name), 0)
+    world.engine.exit(world.owner(run), 0)
     world.now += 5.0
     world.step()
     ended = world.store.run("default", run.name)
@@ -392,7 +393,7 @@ def test_a_run_has_not_started_before_it_was_asked_for(world: Simulation) -> Non
 def test_a_run_that_needed_too_much_memory_says_how_to_give_it_more(world: Simulation) -> None:
     run = world.submit()
     world.step()
-    world.engine.exit(Owner("default", "job", "report", run=run.name), 137, oom=True)
+    world.engine.exit(world.owner(run), 137, oom=True)
     world.step()
     expected = "it needed more memory than it may have (give it more with --memory)"
     assert world.store.run("default", run.name).reason == expected
@@ -401,11 +402,11 @@ def test_a_run_that_needed_too_much_memory_says_how_to_give_it_more(world: Simul
 def test_a_job_that_ended_while_the_server_was_dead_is_not_run_again(world: Simulation) -> None:
     run = world.submit()
     world.step()
-    world.engine.exit(Owner("default", "job", "report", run=run.name), 0)
+    world.engine.exit(world.owner(run), 0)
     world.notes = {}
     world.settle()
     assert world.store.run("default", run.name).status == "succeeded"
-    assert [call for call in world.engine.calls if call[0] == "start_task"] == [("start_task", "default/report-1")]
+    assert [call for call in world.engine.calls if call[0] == "start_task"] == [("start_task", "default/report-1/0-0")]
 
 
 def test_a_run_whose_image_is_gone_fails_with_the_reason(world: Simulation) -> None:
@@ -473,7 +474,7 @@ def test_it_converges_from_any_state_and_never_stops_what_serves(operations: lis
         world.engine.mute.clear()
         for run in world.store.open_runs():
             world.step()
-            world.engine.exit(Owner("default", "job", run.job, run=run.name), 0)
+            world.engine.exit(world.owner(run), 0)
         world.settle()
         assert world.store.open_runs() == ()
         expected: set[str] = set()

@@ -10,10 +10,12 @@ import pytest
 
 from s2i.control.store import Store, schema
 from s2i.control.store.deployments import KEEP_EVENTS
+from s2i.control.store.jobs import ONCE
+from s2i.control.store.schema import MIGRATIONS
 from s2i.control.usage import uses
 from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, S2IError
 from s2i.resources.app import App, Config, Deployment, Domain, Event, Revision
-from s2i.resources.job import Job
+from s2i.resources.job import Attempt, Execution, Job, JobRun
 
 
 @pytest.fixture
@@ -44,6 +46,12 @@ def refusal(code: str, call: object, *args: object) -> S2IError:
         call(*args)  # type: ignore[operator]
     assert caught.value.code == code
     return caught.value
+
+
+def submitted(store: Store, execution: Execution = ONCE) -> JobRun:
+    made = store.accept_job(job(), "", 1.0, execution)
+    assert made
+    return made
 
 
 def test_what_was_written_is_there_after_opening_again(path: Path, store: Store) -> None:
@@ -131,25 +139,60 @@ def test_the_revisions_of_all_apps_are_those_of_each(store: Store) -> None:
 
 def test_a_name_is_an_app_or_a_job_but_not_both(store: Store) -> None:
     store.accept_revision(revision("x"), opened(store, "x"))
-    assert refusal("E_TAKEN", store.accept_run, job("x"), "d1", 1.0).kind is E_TAKEN
-    store.accept_run(job("y"), opened(store, "y", "d2"), 1.0)
+    assert refusal("E_TAKEN", store.accept_job, job("x"), "d1", 1.0, None).kind is E_TAKEN
+    store.accept_job(job("y"), opened(store, "y", "d2"), 1.0, None)
     assert refusal("E_TAKEN", store.accept_revision, revision("y"), "d2").kind is E_TAKEN
 
 
 def test_the_name_of_a_run_never_comes_again(store: Store) -> None:
-    ident = opened(store, "report")
-    assert store.accept_run(job(), ident, 1.0).name == "report-1"
+    assert submitted(store).name == "report-1"
     store.delete_run("default", "report-1")
-    assert store.accept_run(job(), ident, 1.0).name == "report-2"
+    assert submitted(store).name == "report-2"
     store.delete_job("default", "report")
-    assert store.accept_run(job(), ident, 1.0).name == "report-3"
+    assert submitted(store).name == "report-3"
 
 
 def test_a_run_that_was_deleted_while_it_ended_stays_deleted(store: Store) -> None:
-    run = store.accept_run(job(), opened(store, "report"), 1.0)
+    run = submitted(store)
+    (task,) = store.tasks("default", run.name)
     store.delete_run("default", run.name)
-    store.put_run(run)
+    store.mark_running(task, 1.0)
+    assert store.finish_attempt(task, Attempt(0, "failed", 1), "failed", 1.0) is None
+    assert (store.open_runs(), store.open_tasks()) == ((), {})
     assert refusal("E_NOT_FOUND", store.run, "default", run.name).kind is E_NOT_FOUND
+
+
+def test_the_end_of_an_attempt_is_recorded_once(store: Store) -> None:
+    run = submitted(store, Execution(array="0-1"))
+    first, second = store.tasks("default", run.name)
+    store.mark_running(first, 2.0)
+    assert store.finish_attempt(first, Attempt(0, "succeeded", 0), "succeeded", 3.0) is not None
+    assert store.finish_attempt(first, Attempt(0, "failed", 1), "failed", 4.0) is None
+    assert store.run("default", run.name).status == "running"
+    store.finish_attempt(second, Attempt(0, "failed", 1, "exit code 1"), "pending", 5.0)
+    assert store.tasks("default", run.name)[1].tries == 1
+    assert store.finish_attempt(second, Attempt(0, "failed", 1), "failed", 5.0) is None  # an attempt of before
+    again = store.tasks("default", run.name)[1]
+    store.finish_attempt(again, Attempt(1, "failed", 7, "exit code 7"), "failed", 6.0)
+    ended = store.run("default", run.name)
+    assert (ended.status, ended.exit, ended.reason, ended.finished) == ("failed", 7, "exit code 7", 6.0)
+    assert store.counts("default") == {run.name: {"succeeded": 1, "failed": 1}}
+
+
+def test_a_run_that_a_server_of_before_has_begun_goes_on_as_an_array_of_one(path: Path) -> None:
+    old = sqlite3.connect(path)
+    for step in MIGRATIONS[0]:
+        old.execute(step)
+    doc = b'{"project": "default", "job": "report", "name": "report-1", "image": "sha256:x", "config": {}, "status": "running"}'
+    old.execute("INSERT INTO jobruns VALUES (1, 'default', 'report', 1, 'report-1', 'running', ?)", (doc,))
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    made = Store(path)
+    (task,) = made.tasks("default", "report-1")
+    assert (task.job, task.index, task.status, task.instance) == ("report", 0, "running", "0-0")
+    assert made.open_tasks() == {("default", "report-1"): [task]}
+    made.close()
 
 
 def test_an_app_that_is_being_deleted_takes_no_revision(store: Store) -> None:

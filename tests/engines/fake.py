@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from s2i.engines.engine import EngineInfo, Keep, Line, Lines, Observed, Owner, Workload, without_network
+from s2i.engines.engine import Capacity, EngineInfo, Keep, Line, Lines, Observed, Owner, Workload, without_network
 from s2i.errors import E_IMAGE_GONE
 
 
@@ -36,6 +36,7 @@ class FakeEngine:
         self.mute: set[str] = set()
         self.ports: dict[Owner, tuple[tuple[str, int], ...]] = {}
         self.connections: dict[Owner, int] = {}
+        self.has = Capacity(4.0, 16 << 30)
         self.calls: list[tuple[str, str]] = []
         self._now, self._keep = now, keep
         self._ids = itertools.count(1)
@@ -93,6 +94,10 @@ class FakeEngine:
     def info(self) -> EngineInfo:
         self._fault("info")
         return EngineInfo("fake", "1.0", "memory")
+
+    def capacity(self) -> Capacity:
+        self._fault("capacity")
+        return self.has
 
     def observe(self) -> tuple[Observed, ...]:
         self._fault("observe")
@@ -172,9 +177,11 @@ class FakeEngine:
 
     def listening(self, owner: Owner) -> tuple[tuple[str, int], ...]:
         self._fault("listening")
-        instance = self._of(owner, "instance")
+        instance = self._of(owner, "instance") or self._of(owner, "task")
         if instance is None or instance.state != "running":
             return ()
+        if instance.role == "task":
+            return self.ports.get(owner, ())
         return self.ports.get(owner, (("0.0.0.0", self.works[instance.id].config.port),))
 
     def image_ids(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from s2i.cli.loglines import Prefixes
 from s2i.cli.nouns import log_options, path, project_option
 from s2i.cli.output import safe
 from s2i.resources.names import project_words
@@ -14,14 +15,12 @@ from s2i.resources.names import project_words
 if TYPE_CHECKING:
     from s2i.cli.client import Client
 
-COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta")
-
 
 @click.command()
 @click.argument("name")
 @project_option
 @log_options
-@click.option("--instance", metavar="R-N", default="", help="Only of this instance: r3-0.")
+@click.option("--instance", metavar="R-N", default="", help="Only of this instance: r3-0; r3: of these.")
 @click.option("--previous", is_flag=True, help="Of instances that have ended, the last one last.")
 @click.option("-o", "--output", type=click.Choice(["json"]), help="Print a JSON object a line.")
 def logs(
@@ -47,7 +46,7 @@ def logs(
     head = json.loads(next(lines))
     if not head["instances"]:
         click.echo(_why_none(client, at, name, project, head, previous=previous), err=True)
-    prefixes = _Prefixes() if follow or len(head["instances"]) > 1 else None
+    prefixes = Prefixes() if follow or len(head["instances"]) > 1 else None
     for line in lines:
         if output:
             click.echo(line if line.isascii() else json.dumps(json.loads(line)))
@@ -56,19 +55,6 @@ def logs(
         click.echo((prefixes.of(said["instance"]) if prefixes else "") + safe(said["line"]))
     if follow:
         click.echo("the app was deleted, or the server stopped", err=True)
-
-
-class _Prefixes:
-    """The beginnings of lines: the instance's name, in a colour of its own on a terminal."""
-
-    def __init__(self) -> None:
-        self._colours: dict[str, str] = {}
-
-    def of(self, instance: str) -> str:
-        """Return the beginning of a line of ``instance``."""
-        colour = self._colours.setdefault(instance, COLOURS[len(self._colours) % len(COLOURS)])
-        width = max(map(len, self._colours))
-        return click.style(f"{safe(instance):<{width}} | ", fg=colour)
 
 
 def _why_none(client: Client, at: str, name: str, project: str, head: dict[str, Any], *, previous: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from s2i.cli.apps.settings import routing_words
+from s2i.cli.eventlist import show_events
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option, safe, table, when
 
@@ -117,11 +118,7 @@ def events(name: str, project: str, output: str | None) -> None:
     if output:
         emit(found, output)
         return
-    for one in found:
-        first, *more = one["text"].split("\n")
-        click.echo(safe(f"{when(one['at'])}  {one['what']:<10}{first}"))
-        for line in more:
-            click.echo(safe(f"{'':<22}{line}"))
+    show_events(found)
 
 
 @click.command("scale-log")

@@ -16,5 +16,5 @@ class Store(Apps, Jobs, Deployments):
     def clear(self) -> None:
         """Forget everything but the server's id and the counters of runs."""
         with self._write() as db:
-            for table in ("apps", "revisions", "jobs", "jobruns", "deployments", "events"):
+            for table in ("apps", "revisions", "jobs", "jobruns", "tasks", "deployments", "events"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608

@@ -203,6 +203,8 @@ class Apps(Database):
     def forget_app(self, project: str, name: str) -> None:
         """Remove an app, its revisions and events: nothing of it runs any more."""
         with self._write() as db:
+            runs = "SELECT name FROM jobruns WHERE project = ? AND job = ?"
+            db.execute(f"DELETE FROM tasks WHERE project = ? AND run IN ({runs})", (project, project, name))  # noqa: S608
             for table, column in (("apps", "name"), ("revisions", "app"), ("events", "name"), ("jobruns", "job")):
                 db.execute(f"DELETE FROM {table} WHERE project = ? AND {column} = ?", (project, name))  # noqa: S608
 

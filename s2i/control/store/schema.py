@@ -25,6 +25,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "doc BLOB NOT NULL)",
         "CREATE INDEX events_by_name ON events (project, name)",
     ),
+    (
+        "CREATE TABLE tasks (project TEXT, run TEXT, number INTEGER, status TEXT NOT NULL, doc BLOB NOT NULL, "
+        "PRIMARY KEY (project, run, number))",
+        "CREATE INDEX tasks_open ON tasks (status) WHERE status IN ('pending', 'running')",
+        # What a server of before has begun goes on as an array of one.
+        "INSERT INTO tasks SELECT project, name, 0, status, CAST(json_object('project', project, 'run', name, "
+        "'job', job, 'index', 0, 'status', status) AS BLOB) FROM jobruns WHERE status IN ('pending', 'running')",
+    ),
 )
 VERSION = len(MIGRATIONS)
 

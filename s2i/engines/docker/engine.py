@@ -15,7 +15,7 @@ from s2i.engines.docker import connection, listing, ports, trial
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.docker.output import Output
-from s2i.engines.engine import EngineInfo, Keep, Lines, Observed, Owner, Workload, without_network
+from s2i.engines.engine import Capacity, EngineInfo, Keep, Lines, Observed, Owner, Workload, without_network
 from s2i.errors import E_CONTAINER, E_DOCKER, E_IMAGE_GONE
 from s2i.resources import labels
 from s2i.wire import Refused
@@ -48,6 +48,11 @@ class DockerEngine:
         return EngineInfo(
             "docker", version["Version"], connection.host(), parts.get("runc", ""), parts.get("containerd", "")
         )
+
+    def capacity(self) -> Capacity:
+        with explained("engine"):
+            found = self._api.info()
+        return Capacity(float(found["NCPU"]), int(found["MemTotal"]))
 
     def observe(self) -> tuple[Observed, ...]:
         with explained("containers"):
@@ -132,7 +137,7 @@ class DockerEngine:
         return Output(self._wire, container, follow=follow, tail=tail, since=since)
 
     def listening(self, owner: Owner) -> tuple[tuple[str, int], ...]:
-        box = self._find(self._name(owner, "sandbox"))
+        box = self._find(self._name(owner, "task" if owner.kind == "job" else "sandbox"))
         return ports.listening(box["State"]["Pid"]) if box is not None and box["State"]["Running"] else ()
 
     def image_exists(self, image: str) -> bool:
