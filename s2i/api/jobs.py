@@ -84,7 +84,7 @@ def _jobs(platform: Platform) -> list[HTTPRouteHandler]:
         view = _job(job, next(iter(store.runs(project, name)), None))
         return msgspec.structs.replace(view, events=list(store.events(project, name)))
 
-    @patch(f"{JOBS}/{{name:str}}", sync_to_thread=True)
+    @patch(f"{JOBS}/{{name:str}}/settings", sync_to_thread=True)
     def change(project: FromPath[str], name: FromPath[str], body: RawBody) -> JobView:
         wish = _decoded(body, JobChange)
 

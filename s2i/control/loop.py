@@ -30,6 +30,7 @@ from s2i.resources.tags import app_of, views
 IDLE_SECONDS = 0.7  # while the engine does not say by itself when something happens
 TOLD_SECONDS = 5.0  # while it does
 RUNS_SECONDS = 0.2  # while a job runs and the engine does not say: its end is seen by looking
+ECHO_SECONDS = 0.1
 DUE_SECONDS = 0.02
 ROLLOUT_SECONDS = 0.1  # while a revision comes up: its exit is seen by looking, its first answer is told
 DRAIN_SECONDS = 0.02
@@ -88,6 +89,7 @@ class Loop:
         self._capacity: Capacity | None = None
         self._faults, self._gone = 0, 0.0
         self._told = False  # the engine says when something happens
+        self._echo = False  # it has just said so, sometimes before its own list shows it
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
 
     def start(self) -> None:
@@ -129,6 +131,7 @@ class Loop:
     def step(self) -> float:
         """Look, decide, act once; return the seconds until the next look is due."""
         self._begun += 1
+        echo, self._echo = self._echo, False
         with self._lock:
             busy = frozenset(self._busy)
         try:
@@ -169,6 +172,7 @@ class Loop:
         self._done = self._begun
         due = tasks.next_due(batch, self._since, now)
         pause = _pause(wanted, seen, TOLD_SECONDS if self._told else RUNS_SECONDS if batch.runs else IDLE_SECONDS)
+        pause = min(pause, ECHO_SECONDS) if echo and batch.runs else pause
         return pause if due is None else min(pause, max(due, DUE_SECONDS))
 
     def _tasks(self, batch: tasks.Batch, containers: tuple[Observed, ...], now: float) -> list[Action]:
@@ -186,7 +190,7 @@ class Loop:
         while not self._ended.is_set():
             try:
                 for _ in self._world.engine.changes():
-                    self._told = True
+                    self._told = self._echo = True
                     self.kick()
             except S2IError as error:
                 log.info("the engine tells nothing any more: %s", error)

@@ -31,27 +31,34 @@ def checked(cron: str, timezone: str) -> str:
     text = " ".join(cron.split())
     if len(text) > LIMIT:
         raise E_SCHEDULE(value=f"{text[:40]}...", why=f"it has more than {LIMIT} characters")
-    if next(ticks(text, timezone, 0.0), None) is None:
-        raise E_SCHEDULE(value=text, why="no such day ever comes")
+    next(ticks(text, timezone, 0.0))
     return text
 
 
 def ticks(cron: str, timezone: str, after: float) -> Iterator[float]:
     """Yield the moments (epoch seconds) that ``cron`` names, from the first past ``after`` on. Raises E_SCHEDULE."""
-    from cronsim import CronSim, CronSimError  # most commands need no schedule
+    from crondst import CronDst, CronDstError  # most commands need no schedule
 
     fields = NICKNAMES.get(cron, cron)
     if fields.startswith("@"):
         raise E_SCHEDULE(value=cron, why=f"there is {', '.join(NICKNAMES)}")
     if len(fields.split()) != 5:
         raise E_SCHEDULE(value=cron, why=f"it has {len(fields.split())} fields, not five")
-    begin = datetime.datetime.fromtimestamp(after, zone_of(timezone))
+    begin, last = datetime.datetime.fromtimestamp(after, zone_of(timezone)), after
     try:
-        for moment in CronSim(fields, begin):
-            if (at := moment.timestamp()) > after:
+        if not fields.isascii():
+            raise CronDstError("Bad character")
+        for moment in CronDst(fields).iter(begin):
+            # Two times of a gap come at the same moment after it.
+            if (at := moment.timestamp()) > last:
                 yield at
-    except CronSimError as error:
-        raise E_SCHEDULE(value=cron, why=str(error)[:1].lower() + str(error)[1:]) from None
+                last = at
+    except CronDstError as error:
+        raise E_SCHEDULE(value=cron, why=_words(str(error))) from None
+
+
+def _words(said: str) -> str:
+    return "no such day ever comes" if "no triggers" in said else said[:1].lower() + said[1:]
 
 
 def zone_of(timezone: str) -> zoneinfo.ZoneInfo:

@@ -96,7 +96,7 @@ def _asked(
 
     body = {"change": change, "execution": execution, "keep": keep}
     at = path(project, "jobs", name)
-    found = connect().call("PATCH", at, body)
+    found = connect().call("PATCH", f"{at}/settings", body)
     if output:
         emit(found, output)
         return
