@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 S2I := .venv/bin/s2i
 READY := .venv/.ready
 
-.PHONY: help demo test setup lint unit live golden bench-plan bench-build bench-apps bench-redeploy clean
+.PHONY: help demo test setup lint unit live golden bench-plan bench-build bench-apps bench-redeploy bench-jobs clean
 
 help: ## Say what there is
 	@echo "make TARGET"
@@ -56,6 +56,10 @@ bench-apps: setup ## Measure running apps: at rest, through the router, from zer
 bench-redeploy: setup ## Redeploy an app 20 times under load and count what fails
 	@$(S2I) doctor --fix
 	@$(PYTHON) -m benchmarks.redeploy
+
+bench-jobs: setup ## Measure job runs: tasks beside docker run, a thousand that wait, five hundred schedules
+	@$(S2I) doctor --fix
+	@$(PYTHON) -m benchmarks.jobs
 
 clean: ## Remove .venv and caches (what s2i runs stays: `s2i server stop --all` ends that)
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

@@ -157,11 +157,11 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
 
     @post(f"{AT}/{{name:str}}/stop", status_code=200, sync_to_thread=True)
     def stop(project: FromPath[str], name: FromPath[str]) -> AppView:
-        return _changed(platform, store.set_stopped(project, name, stopped=True), "stopped")
+        return _changed(platform, platform.set_stopped(project, name, stopped=True), "stopped")
 
     @post(f"{AT}/{{name:str}}/start", status_code=200, sync_to_thread=True)
     def start(project: FromPath[str], name: FromPath[str]) -> AppView:
-        return _changed(platform, store.set_stopped(project, name, stopped=False), "started")
+        return _changed(platform, platform.set_stopped(project, name, stopped=False), "started")
 
     @delete(f"{AT}/{{name:str}}", status_code=200, sync_to_thread=True)
     def remove(project: FromPath[str], name: FromPath[str]) -> dict[str, str]:

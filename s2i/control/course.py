@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from s2i.control import diagnosis, release
+from s2i.control import diagnosis, processes, release
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import Store
@@ -38,6 +38,7 @@ class Before(msgspec.Struct, frozen=True):
     commit: str = ""
     own_port: bool = False
     release: tuple[str, ...] = ()
+    processes: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Course:
@@ -80,6 +81,7 @@ class Course:
             self._end(self._wait_for_run() if one.result else {"job": one.name}, one.result)
         else:
             self._wait_for_revision()
+            self._follow()
             self._serves()
 
     # Turn and build
@@ -129,7 +131,13 @@ class Course:
         if not self._world.engine.image_exists(before.image):
             raise E_IMAGE_GONE(image=before.image)
         return Built(
-            "app", before.image, before.config.port, before.commit, release=before.release, source=before.source
+            "app",
+            before.image,
+            before.config.port,
+            before.commit,
+            release=before.release,
+            source=before.source,
+            processes=before.processes,
         )
 
     def _is_same(self, asked: Asked, built: Built) -> bool:
@@ -161,7 +169,7 @@ class Course:
             source, release = built.source or one.source, config.release or built.release
             made = Revision(one.project, one.name, 0, built.image, config, source, built.commit, now)
             held = built.prove is not None or bool(release)
-            more = {"quiet": asked.request.quiet, "tag": asked.request.tag}
+            more = {"quiet": asked.request.quiet, "tag": asked.request.tag, "processes": built.processes}
             made = msgspec.structs.replace(made, held=held, own_port=asked.own_port, release=release, **more)
             self._store.accept_revision(made, one.id, asked.request.change)
         self.one = self._store.deployment(one.project, one.id)
@@ -231,6 +239,14 @@ class Course:
             keeps = f"revision {serving} serves on" if serving else "nothing serves"
             raise diagnosis.error(one.revision, one.name, found.reason, keeps)
 
+    def _follow(self) -> None:
+        """Have what runs beside the app be of the revision that serves now."""
+        found, app = self._revision(), self._app()
+        if found.status == "serving" and app.serving == found.number and not app.stopped:
+            for text in processes.follow(self._world, found):
+                self._stage("process", text)
+            self._loop.kick()
+
     def _wait_for_run(self) -> dict[str, object]:
         self._stage("rollout", f"run {self.one.result}")
         while (run := self._store.run(self.one.project, self.one.result)).status in OPEN_TASK:
@@ -292,7 +308,9 @@ def before_of(store: Store, project: str, name: str) -> Before:
     for app in store.apps(project):
         if app.name == name and (kept := store.revisions(project, name)):
             one = next((each for each in kept if each.number == app.serving), kept[-1])
-            return Before(one.config, one.number, one.image, one.source, one.commit, one.own_port, one.release)
+            return Before(
+                one.config, one.number, one.image, one.source, one.commit, one.own_port, one.release, one.processes
+            )
     for job in store.jobs(project):
         if job.name == name:
             return Before(job.config)

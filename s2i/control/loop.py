@@ -11,7 +11,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 import msgspec
 
 from s2i.control import tasks
-from s2i.control.actions import Action, Lane, LookAtTask, MarkFailed, Park, StartInstance, lane
+from s2i.control.actions import (
+    Action,
+    Lane,
+    LookAtTask,
+    MarkFailed,
+    MarkRunning,
+    Park,
+    RemoveContainer,
+    StartInstance,
+    lane,
+)
 from s2i.control.execute import execute
 from s2i.control.fleet import Key, Name, Wanted, fleets, successor_of
 from s2i.control.happenings import crashes, tell
@@ -37,6 +47,7 @@ DRAIN_SECONDS = 0.02
 LOOK_PAUSE = 0.002
 FAULT_SECONDS = (0.5, 1.0, 2.0, 5.0)  # after so many failures in a row
 
+SILENT = (MarkRunning, LookAtTask, RemoveContainer)  # nothing follows from these
 NOTHING = Capacity(0.0, 0)
 
 log = logging.getLogger("s2i")
@@ -273,12 +284,13 @@ class Loop:
                     return
         self._spawn(lambda: self._act(key, actions))
 
-    def _let_go(self, key: Lane) -> None:
+    def _let_go(self, key: Lane, *, look: bool = True) -> None:
         with self._lock:
             self._busy.discard(key)
         if key[0] == "slot":
             self._ending.discard((key[1], key[2], key[3]))
-        self.kick()
+        if look:
+            self.kick()
 
     def _act(self, key: Lane, actions: list[Action]) -> None:
         try:
@@ -294,7 +306,7 @@ class Loop:
             if failures in (1, 10, 100):
                 log.warning("%s failed (%d times): %s", key, failures, error, exc_info=not isinstance(error, S2IError))
         finally:
-            self._let_go(key)
+            self._let_go(key, look=not all(isinstance(action, SILENT) for action in actions))
 
     def _one(self, action: Action) -> None:
         log.info("%s %s", type(action).__name__, "/".join(filter(None, lane(action)[1:])))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from s2i import dirs
-from s2i.control import kept, runs
+from s2i.control import kept, processes, runs
 from s2i.control.actions import RemoveRoute, SetRoute
 from s2i.control.deploy import Deployments
 from s2i.control.execute import execute, sweep_images
@@ -118,7 +118,10 @@ class Platform:
         if unborn and unborn.status not in OPEN_DEPLOYMENT:
             self.deployments.forget(project, name)
             return
+        app = self.store.app(project, name)
         self.store.delete_app(project, name)
+        for job in processes.of(self.world, app):
+            self.delete_job(project, job.name)
         self.loop.kick()
         until = time.monotonic() + DELETE_SECONDS
         # Its images go after its record: they are nobody's only then.
@@ -127,6 +130,13 @@ class Platform:
                 raise self.loop.engine_error or E_BUSY(name=name, holder="it is still being deleted")
             time.sleep(0.05)
         self.deployments.forget(project, name)
+
+    def set_stopped(self, project: str, name: str, *, stopped: bool) -> App:
+        """Let nothing of an app run any more, also beside it, or let it run again; return it. Raises E_NOT_FOUND."""
+        app = self.store.set_stopped(project, name, stopped=stopped)
+        (processes.stop if stopped else processes.start)(self.world, app)
+        self.loop.kick()
+        return app
 
     def change_settings(self, project: str, name: str, change: Change) -> App:
         """Change how many instances an app may have, and how requests come to it, at once where it has a route.

@@ -114,7 +114,7 @@ class Engine(Protocol):
         """Return every container of this server, in the order of their names. One call whatever their number."""
 
     def changes(self) -> Iterator[None]:
-        """Yield at once, and whenever a container of ours has begun, ended or gone; for ever. Raises E_DOCKER."""
+        """Yield at once, and whenever a container of ours has begun or ended; for ever. Raises E_DOCKER."""
 
     def start_instance(self, work: Workload) -> str:
         """Run an app's instance in its sandbox (made first, with the project's network, when it is not there).

@@ -112,6 +112,7 @@ class Revision(msgspec.Struct, frozen=True):
     quiet: bool = False  # it is to become ready, and gets traffic only when that is asked for
     own_port: bool = False  # somebody has asked for its port: the next one has it too
     release: tuple[str, ...] = ()  # what is run before it gets requests
+    processes: tuple[tuple[str, tuple[str, ...]], ...] = ()  # names and commands of what runs beside it
     tag: str = ""  # the name that it is to have as soon as it is ready
 
 

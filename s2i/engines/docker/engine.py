@@ -16,13 +16,13 @@ from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.docker.output import Output
 from s2i.engines.engine import Capacity, EngineInfo, Keep, Lines, Observed, Owner, Workload, without_network
-from s2i.errors import E_CONTAINER, E_DOCKER, E_IMAGE_GONE
+from s2i.errors import E_CONTAINER, E_DOCKER, E_IMAGE_GONE, S2IError
 from s2i.resources import labels
 from s2i.wire import Refused
 
 RUNTIME_BASE = "s2i.local/python:"
 _ATTEMPTS = 3
-_CHANGES = ("start", "die", "destroy")
+_CHANGES = ("start", "die")
 
 
 class DockerEngine:
@@ -39,6 +39,8 @@ class DockerEngine:
         self._api = connection.client(timeout).api
         self._wire = connection.wire(timeout)
         self._networks = threading.Lock()
+        self._joined: set[str] = set()  # projects whose network tasks have lately run in
+        self._known: dict[str, Declared] = {}  # images by id: they never change
         self._ended: dict[str, Observed] = {}  # containers that exited, by id: their details do not change
 
     def info(self) -> EngineInfo:
@@ -107,11 +109,23 @@ class DockerEngine:
         return ports.accepted(box["State"]["Pid"]) if box is not None and box["State"]["Running"] else None
 
     def start_task(self, work: Workload) -> None:
-        declared = self._declared(work.image)
-        name = self._name(work.owner, "task")
-        current = self._find(name)
-        if current is None:
-            self._create("task", work, work.image, self._network(work.owner.project), declared)
+        project = work.owner.project
+        if project in self._joined:
+            try:
+                return self._run_task(work)
+            except S2IError as error:
+                if error.kind is not E_CONTAINER:
+                    raise
+                self._joined.discard(project)  # somebody may have removed the network
+        self._network(project)
+        self._run_task(work)
+        self._joined.add(project)
+        return None
+
+    def _run_task(self, work: Workload) -> None:
+        name, network = self._name(work.owner, "task"), self._name_of_network(work.owner.project)
+        made = self._create("task", work, work.image, network, self._declared(work.image))
+        current = None if made else self._find(name)
         if current is None or current["State"]["Status"] == "created":
             self._start(name)
 
@@ -184,7 +198,8 @@ class DockerEngine:
             self._start(name)
         raise E_CONTAINER(name=name, why="it ends as soon as it is started")
 
-    def _create(self, role: Role, work: Workload, image: str, network: str, declared: Declared) -> None:
+    def _create(self, role: Role, work: Workload, image: str, network: str, declared: Declared) -> bool:
+        """Make a container; say whether it was this call that made it."""
         name = self._name(work.owner, role)
         body = container_settings(role, work, server=self._server, image=image, network=network, declared=declared)
         with around(f"create-{role}"), explained(name, image):
@@ -194,6 +209,8 @@ class DockerEngine:
                 # Somebody (a call of ours that timed out, another thread) was faster: what is there is adopted.
                 if error.status_code != 409 or self._find(name) is None:
                     raise
+                return False
+        return True
 
     def _start(self, name: str) -> None:
         with explained(name):
@@ -243,12 +260,15 @@ class DockerEngine:
     # Networks and images
 
     def _network(self, project: str) -> str:
-        name = f"s2i-{self._server}-{project}"
+        name = self._name_of_network(project)
         tags = {labels.SERVER: self._server, labels.PROJECT: project}
         # The engine looks for another of that name, and then makes it: two at once would get two.
         with self._networks, explained(name), _unless_conflict():
             self._api.create_network(name, driver="bridge", check_duplicate=True, labels=tags)
         return name
+
+    def _name_of_network(self, project: str) -> str:
+        return f"s2i-{self._server}-{project}"
 
     def _image(self, image: str) -> dict[str, Any] | None:
         with explained(image, image):
@@ -260,10 +280,15 @@ class DockerEngine:
 
     def _declared(self, image: str) -> Declared:
         """Return what the image would hand down to a container. Raises E_IMAGE_GONE."""
+        if image in self._known:
+            return self._known[image]
         details = self._image(image)
         if details is None:
             raise E_IMAGE_GONE(image=image)
-        return Declared(tuple(details["Config"].get("Volumes") or ()), tuple(details["Config"].get("Labels") or ()))
+        found = Declared(tuple(details["Config"].get("Volumes") or ()), tuple(details["Config"].get("Labels") or ()))
+        if image == details["Id"]:
+            self._known[image] = found
+        return found
 
     def _image_of_sandboxes(self, own: str) -> str:
         if self._sandbox_image:
