@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from s2i.control import diagnosis, processes, release
+from s2i.control import attempts, diagnosis, processes, release
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import Store
@@ -183,6 +183,10 @@ class Course:
         job = msgspec.structs.replace(job, execution=checked_execution(execution), keep=checked_keep(keep))
         # Somebody looks at this first run: a failure is told at once.
         run = msgspec.structs.replace(job.execution, retry_limit=0) if asked.request.submit else None
+        if run and job.execution.mode == "daemon":
+            for other in self._store.open_runs():
+                if (other.project, other.job) == (one.project, one.name) and not other.cancelled:
+                    attempts.cancel(self._world, other.project, other.name)
         self._store.accept_job(job, one.id, now, run)
 
     def _admit(self, asked: Asked, built: Built) -> None:

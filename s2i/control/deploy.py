@@ -159,6 +159,8 @@ class Deployments:
         settings_alone = request.source is None and not request.image
         if (request.expect == "there" or settings_alone) and request.name not in mine:
             raise E_NOT_FOUND(what=what, thing=what, name=request.name, project=project)
+        if settings_alone and request.kind == "job":
+            raise E_REQUEST(why="a job is made from a source or an image")
         job = jobs.get(request.name)
         checked_execution(merged(job.execution if job else Execution(), request.execution))
         checked_keep(merged(job.keep if job else Keep(), request.keep))

@@ -22,6 +22,12 @@ OPTIONS = {
     "target": "concurrency-target",
     "down_delay": "scale-down-delay",
     "arguments": "argument",
+    "array": "array-indices",
+    "size": "array-size",
+    "retry_limit": "retrylimit",
+    "max_seconds": "maxexecutiontime",
+    "runs": "keep-runs",
+    "days": "keep-days",
 }
 
 

@@ -216,7 +216,7 @@ def test_a_job_run_that_goes_on_says_how_to_end_it(make: Make) -> None:
         time.sleep(0.01)
     with pytest.raises(S2IError, match="its run report-1 goes on") as caught:
         world.platform.deployments.begin("default", Request(source=SOURCE, name="report"))
-    assert caught.value.advice == "wait, or end it: `s2i jobrun delete report-1 --yes`"
+    assert caught.value.advice == "wait, or end it: `s2i jobrun cancel report-1`"
     world.platform.delete_run("default", "report-1")
     assert world.ended(begun.id).status == "failed"
 
@@ -576,3 +576,101 @@ def test_a_server_that_was_killed_in_a_release_command_ends_it(tmp_path: Path) -
     after = World(tmp_path, app)
     assert (after.ended("k1").status, after.store.open_runs()) == ("interrupted", ())
     after.platform.stop()
+
+
+# What runs beside an app ----------------------------------------------------------------------------------------------
+
+
+def with_worker(task: Task) -> Built:
+    others = (("worker", ("python", "worker.py")), ("clock", ("python", "clock.py")), ("migrate", ("python", "m.py")))
+    return Built("app", "sha256:app", 9000, processes=others)
+
+
+def open_runs(world: World) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the runs that are not at their end, and are not being ended."""
+    return [(one.name, one.config.command) for one in world.store.open_runs() if not one.cancelled]
+
+
+def test_a_worker_runs_beside_its_app_and_the_rest_are_jobs(make: Make) -> None:
+    world = make(with_worker)
+    wanted = Request(source=SOURCE, name="shop", change=Change(env=(("A", "1"),)))
+    ended = world.deploy_and_wait(wanted)
+    assert open_runs(world) == [("shop-worker-1", ("python", "worker.py"))]
+    jobs = {one.name: one for one in world.store.jobs()}
+    assert {name: one.execution.mode for name, one in jobs.items()} == {
+        "shop-worker": "daemon",
+        "shop-clock": "daemon",
+        "shop-migrate": "task",
+    }
+    assert {(one.app, one.image, one.config.env) for one in jobs.values()} == {("shop", "sha256:app", (("A", "1"),))}
+    said = [one["text"] for one in journal(ended.id) if one.get("name") == "process"]
+    assert said[0] == "shop-worker runs: shop-worker-1"
+    assert said[1] == "shop-clock is a job: `s2i jobrun submit shop-clock` runs it"
+
+
+def test_new_settings_reach_the_worker_and_what_is_the_same_runs_on(make: Make) -> None:
+    world = make(with_worker)
+    world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    assert [name for name, _ in open_runs(world)] == ["shop-worker-1"]
+    world.deploy_and_wait(Request(name="shop", change=Change(env=(("A", "2"),))))
+    assert [name for name, _ in open_runs(world)] == ["shop-worker-2"]
+    assert world.store.job("default", "shop-worker").config.env == (("A", "2"),)
+
+
+def test_a_stopped_app_stops_its_worker_and_a_deleted_one_takes_it_along(make: Make) -> None:
+    world = make(with_worker)
+    world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    world.platform.set_stopped("default", "shop", stopped=True)
+    assert open_runs(world) == []
+    world.platform.set_stopped("default", "shop", stopped=False)
+    assert [name for name, _ in open_runs(world)] == ["shop-worker-2"]
+    world.platform.delete_app("default", "shop")
+    assert world.store.jobs() == ()
+    assert world.store.open_runs() == ()
+
+
+def test_a_worker_whose_name_is_taken_is_told_and_stops_no_deployment(make: Make) -> None:
+    world = make(lambda task: app(task) if task.request.name == "shop-worker" else with_worker(task))
+    world.deploy_and_wait(Request(source=SOURCE, name="shop-worker"))
+    ended = world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    assert ended.status == "ready"
+    said = [str(one["text"]) for one in journal(ended.id) if one.get("name") == "process"]
+    assert said[0].startswith('worker does not run: the name "shop-worker" belongs to an app')
+
+
+# Jobs ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_is_made_of_what_looks_like_an_app_and_does_not_run_yet(make: Make) -> None:
+    world = make(lambda task: Built("job" if task.request.kind == "job" else "app", "sha256:app", 9000))
+    wanted = Request(source=SOURCE, name="report", kind="job", submit=False, execution={"retry_limit": 5}, expect="new")
+    ended = world.deploy_and_wait(wanted)
+    assert (ended.status, ended.kind, ended.result) == ("ready", "job", "")
+    made = world.store.job("default", "report")
+    assert (made.execution.retry_limit, made.execution.max_seconds, world.store.runs("default")) == (5, 7200.0, ())
+    with pytest.raises(S2IError, match="belongs to a job"):
+        world.platform.deployments.begin("default", wanted)
+    again = Request(source=SOURCE, name="report", kind="job", submit=False, execution={"array": "0-9"}, expect="there")
+    world.deploy_and_wait(again)
+    made = world.store.job("default", "report")
+    assert (made.execution.retry_limit, made.execution.array) == (5, "0-9")
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        (Request(source=SOURCE, name="x", kind="job", execution={"array": "9-1"}), "runs backwards"),
+        (Request(source=SOURCE, name="x", kind="job", execution={"retry_limit": 1000}), "it is not between 0 and 100"),
+        (Request(source=SOURCE, name="x", kind="job", execution={"nothing": 1}), "nothing"),
+        (Request(source=SOURCE, name="x", kind="job", keep={"runs": 0}), "keep-runs"),
+        (Request(source=SOURCE, name="x", kind="job", expect="there"), 'there is no job "x"'),
+        (Request(name="x", kind="job"), 'there is no job "x"'),
+    ],
+)
+def test_a_job_that_cannot_be_is_refused_before_anything_is_built(make: Make, request_: Request, why: str) -> None:
+    world = make(job)
+    with pytest.raises(S2IError) as caught:
+        world.platform.deployments.begin("default", request_)
+    assert why in str(caught.value)
+    assert world.store.deployments() == ()

@@ -52,6 +52,8 @@ OTHERS = {
     "Park": "no requests for a while",
     "EndInstance": "a liveness probe that fails",
     "RemoveRoute": "a tag that is taken away",
+    "EndTask": "a task that takes too long: tests/live/test_jobs_live.py",
+    "LookAtTask": "a job that does not end",
 }
 POINTS = crash_points()
 

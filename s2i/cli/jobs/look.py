@@ -8,7 +8,7 @@ import click
 
 from s2i.cli.eventlist import show_events
 from s2i.cli.nouns import delete_options, delete_thing, path, project_option
-from s2i.cli.output import emit, output_option, safe, table, when
+from s2i.cli.output import count, emit, output_option, safe, table, when
 
 
 @click.command("list")
@@ -114,9 +114,11 @@ def _schedule(found: dict[str, Any]) -> str:
 def _goes(execution: dict[str, Any]) -> str:
     if execution["mode"] == "daemon":
         return "for ever, started anew whenever it ends"
-    limit = f"{execution['max_seconds']:g} s each" if execution["max_seconds"] else "without a time limit"
+    limit = f"{execution['max_seconds']:g} s at most" if execution["max_seconds"] else "without a time limit"
     at_once = f", {execution['parallelism']} at once" if execution["parallelism"] else ""
-    return f"indices {execution['array']}{at_once}, {execution['retry_limit']} attempts more where one fails, {limit}"
+    what = "once" if execution["array"] == "0" else f"for the indices {execution['array']}{at_once}"
+    again = f"; what fails is tried {count(execution['retry_limit'], 'time')} more" if execution["retry_limit"] else ""
+    return f"{what}, {limit}{again}"
 
 
 def _config(config: dict[str, Any]) -> str:

@@ -100,7 +100,7 @@ def _holder(db: sqlite3.Connection, one: Deployment) -> Deployment | None:
 def _busy(other: Deployment) -> S2IError:
     """Return who holds a name, and how to end it."""
     if other.kind == "job":
-        end = f"s2i jobrun delete {other.result} --yes{project_words(other.project)}"
+        end = f"s2i jobrun cancel {other.result}{project_words(other.project)}"
         return E_BUSY(name=other.name, holder=f"its run {other.result} goes on", advice=f"wait, or end it: `{end}`")
     if other.status == "building":
         advice = "wait until that has ended, or press Ctrl-C where it was started; then try again"

@@ -46,6 +46,7 @@ class Jobs(Database):
                 job,
                 created=before.created if before else created,
                 schedule=before.schedule if before else None,
+                app=job.app or (before.app if before else ""),
             )
             _put_job(db, job)
             made = _add_run(db, run_of(job, created, run)) if run else None
