@@ -40,7 +40,7 @@ def app(app: App, fleets: Mapping[int, Fleet], seen: Seen, now: float) -> list[A
     shares = seen.shares.get((app.project, app.name), {})
     new = fleets.get(app.target) if app.target != app.serving and app.target not in app.percents else None
     actions: list[Action] = []
-    if verdict := _verdict(app, fleets.get(app.serving), now):
+    if verdict := _verdict(app, fleets.get(app.serving), fleets.get(app.fallback), now):
         return [verdict]
     if new:
         if (shares and set(shares) <= set(new.addresses)) or (app.stopped and _has_come(new)):
@@ -109,12 +109,16 @@ def is_quiet(sandbox: Observed | None, instance: Observed | None, note: Note, sh
     return True
 
 
-def _verdict(app: App, serving: Fleet | None, now: float) -> MarkFailed | MarkSettled | None:
-    """Return what has become of a revision that took over lately, once that is known (FAULTS F09)."""
+def _verdict(app: App, serving: Fleet | None, fallback: Fleet | None, now: float) -> MarkFailed | MarkSettled | None:
+    """Return what has become of a revision that took over lately, once that is known (FAULTS F09).
+
+    Requests go back to the one before it only where that can take them: it sleeps, or some of it is ready.
+    """
     if not app.fallback:
         return None
     places = serving.places if serving else ()
-    for place in places:
+    usable = fallback is not None and (not fallback.places or bool(fallback.addresses))
+    for place in places if usable else ():
         if place.instance and place.instance.state == "exited" and place.address:
             cause = Exited(place.instance.exit, place.instance.oom, served=True)
             return MarkFailed(place.work.owner, place.instance.id, place.work.config.port, cause)

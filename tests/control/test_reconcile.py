@@ -133,6 +133,16 @@ def test_a_revision_that_fails_while_the_next_one_comes_leaves_that_one_on_its_w
     assert world.store.app("default", "shop").serving == third.number
 
 
+def test_nothing_falls_back_to_what_is_no_longer_ready(world: Simulation) -> None:
+    new = replaced(world)
+    old = instance_of(msgspec.structs.replace(new, number=1)).owner
+    world.engine.mute.add(next(one.address for one in world.engine.observe() if one.owner == old and one.address))
+    world.engine.exit(instance_of(new).owner, 1)
+    world.settle()
+    assert world.store.app("default", "shop").serving == new.number
+    assert "MarkFailed" not in verbs(world)
+
+
 def test_who_says_where_requests_go_ends_the_wait_for_a_fall_back(world: Simulation) -> None:
     replaced(world)
     world.store.set_traffic("default", "shop", ((2, 100),))

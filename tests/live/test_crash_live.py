@@ -266,7 +266,7 @@ def settled(home: Home, engine: docker.DockerClient) -> list[str]:
         for one in engine.containers.list(all=True, filters=label, ignore_removed=True)
     }
     kept = {one["image"] for one in found["revisions"] if one["status"] != "failed"}
-    images = {str(one.id) for one in engine.images.list(filters=label)}
+    images = {str(row["Id"]) for row in engine.api.images(filters=label)}  # at once: they come and go meanwhile
     work = {one.name for one in (home.folder / "cache" / "work").glob("*")}
     networks = {str(one.name) for one in engine.networks.list(filters=label)}
     return sorted({*(wanted ^ there), *(images - kept), *work, *sorted(networks)[1:]})
