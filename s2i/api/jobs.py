@@ -96,7 +96,9 @@ def _jobs(platform: Platform) -> list[HTTPRouteHandler]:
                 keep=checked_keep(merged(job.keep, wish.keep)),
             )
 
-        return _job(store.change_job(project, name, changed), None)
+        job = store.change_job(project, name, changed)
+        runs.forget_old(platform.world, project, name)
+        return _job(job, None)
 
     @put(f"{JOBS}/{{name:str}}/schedule", sync_to_thread=True)
     def schedule(project: FromPath[str], name: FromPath[str], body: RawBody) -> JobView:

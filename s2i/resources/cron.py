@@ -66,4 +66,4 @@ def zone_of(timezone: str) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise E_SCHEDULE(value=timezone, why="there is no such time zone: Europe/Berlin, UTC") from None
+        raise E_SCHEDULE(value=timezone, why="there is no such time zone") from None

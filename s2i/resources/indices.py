@@ -18,7 +18,7 @@ def parse(text: str, what: str = "--array-indices") -> tuple[int, ...]:
     for word in text.split(","):
         part = _PART.fullmatch(word.strip())
         if not part:
-            raise _refused(what, text, f'"{word.strip()}" is no index and no range like 1-5')
+            raise _refused(what, text, f'"{word.strip()}" is no index and no range: write it like 1-5,8')
         first, last = int(part[1]), int(part[2] or part[1])
         if last < first:
             raise _refused(what, text, f"{first}-{last} runs backwards")
@@ -46,4 +46,4 @@ def written(indices: Iterable[int]) -> str:
 
 
 def _refused(what: str, text: str, why: str) -> S2IError:
-    return E_VALUE(what=what, value=text, why=f"{why}: write it like 1-5,8", command="jobrun submit")
+    return E_VALUE(what=what, value=text, why=why, command="jobrun submit")

@@ -243,7 +243,8 @@ def _outcome(tasks: tuple[Task, ...]) -> tuple[int | None, str]:
     for task in tasks:
         if task.status != "succeeded":
             last = task.attempts[-1] if task.attempts else Attempt(0, task.status)
-            return last.exit, last.reason
+            # One that was ended may have said good-bye with 0: that is no success.
+            return last.exit or None, last.reason
     return 0, ""
 
 
