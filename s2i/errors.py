@@ -388,6 +388,12 @@ E_NOT_FOUND = Kind(
     'there is no {thing} "{name}" in the project "{project}"',
     "`s2i {what} list --project {project}` shows what there is",
 )
+E_NO_SUCH_REVISION = Kind(
+    "E_NO_SUCH_REVISION",
+    2,
+    "{app} has no revision {number}, or no longer",
+    "`s2i app revisions {app}{words}` shows those that are kept",
+)
 E_NEVER_STARTED = Kind(
     "E_NEVER_STARTED",
     2,

@@ -13,11 +13,28 @@ from litestar.exceptions import HTTPException
 
 from s2i.api import apps, deployments, domains, images, jobs, server
 from s2i.control.platform import Platform
-from s2i.errors import E_BUSY, E_DOCKER, E_FORBIDDEN, E_INTERNAL, E_NEVER_STARTED, E_NOT_FOUND, E_REQUEST, S2IError
+from s2i.errors import (
+    E_BUSY,
+    E_DOCKER,
+    E_FORBIDDEN,
+    E_INTERNAL,
+    E_NEVER_STARTED,
+    E_NO_SUCH_REVISION,
+    E_NOT_FOUND,
+    E_REQUEST,
+    S2IError,
+)
 
 BODY_LIMIT = 1 << 20  # bytes
 STATUS = {2: 400, 3: 422, 4: 422, 5: 422, 6: 500, 7: 409, 75: 503, 130: 409}  # by exit code
-STATUS_OF = {E_NOT_FOUND: 404, E_NEVER_STARTED: 404, E_FORBIDDEN: 403, E_DOCKER: 503, E_BUSY: 409}
+STATUS_OF = {
+    E_NOT_FOUND: 404,
+    E_NO_SUCH_REVISION: 404,
+    E_NEVER_STARTED: 404,
+    E_FORBIDDEN: 403,
+    E_DOCKER: 503,
+    E_BUSY: 409,
+}
 
 _Request = Request[Any, Any, Any]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,11 @@ def apply(
 def _read(file: str) -> str:
     path = Path(file)
     try:
-        data = path.read_bytes()[: FILE_LIMIT + 1]
+        # Neither a pipe that nobody writes to nor a device without an end is waited for.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                raise E_DECLARED(why="it is no regular file", where=file)
+            data = opened.read(FILE_LIMIT + 1)
         text = data.decode()
     except OSError as error:
         advice = "name the file with -f, or go to its folder"

@@ -184,7 +184,9 @@ def checked_traffic(percents: tuple[tuple[int, int], ...]) -> tuple[tuple[int, i
 
 def _between(what: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
-        raise E_LIMIT(what=what, value=f"{value:g}", why="it is out of range", least=f"{least:g}", most=f"{most:g}")
+        advice = f"the least is {least:g}, the most is {most:g}"
+        shown = f"{value:g}" if isinstance(value, float) else value
+        raise E_LIMIT(what=what, value=shown, why="it is out of range", advice=advice)
 
 
 def checked_config(config: Config) -> Config:

@@ -11,7 +11,8 @@ import msgspec
 
 from s2i.errors import E_DECLARED, E_TOML, S2IError
 from s2i.resources import config, probes
-from s2i.resources.change import Change
+from s2i.resources.app import Routing, Scale
+from s2i.resources.change import Change, routing_after, scale_after
 from s2i.resources.names import app_name
 
 TABLE = "app"
@@ -86,6 +87,8 @@ def _one(name: str, table: dict[str, Any], text: str, path: str) -> Declared:
         if wanted.source and wanted.image:
             raise E_DECLARED(why="a source and an image are named: an app has one of them", where=where)
         change = _change(wanted)
+        scale_after(change, Scale())
+        routing_after(change, Routing())
     except msgspec.ValidationError as error:
         raise _refusal(error, name, text, path) from None
     except S2IError as error:

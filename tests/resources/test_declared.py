@@ -78,6 +78,8 @@ def test_every_key_is_read_and_the_order_is_that_of_the_file() -> None:
         ('[app.a]\ncommand = "a \'b"', "f:1", "does not split into words"),
         ("[app.a]\nenv = { PORT = '1' }", "f:1", "it is reserved"),
         ("[app.a]\nmemory = '1K'", "f:1", "it is too little for Python"),
+        ("[app.a]\nmax-scale = 1\n[app.b]\nmin-scale = 2000", "f:3", 'min-scale cannot be "2000"'),
+        ("[app.a]\nrequest-timeout = -1", "f:1", 'request-timeout cannot be "-1"'),
         ("[app.a]\nport = 99999", "f:1", "there is no such port"),
         ("[app.Shop]", "f:1", "Shop"),
         ("[app.a]\nx", "f:2", "cannot read this TOML"),

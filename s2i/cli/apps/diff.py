@@ -10,7 +10,8 @@ from s2i.cli.apps.revision import number_of
 from s2i.cli.image.look import megabytes
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option, safe, table
-from s2i.errors import E_NOT_FOUND
+from s2i.errors import E_NO_SUCH_REVISION
+from s2i.resources.names import project_words
 
 
 @click.command()
@@ -55,7 +56,7 @@ def _revision(found: dict[str, Any], number: int) -> dict[str, Any]:
     for one in found["revisions"]:
         if one["number"] == number:
             return dict(one)
-    raise E_NOT_FOUND(what="app", thing="app", name=f"{found['name']} revision {number}", project=found["project"])
+    raise E_NO_SUCH_REVISION(number=number, app=found["name"], words=project_words(found["project"]))
 
 
 def _images(old: str, new: str) -> Any:

@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from s2i.control.store.database import Database, change_deployment, decode, missing
-from s2i.errors import E_BUSY, E_DOMAIN_TAKEN, E_TAKEN, E_TRAFFIC
+from s2i.control.store.database import Database, change_deployment, decode
+from s2i.errors import E_BUSY, E_DOMAIN_TAKEN, E_NO_SUCH_REVISION, E_TAKEN, E_TRAFFIC
 from s2i.resources.app import App, Domain, Revision, RevisionStatus
 from s2i.resources.change import Change, routing_after, scale_after
+from s2i.resources.names import project_words
 
 NO_CHANGE = Change()
 
@@ -47,7 +48,8 @@ class Apps(Database):
         query = "SELECT doc FROM revisions WHERE project = ? AND app = ? AND number = ?"
         if found := self._all(Revision, query, project, app, number):
             return found[0]
-        raise missing("app", f"{app} revision {number}", project)
+        self.app(project, app)
+        raise E_NO_SUCH_REVISION(number=number, app=app, words=project_words(project))
 
     def accept_revision(self, revision: Revision, deployment: str, change: Change = NO_CHANGE) -> Revision:
         """Make ``revision`` the one that its app is to serve, under the next number; return it with that.
