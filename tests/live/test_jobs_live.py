@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 import docker
 import pytest
-from home import Home
+from home import FIXTURES, Home
 
 from tests.live import second_engine
 
@@ -211,6 +212,26 @@ def test_a_schedule_runs_a_job_at_the_next_minute_with_its_data(home: Home) -> N
     assert run["scheduled"] == (begun // 60 + 1) * 60
     assert run["data"] == "once"
     assert ended(home, run["name"])["status"] == "succeeded"
+
+
+def test_a_worker_of_a_procfile_runs_beside_its_app_of_the_same_image(
+    home: Home, engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    source = tmp_path / "shop"
+    shutil.copytree(FIXTURES / "flask-hello/app", source)
+    (source / "Procfile").write_text("web: gunicorn app:app\nworker: python worker.py\n")
+    work = 'import os, time\nprint("work for", os.environ["SHOP"], flush=True)\ntime.sleep(600)\n'
+    (source / "worker.py").write_text(work)
+    url = home.ok("deploy", str(source), "--name", "shop", "-e", "SHOP=one")
+    assert home.get(url)[0] == 200
+    eventually(lambda: "work for one" in home.ok("jobrun", "logs", "shop-worker-1"))
+    assert got(home, "shop-worker-1")["image"] == home.data("app", "get", "shop")["image"]
+    home.ok("app", "update", "shop", "-e", "SHOP=two")
+    eventually(lambda: "work for two" in home.ok("jobrun", "logs", "shop-worker-2"))
+    assert got(home, "shop-worker-1")["status"] == "cancelled"
+    home.ok("app", "delete", "shop", "--yes")
+    eventually(lambda: left(home, engine) == [])
+    assert [one["name"] for one in home.data("job", "list")] == ["work"]
 
 
 def _gone(pid: int) -> bool:
