@@ -470,6 +470,25 @@ E_INTERRUPTED = Kind(
     "the deployment of {name} was interrupted: the server ended while it went on",
     "what served before still does; run the same command again",
 )
+E_BUNDLE = Kind("E_BUNDLE", 2, "cannot keep the {kind} {name}: {why}", "see `s2i {kind} create --help`")
+E_REFERENCE = Kind(
+    "E_REFERENCE",
+    2,
+    "cannot take variables from the {kind} {value}: {why}",
+    "write NAME, PREFIX=NAME, NAME:KEY or NAME:NEW=KEY; `s2i {kind} list` shows what there is",
+)
+E_BUNDLE_USED = Kind(
+    "E_BUNDLE_USED",
+    7,
+    "the {kind} {name} is used by {users}",
+    "take it from these first, or delete it with --force: what starts without it then lacks its variables",
+)
+E_SEAL = Kind(
+    "E_SEAL",
+    6,
+    "the secrets cannot be opened with {path}: {why}",
+    "put the file back that was there when they were made: without it nobody can read them; else make them anew",
+)
 E_SCHEDULE = Kind(
     "E_SCHEDULE",
     2,

@@ -34,6 +34,7 @@ class AppView(msgspec.Struct, frozen=True):
     "failed", "interrupted" or "deleting". One that never was has no revision, and as ``reason`` what became of its
     deployment. ``traffic``: percent by revision; ``running``: its instances that take requests.
     ``fallback``: the revision that serves again if the new one ends within seconds of its start, 0 for none.
+    ``outdated``: the secrets and configmaps that have changed since it started.
     """
 
     project: str
@@ -51,6 +52,7 @@ class AppView(msgspec.Struct, frozen=True):
     traffic: dict[int, int] = {}
     running: int = 0
     fallback: int = 0
+    outdated: list[str] = []
     secure_url: str = ""
     domains: tuple[Domain, ...] = ()
     tags: tuple[TagView, ...] = ()
@@ -177,7 +179,7 @@ def _rollouts(platform: Platform) -> list[HTTPRouteHandler]:
     @post(f"{AT}/{{name:str}}/restart", sync_to_thread=True)
     def restart(project: FromPath[str], name: FromPath[str]) -> Deployment:
         found = store.revision(project, name, _serving(store.app(project, name)))
-        return platform.deployments.again(found, f"revision {found.number}, restarted")
+        return platform.deployments.again(found, f"revision {found.number}, restarted", newest=True)
 
     @post(f"{AT}/{{name:str}}/rollback", sync_to_thread=True)
     def rollback(project: FromPath[str], name: FromPath[str], body: RawBody) -> Deployment:
@@ -247,6 +249,7 @@ def _view(platform: Platform, app: App, revisions: Sequence[Revision]) -> AppVie
         traffic=app.percents,
         running=running,
         fallback=app.fallback,
+        outdated=list(platform.world.vault.outdated(app.project, found.config)) if found else [],
     )
 
 

@@ -34,6 +34,8 @@ COMMANDS = {
     "tls": "tls",
     "job": "jobs",
     "jobrun": "jobruns",
+    "secret": "bundles",
+    "configmap": "bundles",
     "server": "server",
     "doctor": "doctor",
 }

@@ -12,7 +12,7 @@ import click
 from s2i import sources
 from s2i.cli.private import arguments_of, asked, private_options
 from s2i.errors import E_VALUE
-from s2i.resources import config, probes
+from s2i.resources import bundle, config, probes
 from s2i.resources.change import Change
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,6 +34,13 @@ def process_options(command: F) -> F:
         command,
         click.option("-e", "--env", multiple=True, metavar="KEY=VALUE", help="Set a variable; may be repeated."),
         click.option("--env-rm", multiple=True, metavar="KEY", help="Set a variable no more; may be repeated."),
+        *(
+            click.option(
+                f"--env-from-{kind}", multiple=True, metavar="REF", help=f"Variables of a {kind}: db, DB_=db, db:USER."
+            )
+            for kind in ("secret", "configmap")
+        ),
+        click.option("--env-from-rm", multiple=True, metavar="NAME", help="Take no variables from it any more."),
         click.option("--memory", metavar="SIZE", help="The most that a container may use, as 1G [default: 512M]."),
         click.option("--cpu", metavar="CORES", help="The most that a container may use, as 0.5 [default: 1]."),
         click.option("--command", metavar="WORDS", help="Start this in place of what the image starts; no shell."),
@@ -110,6 +117,7 @@ def outcome_options(command: F) -> F:
     """Add what becomes of it, and of who asks."""
     return _with(
         command,
+        click.option("--force", is_flag=True, help="Secrets and configmaps that it names may come later."),
         click.option("--no-traffic", is_flag=True, help="It becomes ready, and gets no requests until you say so."),
         click.option("--tag", default="", metavar="NAME", help="Give it an address of its own as well, by this name."),
         click.option("--wait/--no-wait", default=True, help="Wait until it serves, or has run [default: wait]."),
@@ -143,6 +151,11 @@ def change_of(given: dict[str, Any]) -> Change:
         config=wanted,
         env=config.parse_env(given.get("env", ())),
         env_rm=tuple(given.get("env_rm", ())),
+        env_from=(
+            *(bundle.parse("secret", word) for word in given.get("env_from_secret", ())),
+            *(bundle.parse("configmap", word) for word in given.get("env_from_configmap", ())),
+        ),
+        env_from_rm=tuple(given.get("env_from_rm", ())),
         scale={field: given[name] for name, field in SCALE.items() if given.get(name) is not None},
         routing=routing,
     )

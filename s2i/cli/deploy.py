@@ -54,6 +54,7 @@ def deploy(
         "change": change,
         "quiet": given["no_traffic"],
         "tag": given["tag"],
+        "force": given["force"],
     }
     names.project_name(project)
     if dry_run:

@@ -20,7 +20,7 @@ SERVES = "listens"
 def start(action: StartTask, world: World) -> None:
     """Run the container of an attempt; one that cannot be started has failed."""
     try:
-        world.engine.start_task(action.work)
+        world.engine.start_task(world.vault.work(action.work))
     except S2IError as error:
         if engine_down(error):
             raise

@@ -115,7 +115,7 @@ class Course:
                 labels=labels,
                 emit=self._journal.write,
                 cancelled=self.cancelled,
-                config=asked.config,
+                config=self._opened(asked.config),
             )
             return build(task)
         kind: Literal["app", "job"] = request.kind or "app"
@@ -166,6 +166,7 @@ class Course:
         if built.kind == "job":
             self._accept_job(asked, built, config)
         else:
+            config = self._world.vault.pinned(one.project, config, force=asked.request.force)
             source, release = built.source or one.source, config.release or built.release
             made = Revision(one.project, one.name, 0, built.image, config, source, built.commit, now)
             held = built.prove is not None or bool(release)
@@ -195,7 +196,7 @@ class Course:
             other = None
             if built.prove:
                 with around("prove"):
-                    other = built.prove(asked.with_port(built), self._told)
+                    other = built.prove(self._opened(asked.with_port(built)), self._told)
             if other is None:
                 self._release(asked.request.timeout)
         except Stopped:
@@ -269,6 +270,9 @@ class Course:
         with around("end"):
             self._journal.write({"type": "result", **result})
             self._store.change_deployment(self.one.id, status="ready", result=answer, finished=self._world.now())
+
+    def _opened(self, config: Config) -> Config:
+        return self._world.vault.opened(self.one.project, config)
 
     def _app(self) -> App:
         return self._store.app(self.one.project, self.one.name)

@@ -75,11 +75,14 @@ class Deployments:
         self._spawn(course, lambda: course.run(request, self._build, labels, network=network))
         return new
 
-    def again(self, revision: Revision, why: str) -> Deployment:
+    def again(self, revision: Revision, why: str, *, newest: bool = False) -> Deployment:
         """Roll ``revision`` out as a new one with the next number: its image and its config, without a build.
 
-        ``why`` is told as its source. Raises E_BUSY, E_IMAGE_GONE, E_DOCKER and its kin.
+        ``why`` is told as its source. With ``newest`` it gets its secrets and configmaps as they are now.
+        Raises E_BUSY, E_IMAGE_GONE, E_REFERENCE, E_SEAL, E_DOCKER and its kin.
         """
+        config = self._world.vault.pinned(revision.project, revision.config, newest=newest)
+        revision = msgspec.structs.replace(revision, config=config)
         if not self._world.engine.image_exists(revision.image):
             raise E_IMAGE_GONE(image=revision.image)
         now = self._world.now()
@@ -164,7 +167,8 @@ class Deployments:
         job = jobs.get(request.name)
         checked_execution(merged(job.execution if job else Execution(), request.execution))
         checked_keep(merged(job.keep if job else Keep(), request.keep))
-        config_after(request.change, before_of(self._store, project, request.name).config)
+        config = config_after(request.change, before_of(self._store, project, request.name).config)
+        self._world.vault.pinned(project, config, force=request.force)
 
         app = apps.get(request.name) or App(project, request.name, target=0)
         scale_after(request.change, app.scale)

@@ -57,7 +57,7 @@ def crash_points() -> tuple[str, ...]:
 def _execute(action: Action, world: World) -> None:
     match action:
         case StartInstance(work):
-            world.engine.start_instance(work)
+            world.engine.start_instance(world.vault.work(work))
         case StartSandbox(work):
             world.engine.start_sandbox(work)
         case StopInstance(owner):
@@ -67,7 +67,7 @@ def _execute(action: Action, world: World) -> None:
             world.record(owner.project, owner.name, "unhealthy", text)
             world.engine.end(container, GRACE_SECONDS)
         case Park(work):
-            world.engine.park(work, GRACE_SECONDS)
+            world.engine.park(world.vault.work(work), GRACE_SECONDS)
         case PointRoute(project, app, shares):
             _set_route(world, project, app)
             world.router.point(project, app, dict(shares))

@@ -27,9 +27,10 @@ from s2i.control.timer import Timer
 from s2i.control.waker import Waker
 from s2i.control.world import World
 from s2i.engines.engine import Engine
-from s2i.errors import E_BUSY
+from s2i.errors import E_BUSY, S2IError
 from s2i.resources import labels
 from s2i.resources.app import OPEN_DEPLOYMENT, App, Domain, Event
+from s2i.resources.bundle import BundleKind
 from s2i.resources.change import Change
 from s2i.resources.job import JobRun
 from s2i.resources.tags import route_name
@@ -137,6 +138,17 @@ class Platform:
         (processes.stop if stopped else processes.start)(self.world, app)
         self.loop.kick()
         return app
+
+    def restart_users(self, project: str, kind: BundleKind, name: str) -> list[str]:
+        """Start the apps anew that refer to a secret or a configmap; return those that do."""
+        begun = []
+        for app in self.store.apps(project):
+            if f"app {app.name}" in self.world.vault.users(project, kind, name) and app.serving and not app.stopped:
+                found = self.store.revision(project, app.name, app.serving)
+                with contextlib.suppress(S2IError):  # one that is just being deployed takes the newest anyway
+                    self.deployments.again(found, f"revision {found.number}, with another {kind} {name}", newest=True)
+                    begun.append(app.name)
+        return begun
 
     def change_settings(self, project: str, name: str, change: Change) -> App:
         """Change how many instances an app may have, and how requests come to it, at once where it has a route.

@@ -96,6 +96,7 @@ def _execution(before: Execution, wish: Wish) -> Execution:
 
 def _accepted(world: World, run: JobRun, wish: Wish) -> JobRun:
     config = config_after(wish.change, run.config)
+    world.vault.pinned(run.project, config)  # a run takes the newest when it starts: what is missing is told now
     if not world.engine.image_exists(run.image):
         raise E_IMAGE_GONE(image=run.image)
     made = world.store.accept_run(msgspec.structs.replace(run, config=config))

@@ -21,6 +21,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``change``: what is to be otherwise than in what serves now. ``expect``: whether the app has to be there already.
     ``kind`` "job": it is one, whatever it looks like. Of a job, ``execution`` and ``keep`` are fields of its Execution
     and Keep by name that are to be otherwise; with ``submit`` it is run at once.
+    ``force``: secrets and configmaps that it refers to may come later.
     ``quiet``: the new revision becomes ready and gets no requests; ``tag``: a name, and with it an address of its own.
     ``unless_same``: no new revision when neither image nor settings are others.
     ``git_allow``: hosts that the person at the keyboard allows (S2I_GIT_ALLOW of their shell, not of the server's).
@@ -50,6 +51,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     execution: dict[str, Any] = {}
     keep: dict[str, Any] = {}
     submit: bool = True
+    force: bool = False
 
 
 class Built(msgspec.Struct, frozen=True):

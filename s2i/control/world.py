@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from s2i.control.store import Store
+from s2i.control.vault import Vault
 from s2i.engines.engine import Engine
 from s2i.errors import S2IError
 from s2i.resources.app import Event
@@ -20,6 +21,11 @@ class World(msgspec.Struct, frozen=True):
     router: Router
     store: Store
     now: Callable[[], float]
+
+    @property
+    def vault(self) -> Vault:
+        """Its secrets and configmaps."""
+        return Vault(self.store)
 
     def record(self, project: str, name: str, what: str, text: str) -> None:
         """Record an event of an app or a job, or of a job run (see run_events)."""

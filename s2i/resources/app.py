@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from s2i.resources.bundle import EnvFrom
+
 DeploymentStatus = Literal[
     "queued", "building", "rolling-out", "ready", "failed", "cancelled", "interrupted", "superseded"
 ]
@@ -35,6 +37,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``command`` takes the place of all that the image starts, ``arguments`` of what follows its entry point. ``release``
     is run once, before a new revision gets requests; () for what the source itself says, if anything.
+    ``env_from``: secrets and configmaps that give variables, before those of ``env``.
     ``probe_ready``: when it can take requests (None: as soon as it gives any HTTP answer); ``probe_live``: it is ended
     and started anew when that fails.
     """
@@ -48,6 +51,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     release: tuple[str, ...] = ()
     probe_ready: Probe | None = None
     probe_live: Probe | None = None
+    env_from: tuple[EnvFrom, ...] = ()
 
 
 class Scale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

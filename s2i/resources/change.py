@@ -11,6 +11,7 @@ import msgspec
 from s2i.errors import E_REQUEST
 from s2i.resources import probes
 from s2i.resources.app import Config, Routing, Scale
+from s2i.resources.bundle import EnvFrom, checked_reference, written
 from s2i.resources.config import checked_config, checked_routing, checked_scale
 
 T = TypeVar("T", Config, Scale, Routing)
@@ -34,12 +35,15 @@ OPTIONS = {
 class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is to be otherwise: fields of a Config, a Scale, a Routing, by name. What is not named stays as it is.
 
-    ``env`` is set beside what is there, without ``env_rm``. ``exact``: what is not named has its default instead.
+    ``env`` is set beside what is there, without ``env_rm``; ``env_from`` so, too, without those of the bundles
+    ``env_from_rm``. ``exact``: what is not named has its default instead.
     """
 
     config: dict[str, Any] = {}
     env: tuple[tuple[str, str], ...] = ()
     env_rm: tuple[str, ...] = ()
+    env_from: tuple[EnvFrom, ...] = ()
+    env_from_rm: tuple[str, ...] = ()
     scale: dict[str, Any] = {}
     routing: dict[str, Any] = {}
     exact: bool = False
@@ -47,7 +51,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def makes_revision(self) -> bool:
         """Whether it changes what an instance is, not only how many there are and how requests come."""
-        return bool(self.config or self.env or self.env_rm)
+        return bool(self.config or self.env or self.env_rm or self.env_from or self.env_from_rm)
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -62,11 +66,20 @@ def config_after(change: Change, before: Config) -> Config:
     """Return ``before`` with ``change``. Raises E_REQUEST, E_ENV, E_LIMIT, E_PORT, E_VALUE, E_PROBE."""
     start = Config() if change.exact else before
     env = {key: value for key, value in start.env if key not in change.env_rm} | dict(change.env)
-    after = checked_config(msgspec.structs.replace(merged(start, change.config), env=tuple(env.items())))
+    gone = {_place(one) for one in change.env_from}
+    kept = [one for one in start.env_from if one.name not in change.env_from_rm and _place(one) not in gone]
+    env_from = (*kept, *map(checked_reference, change.env_from))
+    config = msgspec.structs.replace(merged(start, change.config), env=tuple(env.items()), env_from=env_from)
+    after = checked_config(config)
     for what, probe in (("probe-ready", after.probe_ready), ("probe-live", after.probe_live)):
         if probe:
             probes.checked(probe, what)
     return after
+
+
+def _place(one: EnvFrom) -> tuple[str, ...]:
+    """Return what tells a reference from others: one more of the same takes its place."""
+    return one.kind, one.name, one.variable, one.prefix
 
 
 def scale_after(change: Change, before: Scale) -> Scale:
@@ -117,6 +130,8 @@ def shown(field: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, (int, float)):
         return f"{value:g}"
+    if field == "env_from":
+        return " ".join(f"{one.kind} {written(one)}" + (f" v{one.version}" if one.version else "") for one in value)
     if isinstance(value, tuple):
         return shlex.join(map(str, value))
     if isinstance(value, msgspec.Struct):

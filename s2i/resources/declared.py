@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from s2i.errors import E_DECLARED, E_TOML, S2IError
-from s2i.resources import config, probes
+from s2i.resources import bundle, config, probes
 from s2i.resources.app import Routing, Scale
 from s2i.resources.change import Change, routing_after, scale_after
 from s2i.resources.names import app_name
@@ -30,6 +30,8 @@ class AppTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     image: str = ""
     strategy: str = "auto"
     env: dict[str, str] = {}
+    env_from_secret: tuple[str, ...] = ()
+    env_from_configmap: tuple[str, ...] = ()
     cpu: float = 1.0
     memory: str = "512M"
     port: int | str | None = None
@@ -116,6 +118,10 @@ def _change(wanted: AppTable) -> Change:
         exact=True,
         config=settings,
         env=config.checked_env(wanted.env.items()),
+        env_from=(
+            *(bundle.parse("secret", word) for word in wanted.env_from_secret),
+            *(bundle.parse("configmap", word) for word in wanted.env_from_configmap),
+        ),
         scale={
             "min": wanted.min_scale,
             "max": wanted.max_scale,

@@ -93,7 +93,7 @@ def _asked(
     elif builds or change.makes_revision:
         source = asked.source_of(src, given) if src else None
         body |= {"source": source, "image": image, "name": app_name(name), "change": change, "expect": expect}
-        body |= {"quiet": given["no_traffic"], "tag": given["tag"]}
+        body |= {"quiet": given["no_traffic"], "tag": given["tag"], "force": given["force"]}
         deployed(project, body, notices, wait=wait, progress=progress, output=output)
     else:
         _set(path(project, "apps", name), name, change, output)

@@ -6,15 +6,21 @@ Each document is one msgspec JSON blob beside the columns that it is looked up b
 from __future__ import annotations
 
 from s2i.control.store.apps import Apps
+from s2i.control.store.bundles import Bundles
 from s2i.control.store.deployments import Deployments
 from s2i.control.store.jobs import Jobs
 
+TABLES = (
+    *("apps", "revisions", "jobs", "jobruns", "tasks", "deployments", "events"),
+    *("bundles", "bundle_versions"),
+)
 
-class Store(Apps, Jobs, Deployments):
+
+class Store(Apps, Jobs, Deployments, Bundles):
     """The database of one server. Every method is one transaction; all are safe to call from any thread."""
 
     def clear(self) -> None:
         """Forget everything but the server's id and the counters of runs."""
         with self._write() as db:
-            for table in ("apps", "revisions", "jobs", "jobruns", "tasks", "deployments", "events"):
+            for table in TABLES:
                 db.execute(f"DELETE FROM {table}")  # noqa: S608

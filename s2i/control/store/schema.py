@@ -33,6 +33,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO tasks SELECT project, name, 0, status, CAST(json_object('project', project, 'run', name, "
         "'job', job, 'index', 0, 'status', status) AS BLOB) FROM jobruns WHERE status IN ('pending', 'running')",
     ),
+    (
+        "CREATE TABLE bundles (project TEXT, kind TEXT, name TEXT, doc BLOB NOT NULL, "
+        "PRIMARY KEY (project, kind, name))",
+        "CREATE TABLE bundle_versions (project TEXT, kind TEXT, name TEXT, version INTEGER, sealed BLOB NOT NULL, "
+        "PRIMARY KEY (project, kind, name, version))",
+    ),
 )
 VERSION = len(MIGRATIONS)
 
