@@ -11,7 +11,7 @@ import msgspec
 from litestar import Litestar, MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
-from s2i.api import apps, bundles, deployments, domains, images, jobs, server
+from s2i.api import apps, bundles, deployments, domains, images, jobs, server, usage
 from s2i.control.platform import Platform
 from s2i.errors import (
     E_BUSY,
@@ -50,6 +50,7 @@ def make_app(platform: Platform, *, local: bool) -> Litestar:
             *apps.routes(platform),
             *jobs.routes(platform),
             *bundles.routes(platform),
+            *usage.routes(platform),
             *images.routes(platform),
             *domains.routes(platform),
         ],

@@ -36,6 +36,7 @@ COMMANDS = {
     "jobrun": "jobruns",
     "secret": "bundles",
     "configmap": "bundles",
+    "top": "top",
     "server": "server",
     "doctor": "doctor",
 }

@@ -94,6 +94,7 @@ class Loop:
         self._refused: queue.SimpleQueue[tuple[Slot, str]] = queue.SimpleQueue()
         self._begun = self._done = 0  # looks, counted
         self.targets: Mapping[Name, Target] = {}  # of the last look
+        self.containers: tuple[Observed, ...] = ()  # of the last look
         self._read: tuple[object, Wanted, tasks.Batch] | None = None  # what the store asked for, and its state then
         self._since: tasks.Since = {}
         self._looked: frozenset[str] = frozenset()  # containers of tasks, for whether they serve
@@ -156,6 +157,7 @@ class Loop:
         if self._faults:
             self._spawn(lambda: self.returned(self._gone))
         self.engine_error, self._faults = None, 0
+        self.containers = containers
         # Wanted is read after the look: a container that is seen was wanted before it was made.
         wanted, batch = self._wanted()
         seen = self._look(containers, wanted)

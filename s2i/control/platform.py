@@ -17,6 +17,7 @@ from s2i.control.execute import execute, sweep_images
 from s2i.control.happenings import tell
 from s2i.control.logs import Wish, log_of
 from s2i.control.loop import Loop
+from s2i.control.meter import Meter
 from s2i.control.scaling import Autoscaler
 from s2i.control.store import Store
 from s2i.control.subject import Subject
@@ -63,6 +64,7 @@ class Platform:
         self.gate: Gate | None = None  # where the router asks for an app that does not answer
         self.turnstile: Turnstile | None = None  # and for each request of an app with a limit
         self.timer = Timer(self.world, self.loop.kick)
+        self.meter = Meter(self.world, lambda: self.loop.containers)
         self.sweeper = Sweeper(self.world)
         self.stopping = threading.Event()
 
@@ -77,10 +79,12 @@ class Platform:
         self.loop.start()
         self.autoscaler.start()
         self.timer.start()
+        self.meter.start()
 
     def stop(self) -> None:
         """Cancel the builds, end the loop and the router; containers are left as they are."""
         self.sweeper.stop()
+        self.meter.stop()
         self.timer.stop()
         self.deployments.stop()
         self.autoscaler.stop()
@@ -98,6 +102,7 @@ class Platform:
         Raises E_DOCKER.
         """
         self.engine.info()  # before anything ends: without an engine nothing can be removed
+        self.meter.stop()
         self.timer.stop()
         self.deployments.stop()
         self.autoscaler.stop()

@@ -5,7 +5,7 @@ tests/engines/contract.py is run by every implementation and by the fake.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -30,6 +30,15 @@ class Capacity(msgspec.Struct, frozen=True):
 
     cpus: float
     memory: int
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a container has used since it began: seconds of a core, bytes of memory now, bytes received and sent."""
+
+    cpu: float
+    memory: int
+    received: int
+    sent: int
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -109,6 +118,9 @@ class Engine(Protocol):
 
     def capacity(self) -> Capacity:
         """Return what the engine's machine has. Raises E_DOCKER."""
+
+    def usage(self, containers: Sequence[str]) -> dict[str, Usage]:
+        """Return what each of these containers has used, by id; without those of which that is not known."""
 
     def observe(self) -> tuple[Observed, ...]:
         """Return every container of this server, in the order of their names. One call whatever their number."""

@@ -6,11 +6,22 @@ import datetime
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from s2i.engines.engine import Capacity, EngineInfo, Keep, Line, Lines, Observed, Owner, Workload, without_network
+from s2i.engines.engine import (
+    Capacity,
+    EngineInfo,
+    Keep,
+    Line,
+    Lines,
+    Observed,
+    Owner,
+    Usage,
+    Workload,
+    without_network,
+)
 from s2i.errors import E_IMAGE_GONE
 
 
@@ -36,6 +47,7 @@ class FakeEngine:
         self.mute: set[str] = set()
         self.ports: dict[Owner, tuple[tuple[str, int], ...]] = {}
         self.connections: dict[Owner, int] = {}
+        self.used: dict[str, Usage] = {}
         self.has = Capacity(4.0, 16 << 30)
         self.calls: list[tuple[str, str]] = []
         self._now, self._keep = now, keep
@@ -98,6 +110,10 @@ class FakeEngine:
     def capacity(self) -> Capacity:
         self._fault("capacity")
         return self.has
+
+    def usage(self, containers: Sequence[str]) -> dict[str, Usage]:
+        self._fault("usage")
+        return {one: self.used[one] for one in containers if one in self.used}
 
     def observe(self) -> tuple[Observed, ...]:
         self._fault("observe")

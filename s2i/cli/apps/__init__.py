@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from s2i.cli.apps import change, create, diff, logs, look, rollout
+from s2i.cli.apps import change, create, diff, logs, look, rollout, stats
 from s2i.cli.group import Group
 
 
@@ -26,6 +26,7 @@ for command in (
     logs.logs,
     look.events,
     look.scale_log,
+    stats.stats,
     change.scale,
     create.update,
     change.traffic,

@@ -8,15 +8,16 @@ from __future__ import annotations
 from s2i.control.store.apps import Apps
 from s2i.control.store.bundles import Bundles
 from s2i.control.store.deployments import Deployments
+from s2i.control.store.hours import Hours
 from s2i.control.store.jobs import Jobs
 
 TABLES = (
     *("apps", "revisions", "jobs", "jobruns", "tasks", "deployments", "events"),
-    *("bundles", "bundle_versions"),
+    *("bundles", "bundle_versions", "hours"),
 )
 
 
-class Store(Apps, Jobs, Deployments, Bundles):
+class Store(Apps, Jobs, Deployments, Bundles, Hours):
     """The database of one server. Every method is one transaction; all are safe to call from any thread."""
 
     def clear(self) -> None:

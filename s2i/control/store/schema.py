@@ -38,6 +38,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "PRIMARY KEY (project, kind, name))",
         "CREATE TABLE bundle_versions (project TEXT, kind TEXT, name TEXT, version INTEGER, sealed BLOB NOT NULL, "
         "PRIMARY KEY (project, kind, name, version))",
+        "CREATE TABLE hours (project TEXT, kind TEXT, name TEXT, hour REAL, doc BLOB NOT NULL, "
+        "PRIMARY KEY (project, kind, name, hour))",
     ),
 )
 VERSION = len(MIGRATIONS)

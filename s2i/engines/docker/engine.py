@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import docker.errors
 
 from s2i.crash import around
-from s2i.engines.docker import connection, listing, ports, trial
+from s2i.engines.docker import connection, listing, ports, trial, usage
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.docker.output import Output
-from s2i.engines.engine import Capacity, EngineInfo, Keep, Lines, Observed, Owner, Workload, without_network
+from s2i.engines.engine import Capacity, EngineInfo, Keep, Lines, Observed, Owner, Usage, Workload, without_network
 from s2i.errors import E_CONTAINER, E_DOCKER, E_IMAGE_GONE, S2IError
 from s2i.resources import labels
 from s2i.wire import Refused
@@ -40,6 +40,7 @@ class DockerEngine:
         self._wire = connection.wire(timeout)
         self._networks = threading.Lock()
         self._joined: set[str] = set()  # projects whose network tasks have lately run in
+        self._pids: dict[str, int] = {}  # a process of each container that is measured
         self._known: dict[str, Declared] = {}  # images by id: they never change
         self._ended: dict[str, Observed] = {}  # containers that exited, by id: their details do not change
 
@@ -55,6 +56,18 @@ class DockerEngine:
         with explained("engine"):
             found = self._api.info()
         return Capacity(float(found["NCPU"]), int(found["MemTotal"]))
+
+    def usage(self, containers: Sequence[str]) -> dict[str, Usage]:
+        self._pids = {one: pid for one, pid in self._pids.items() if one in containers}
+        found = {}
+        for one in containers:
+            used = usage.read(self._pids[one], one) if one in self._pids else None
+            if used is None and (details := self._find(one)) is not None:
+                self._pids[one] = int(details["State"]["Pid"])
+                used = usage.read(self._pids[one], one)
+            if used is not None:
+                found[one] = used
+        return found
 
     def observe(self) -> tuple[Observed, ...]:
         with explained("containers"):
