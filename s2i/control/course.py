@@ -12,6 +12,7 @@ from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import Store
 from s2i.control.task import Build, Built, Request, Task
+from s2i.control.vault import unpinned
 from s2i.control.world import World
 from s2i.crash import around
 from s2i.errors import E_CANCELLED, E_IMAGE_GONE, E_IMAGE_PORTS, E_JOB_FAILED, E_NO_REVISION, E_SUPERSEDED, S2IError
@@ -57,7 +58,9 @@ class Course:
         """Do the whole of it. Raises whatever stands in the way."""
         self._await_turn()
         before = before_of(self._store, self.one.project, self.one.name)
-        asked = Asked(request, before, config_after(request.change, before.config))
+        config = config_after(request.change, before.config)
+        config = self._world.vault.pinned(self.one.project, config, newest=True, force=request.force)
+        asked = Asked(request, before, config)
         built = self._built(asked, build, labels, network=network)
         if self.cancelled.is_set():
             raise E_CANCELLED(doing="it was being built")
@@ -166,7 +169,6 @@ class Course:
         if built.kind == "job":
             self._accept_job(asked, built, config)
         else:
-            config = self._world.vault.pinned(one.project, config, force=asked.request.force)
             source, release = built.source or one.source, config.release or built.release
             made = Revision(one.project, one.name, 0, built.image, config, source, built.commit, now)
             held = built.prove is not None or bool(release)
@@ -180,6 +182,7 @@ class Course:
         before = next((job for job in self._store.jobs(one.project) if job.name == one.name), None)
         execution = merged(before.execution if before else Execution(), asked.request.execution)
         keep = merged(before.keep if before else Keep(), asked.request.keep)
+        config = unpinned(config)  # each run takes the newest secrets
         job = Job(one.project, one.name, built.image, config, built.source or one.source, commit=built.commit)
         job = msgspec.structs.replace(job, execution=checked_execution(execution), keep=checked_keep(keep))
         # Somebody looks at this first run: a failure is told at once.

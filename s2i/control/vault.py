@@ -164,6 +164,12 @@ class Vault:
         return found.values
 
 
+def unpinned(config: Config) -> Config:
+    """Return ``config`` with the newest version of each bundle, whichever that is when a container starts."""
+    newest = tuple(msgspec.structs.replace(one, version=0) for one in config.env_from)
+    return msgspec.structs.replace(config, env_from=newest)
+
+
 def _refers(config: Config, kind: BundleKind, name: str) -> bool:
     return any((one.kind, one.name) == (kind, name) for one in config.env_from)
 

@@ -199,6 +199,20 @@ def test_an_app_and_its_worker_get_the_variables_and_a_restart_takes_what_has_ch
     assert platform.store.revision("default", "shop", 1).config.env_from[0].version == 1
 
 
+def test_an_update_takes_what_has_changed_and_a_rollback_what_there_was(platform: World) -> None:
+    put(platform, USER=b"one")
+    platform.deploy_and_wait(request("db"))
+    same = platform.deploy_and_wait(request("db", unless_same=True))
+    assert same.revision == 1
+    put(platform, USER=b"two")
+    changed = platform.deploy_and_wait(request("db", unless_same=True))
+    assert changed.revision == 2
+    platform.ended(platform.platform.deployments.again(platform.store.revision("default", "shop", 1), "back").id)
+    versions = [one.config.env_from[0].version for one in platform.store.revisions("default", "shop")]
+    assert versions == [1, 2, 1]
+    assert environment(platform, "r3-0")["USER"] == "one"
+
+
 def test_a_deployment_of_what_is_not_there_is_refused_before_anything_is_built(platform: World) -> None:
     with pytest.raises(S2IError) as caught:
         platform.platform.deployments.begin("default", request("nothing"))
