@@ -36,7 +36,7 @@ def would(project: str, name: str, change: Change, image: str, output: str | Non
         rows = [*new, *([Difference("image", found.image if found else "", image)] if image else [])]
         emit({"project": project, "name": name, "new": found is None, "changes": rows}, output)
         return
-    click.echo(f"{name}: {_what(found, change, image)}")
+    click.echo(safe(f"{name}: {_what(found, change, image)}"))
     rows_ = [(one.what, safe(one.before) or "-", safe(one.after) or "-") for one in new]
     if rows_:
         table(("setting", "now", "then"), rows_)

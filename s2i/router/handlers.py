@@ -63,6 +63,16 @@ def unforged() -> dict[str, Any]:
     return {"handler": "headers", "request": {"delete": list(FORGEABLE)}}
 
 
+def no_tunnel() -> dict[str, Any]:
+    """Return the handler that lets a client ask for no other protocol than WebSocket.
+
+    What goes through a connection that became HTTP/2 (h2c) nobody looks at: neither headers nor limits would hold.
+    """
+    other = {"not": [{"header_regexp": {"Upgrade": {"pattern": "(?i)^websocket$"}}}]}
+    delete = {"handler": "headers", "request": {"delete": ["Upgrade", "Http2-Settings"]}}
+    return {"handler": "subroute", "routes": [{"match": [other], "handle": [delete]}]}
+
+
 def handlers(route: Route, places: Places) -> list[dict[str, Any]]:
     """Return what is done with a request of ``route``."""
     routing = route.routing

@@ -145,6 +145,16 @@ def test_what_a_client_claims_to_be_is_replaced(router: CaddyRouter, instances: 
     assert (seen["Host"], seen["X-Mine"], seen["Cookie"]) == (HOST, "kept", "kept")
 
 
+def test_no_connection_becomes_one_that_nobody_looks_into(router: CaddyRouter, instances: Start) -> None:
+    """THREATS T50: what goes through h2c could claim anything."""
+    router.add(Route("shop", "web"))
+    router.point("shop", "web", {instances("one").address: SLOTS})
+    asked = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA"}
+    status, body, _ = _get(router, headers=asked)
+    seen = {key.title() for key in json.loads(body)["headers"]}
+    assert (status, {"Upgrade", "Http2-Settings"} & seen) == (200, set())
+
+
 def test_a_closed_app_without_a_server_gets_a_clean_503(router: CaddyRouter) -> None:
     router.add(Route("shop", "web"))
     status, body, headers = _get(router)

@@ -228,7 +228,7 @@ def test_a_revision_is_gone_back_to_and_restarted_without_a_failed_request(app: 
     client.join()
     assert (failed, asked > 20) == ([], True)
     refused = app.home.run("app", "rollback", app.name, "r99")
-    assert (refused.returncode, "there is no app" in refused.stderr) == (2, True)
+    assert (refused.returncode, "has no revision 99" in refused.stderr) == (2, True)
 
 
 def test_a_stopped_app_is_not_woken_until_it_is_started(app: App) -> None:
