@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from litestar import delete, get, patch, post, put
@@ -11,18 +11,18 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Stream
 
+from s2i.api.body import decoded
 from s2i.api.lines import streamed
 from s2i.control.logs import Wish
 from s2i.control.platform import Platform
 from s2i.control.scaling import Logged
-from s2i.errors import E_NEVER_STARTED, E_NO_REVISION, E_REQUEST, S2IError
+from s2i.errors import E_NEVER_STARTED, E_NO_REVISION, S2IError
 from s2i.resources.app import App, Deployment, Domain, Event, Revision, Routing, Scale
 from s2i.resources.change import Change
 from s2i.resources.config import checked_traffic
 from s2i.resources.names import project_words
 from s2i.resources.tags import route_name, tag_name
 
-T = TypeVar("T")
 LOGS_AHEAD = 8  # pieces of a log that are read before the caller has taken them
 AT = "/v1/projects/{project:str}/apps"
 
@@ -135,17 +135,17 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
 
     @patch(f"{AT}/{{name:str}}/scale", sync_to_thread=True)
     def scale(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
-        app = platform.change_settings(project, name, Change(scale=_decoded(body, dict[str, Any])))
+        app = platform.change_settings(project, name, Change(scale=decoded(body, dict[str, Any])))
         return _changed(platform, app, "scale", f"{app.scale.min} to {app.scale.max} instances")
 
     @patch(f"{AT}/{{name:str}}/routing", sync_to_thread=True)
     def routing(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
-        app = platform.change_settings(project, name, Change(routing=_decoded(body, dict[str, Any])))
+        app = platform.change_settings(project, name, Change(routing=decoded(body, dict[str, Any])))
         return _changed(platform, app, "routing", f"visibility {app.routing.visibility}")
 
     @put(f"{AT}/{{name:str}}/traffic", sync_to_thread=True)
     def traffic(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
-        wish, app, said = _decoded(body, Traffic), store.app(project, name), []
+        wish, app, said = decoded(body, Traffic), store.app(project, name), []
         if wish.tags or wish.untag:
             tags = {tag_name(tag, name): number for tag, number in wish.tags.items()}
             app = platform.set_tags(project, name, tags, wish.untag)
@@ -183,7 +183,7 @@ def _rollouts(platform: Platform) -> list[HTTPRouteHandler]:
 
     @post(f"{AT}/{{name:str}}/rollback", sync_to_thread=True)
     def rollback(project: FromPath[str], name: FromPath[str], body: RawBody) -> Deployment:
-        wanted, app = _decoded(body, Rollback).revision, store.app(project, name)
+        wanted, app = decoded(body, Rollback).revision, store.app(project, name)
         found = store.revision(project, name, wanted) if wanted else _before(platform, app)
         return platform.deployments.again(found, f"revision {found.number}")
 
@@ -210,13 +210,6 @@ def _changed(platform: Platform, app: App, what: str, text: str = "") -> AppView
     platform.tell(app, what, text)
     platform.loop.kick()
     return _view(platform, app, platform.store.revisions(app.project, app.name))
-
-
-def _decoded(body: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body or b"{}", type=kind)
-    except msgspec.MsgspecError as error:
-        raise E_REQUEST(why=error) from None
 
 
 def _view(platform: Platform, app: App, revisions: Sequence[Revision]) -> AppView:

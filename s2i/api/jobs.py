@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from litestar import delete, get, patch, post, put
@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Stream
 
+from s2i.api.body import decoded
 from s2i.api.lines import streamed
 from s2i.control import attempts, runs
 from s2i.control.logs import Wish as LogWish
@@ -22,7 +23,6 @@ from s2i.resources.change import Change, config_after
 from s2i.resources.execution import checked_execution, checked_keep, checked_schedule, merged
 from s2i.resources.job import Job, JobRun, Schedule, Task, TaskStatus
 
-T = TypeVar("T")
 JOBS = "/v1/projects/{project:str}/jobs"
 RUNS = "/v1/projects/{project:str}/jobruns"
 LOGS_AHEAD = 8  # pieces of a log that are read before the caller has taken them
@@ -86,7 +86,7 @@ def _jobs(platform: Platform) -> list[HTTPRouteHandler]:
 
     @patch(f"{JOBS}/{{name:str}}/settings", sync_to_thread=True)
     def change(project: FromPath[str], name: FromPath[str], body: RawBody) -> JobView:
-        wish = _decoded(body, JobChange)
+        wish = decoded(body, JobChange)
 
         def changed(job: Job) -> Job:
             return msgspec.structs.replace(
@@ -102,7 +102,7 @@ def _jobs(platform: Platform) -> list[HTTPRouteHandler]:
 
     @put(f"{JOBS}/{{name:str}}/schedule", sync_to_thread=True)
     def schedule(project: FromPath[str], name: FromPath[str], body: RawBody) -> JobView:
-        fields = _decoded(body, dict[str, Any])
+        fields = decoded(body, dict[str, Any])
         now = platform.world.now()
 
         def changed(job: Job) -> Job:
@@ -170,13 +170,13 @@ def _runs(platform: Platform) -> list[HTTPRouteHandler]:
 def _wishes(platform: Platform) -> list[HTTPRouteHandler]:
     @post(f"{JOBS}/{{name:str}}/runs", sync_to_thread=True)
     def submit(project: FromPath[str], name: FromPath[str], body: RawBody) -> RunView:
-        made = runs.submit(platform.world, project, name, _decoded(body, runs.Wish))
+        made = runs.submit(platform.world, project, name, decoded(body, runs.Wish))
         platform.loop.kick()
         return _whole(platform, made)
 
     @post(f"{RUNS}/{{name:str}}/resubmit", sync_to_thread=True)
     def resubmit(project: FromPath[str], name: FromPath[str], body: RawBody) -> RunView:
-        made = runs.resubmit(platform.world, project, name, _decoded(body, runs.Wish))
+        made = runs.resubmit(platform.world, project, name, decoded(body, runs.Wish))
         platform.loop.kick()
         return _whole(platform, made)
 
@@ -219,10 +219,3 @@ def _task(task: Task, now: float) -> TaskView:
 
 def _fields(one: msgspec.Struct) -> dict[str, Any]:
     return {field: getattr(one, field) for field in one.__struct_fields__}
-
-
-def _decoded(body: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body or b"{}", type=kind)
-    except msgspec.MsgspecError as error:
-        raise E_REQUEST(why=error) from None

@@ -136,7 +136,6 @@ class MarkRunning(msgspec.Struct, frozen=True):
 
     task: Task
     started: float
-    owner: Owner
 
 
 class LookAtTask(msgspec.Struct, frozen=True):

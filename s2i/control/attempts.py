@@ -8,7 +8,7 @@ import msgspec
 
 from s2i.control import kept
 from s2i.control.actions import EndTask, FinishTask, LookAtTask, MarkRunning, StartTask
-from s2i.control.tasks import pause
+from s2i.control.tasks import after, pause
 from s2i.control.world import World, engine_down, run_events
 from s2i.errors import S2IError
 from s2i.resources.job import OPEN_TASK, Attempt, JobRun, Task
@@ -26,8 +26,7 @@ def start(action: StartTask, world: World) -> None:
             raise
         task, run = action.task, world.store.run(action.task.project, action.task.run)
         attempt = Attempt(task.tries, "failed", None, str(error))
-        again = run.execution.mode == "daemon" or task.tries < run.execution.retry_limit
-        finish(FinishTask(run, task, "", attempt, "pending" if again else "failed"), world)
+        finish(FinishTask(run, task, "", attempt, after(run, task, "failed")), world)
 
 
 def mark_running(action: MarkRunning, world: World) -> None:
@@ -64,13 +63,13 @@ def finish(action: FinishTask, world: World) -> None:
     started = max(action.attempt.started or task.started, run.created)
     finished = max(action.attempt.finished or world.now(), started)
     attempt = msgspec.structs.replace(action.attempt, started=started, finished=finished)
-    after = world.store.finish_attempt(task, attempt, action.status, finished)
-    if after is None:
+    left = world.store.finish_attempt(task, attempt, action.status, finished)
+    if left is None:
         return
     if attempt.status != "succeeded":
-        _tell(world, run, task, attempt, again=action.status == "pending" and not after.cancelled)
-    if after.status not in OPEN_TASK:
-        _tell_end(world, after)
+        _tell(world, run, task, attempt, again=action.status == "pending" and not left.cancelled)
+    if left.status not in OPEN_TASK:
+        _tell_end(world, left)
 
 
 def cancel(world: World, project: str, name: str) -> JobRun:
@@ -82,11 +81,18 @@ def cancel(world: World, project: str, name: str) -> JobRun:
     return run
 
 
+def cancel_all(world: World, project: str, job: str) -> None:
+    """Ask for the end of every open run of a job that nobody has cancelled yet."""
+    for run in world.store.open_runs():
+        if (run.project, run.job) == (project, job) and not run.cancelled:
+            cancel(world, project, run.name)
+
+
 def _tell(world: World, run: JobRun, task: Task, attempt: Attempt, *, again: bool) -> None:
     text = f"task {task.index}, attempt {task.tries + 1}: {attempt.reason or attempt.status}"
     if again:
-        after = msgspec.structs.replace(task, tries=task.tries + 1, attempts=(*task.attempts, attempt))
-        text += f"; it is tried again in {pause(run, after):g} s"
+        then = msgspec.structs.replace(task, tries=task.tries + 1, attempts=(*task.attempts, attempt))
+        text += f"; it is tried again in {pause(run, then):g} s"
     world.record(run.project, run_events(run.name), attempt.status, text)
 
 

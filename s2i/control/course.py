@@ -188,9 +188,7 @@ class Course:
         # Somebody looks at this first run: a failure is told at once.
         run = msgspec.structs.replace(job.execution, retry_limit=0) if asked.request.submit else None
         if run and job.execution.mode == "daemon":
-            for other in self._store.open_runs():
-                if (other.project, other.job) == (one.project, one.name) and not other.cancelled:
-                    attempts.cancel(self._world, other.project, other.name)
+            attempts.cancel_all(self._world, one.project, one.name)
         self._store.accept_job(job, one.id, now, run)
 
     def _admit(self, asked: Asked, built: Built) -> None:

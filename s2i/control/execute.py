@@ -36,7 +36,6 @@ from s2i.images.carried import folder
 from s2i.resources.tags import app_of, views
 from s2i.router.router import route_of
 
-GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
 KEEP_REVISIONS = 10
 TAIL = 200  # lines of a log that are looked at for the reason of a failure
 
@@ -61,13 +60,13 @@ def _execute(action: Action, world: World) -> None:
         case StartSandbox(work):
             world.engine.start_sandbox(work)
         case StopInstance(owner):
-            world.engine.stop(owner, GRACE_SECONDS)
+            world.engine.stop(owner, attempts.GRACE_SECONDS)
         case EndInstance(owner, container, why):
             text = f"{owner.instance} no longer works, and is ended: {why}"
             world.record(owner.project, owner.name, "unhealthy", text)
-            world.engine.end(container, GRACE_SECONDS)
+            world.engine.end(container, attempts.GRACE_SECONDS)
         case Park(work):
-            world.engine.park(world.vault.work(work), GRACE_SECONDS)
+            world.engine.park(world.vault.work(work), attempts.GRACE_SECONDS)
         case PointRoute(project, app, shares):
             _set_route(world, project, app)
             world.router.point(project, app, dict(shares))

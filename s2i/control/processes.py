@@ -34,9 +34,7 @@ def follow(world: World, revision: Revision) -> list[str]:
 def stop(world: World, app: App) -> None:
     """End the processes of an app."""
     for job in of(world, app):
-        for run in _open(world, job):
-            if not run.cancelled:
-                attempts.cancel(world, run.project, run.name)
+        attempts.cancel_all(world, job.project, job.name)
 
 
 def start(world: World, app: App) -> None:
@@ -72,9 +70,7 @@ def _one(world: World, revision: Revision, process: str, name: str, command: tup
     world.store.accept_job(job, "", now, None)
     if not (process == RUNS or running):
         return f"{name} is a job: `s2i jobrun submit {name}` runs it"
-    for run in running:
-        if not run.cancelled:
-            attempts.cancel(world, run.project, run.name)
+    attempts.cancel_all(world, job.project, job.name)
     made = world.store.accept_run(run_of(job, now, job.execution))
     return f"{name} runs: {made.name}"
 

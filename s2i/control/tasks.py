@@ -122,6 +122,16 @@ def pause(run: JobRun, task: Task) -> float:
     return min(RETRY_SECONDS * 2.0 ** (task.tries - 1), RETRY_MOST)
 
 
+def after(run: JobRun, task: Task, ended: TaskStatus) -> TaskStatus:
+    """Return what a task is when its attempt has ended so: "pending" when there is to be another one."""
+    if run.cancelled:
+        return "succeeded" if ended == "succeeded" and run.execution.mode == "task" else "cancelled"
+    if run.execution.mode == "daemon":
+        return "pending"
+    again = ended == "failed" or (ended == "timeout" and run.execution.retry_timeouts)
+    return "pending" if again and task.tries < run.execution.retry_limit else ended
+
+
 def next_due(batch: Batch, since: Since, now: float) -> float | None:
     """Return the seconds until a task is to be tried again or is out of time, None when no clock decides anything."""
     due: list[float] = []
@@ -154,7 +164,7 @@ def _seen(
             return [EndTask(task, one.owner, one.id, "timeout")]
         if ran >= LOOK_SECONDS and one.id not in looked:
             return [LookAtTask(task, one.owner, one.id)]
-    return [MarkRunning(task, one.started, one.owner)] if task.status == "pending" else []
+    return [MarkRunning(task, one.started)] if task.status == "pending" else []
 
 
 def _finish(
@@ -167,17 +177,7 @@ def _finish(
         why = "it was cancelled"
     times = (one.started, one.finished) if one else (task.started, 0.0)
     attempt = Attempt(task.tries, attempt_status, code, why, *times)
-    return FinishTask(run, task, container, attempt, _after(run, task, attempt_status))
-
-
-def _after(run: JobRun, task: Task, ended: TaskStatus) -> TaskStatus:
-    """Return what a task is when its attempt has ended so: "pending" when there is to be another one."""
-    if run.cancelled:
-        return "succeeded" if ended == "succeeded" and run.execution.mode == "task" else "cancelled"
-    if run.execution.mode == "daemon":
-        return "pending"
-    again = ended == "failed" or (ended == "timeout" and run.execution.retry_timeouts)
-    return "pending" if again and task.tries < run.execution.retry_limit else ended
+    return FinishTask(run, task, container, attempt, after(run, task, attempt_status))
 
 
 def _why(one: Observed) -> str:
