@@ -42,7 +42,8 @@ def test_a_flood_of_output_is_cut(builds: Builds, tmp_path: Path, monkeypatch: p
     # The classic builder passes everything on; BuildKit cuts at 1 or 2 MB a step.
     image = builds(dockerfile(tmp_path / "source", FLOOD), "dockerfile", client=clients.CLASSIC, cache=False)
     path = shelf.place() / image.run / shelf.EVENTS
-    assert 400_000 < path.stat().st_size <= 500_000
+    # Cut before the event that would reach into what is kept for the end, and none is larger than that.
+    assert 300_000 < path.stat().st_size <= 500_000
     kinds = [json.loads(line)["type"] for line in path.read_text().splitlines()]
     assert kinds.count("truncated") == 1
 
