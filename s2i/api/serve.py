@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import logging.handlers
 import os
 import resource
 import signal
@@ -21,6 +22,8 @@ from s2i.errors import E_BUSY
 
 LOCK_ATTEMPTS = 10
 FILES = 65536  # open at once, at most
+LOG_LIMIT = 10 << 20  # bytes of the log file; the one before is kept
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 log = logging.getLogger("s2i")
 
@@ -40,7 +43,7 @@ def lock() -> IO[str]:
 def serve() -> None:
     """Serve until SIGTERM, SIGINT, or a caller's stop. Raises E_BUSY, E_STORE."""
     with lock():
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+        logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=[_log_handler()])
         # What follows takes a third of a second to import: a second server should have ended before.
         from s2i.api.app import make_app
         from s2i.control.assembly import assemble
@@ -65,6 +68,32 @@ def _take_files() -> None:
         resource.setrlimit(
             resource.RLIMIT_NOFILE, (min(most, FILES) if most != resource.RLIM_INFINITY else FILES, most)
         )
+
+
+def log_file() -> Path:
+    """Return the file that a server in the background writes to."""
+    return dirs.state() / "logs" / "server.log"
+
+
+class LogFile(logging.handlers.RotatingFileHandler):
+    """The log file, begun anew at LOG_LIMIT; what goes to standard error without asking goes there as well."""
+
+    def __init__(self, path: Path, limit: int = LOG_LIMIT) -> None:
+        super().__init__(path, maxBytes=limit, backupCount=1)
+
+    def doRollover(self) -> None:  # noqa: N802 - the name is logging's
+        """Begin a new file."""
+        super().doRollover()
+        if self.stream:
+            os.dup2(self.stream.fileno(), sys.stderr.fileno())
+
+
+def _log_handler() -> logging.Handler:
+    """Return where this server's log goes: its file when that is what standard error is, else standard error."""
+    with contextlib.suppress(OSError):
+        if os.path.samestat(os.fstat(sys.stderr.fileno()), log_file().stat()):
+            return LogFile(log_file())
+    return logging.StreamHandler(sys.stderr)
 
 
 def socket() -> Path:

@@ -19,7 +19,6 @@ from s2i.wire import Refused, Wire
 
 START_SECONDS = 20.0
 CALL_SECONDS = 120.0  # deleting waits for requests under way
-LOG_LIMIT = 10 << 20
 
 
 class RemoteError(S2IError):
@@ -104,8 +103,6 @@ def _start(client: Client) -> dict[str, Any] | None:
     """Start a server and wait until it answers. Of two that start at once, one gets the lock and serves both."""
     log = _log()
     dirs.make_private(log.parent)
-    if log.exists() and log.stat().st_size > LOG_LIMIT:
-        log.replace(log.with_suffix(".log.1"))
     size = log.stat().st_size if log.exists() else 0
     pid = shell.spawn(
         (sys.executable, "-m", "s2i", "server", "run", "-o", "json"), log=log, env=_environment(), cwd=Path("/")
@@ -152,7 +149,7 @@ def _locked() -> bool:
 def _last_error(log: Path, offset: int) -> S2IError:
     """Return why a server ended as soon as it was started: `server run -o json` says it in its last line."""
     with log.open("rb") as file:
-        file.seek(offset)
+        file.seek(offset if log.stat().st_size >= offset else 0)  # it began a new file
         lines = file.read().splitlines()
     return _refusal(lines[-1]) if lines else _silent("it ended at once")
 
