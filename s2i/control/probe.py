@@ -1,12 +1,10 @@
 """Find out when a started instance can take requests, when it can no more, and when it no longer works.
 
-Without a probe of its own any HTTP answer counts: healthy apps say 302, 401, 404, 422 to ``/``. One that speaks only
-HTTP/2 answers with a frame of settings to whoever begins with the preface of it (RFC 9113, 3.4).
+Without a probe of its own any HTTP answer counts: healthy apps say 302, 401, 404, 422 to ``/``.
 """
 
 from __future__ import annotations
 
-import http.client
 import socket
 import threading
 import time
@@ -14,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from s2i.control.asking import NoAnswer, speaks_http_2, status_of
 from s2i.resources.app import Probe
 
 LIMIT_SECONDS = 2.0
@@ -21,8 +20,6 @@ PAUSE_SECONDS = 0.02
 EAGER_SECONDS = 0.25  # between two probes of an instance that was not ready yet, whatever its interval: somebody waits
 LOOK_SECONDS = 1.0  # a thread whose instance is gone sees it within
 NEVER = float("inf")
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # with settings, none
-FRAME_HEAD, SETTINGS = 9, 4  # bytes; the type, its fourth
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -134,17 +131,12 @@ def ask(probe: Probe, address: str) -> str:
         if probe.type == "tcp":
             socket.create_connection((host, number), probe.timeout).close()
             return ""
-        connection = http.client.HTTPConnection(host, number, timeout=probe.timeout)
-        try:
-            connection.request("GET", probe.path, headers={"User-Agent": "s2i-probe", "Connection": "close"})
-            status = connection.getresponse().status
-        finally:
-            connection.close()
+        status = status_of(host, number, probe.path, probe.timeout)
     except TimeoutError:
         return f"{what}{where} was not answered within {probe.timeout:g} s"
     except ConnectionRefusedError:
         return f"{what}: nothing listens on port {number}"
-    except (http.client.HTTPException, OSError) as error:
+    except OSError as error:
         return f"{what}{where} failed: {str(error) or type(error).__name__}"
     return "" if 200 <= status < 400 else f"{what}{where} answered {status}"
 
@@ -152,26 +144,12 @@ def ask(probe: Probe, address: str) -> str:
 def answers(address: str) -> bool:
     """Say whether something answers HTTP at "ip:port" within LIMIT_SECONDS."""
     host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=LIMIT_SECONDS)
     try:
-        connection.request("GET", "/", headers={"User-Agent": "s2i-probe", "Connection": "close"})
-        connection.getresponse()
+        status_of(host, int(port), "/", LIMIT_SECONDS)
     except ConnectionRefusedError:
         return False
-    except (http.client.HTTPException, ConnectionError):
-        return _speaks_http_2(host, int(port))
+    except (NoAnswer, ConnectionError):
+        return speaks_http_2(host, int(port), LIMIT_SECONDS)
     except OSError:
         return False
-    finally:
-        connection.close()
     return True
-
-
-def _speaks_http_2(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection((host, port), LIMIT_SECONDS) as connection, connection.makefile("rb") as reader:
-            connection.sendall(PREFACE)
-            head = reader.read(FRAME_HEAD)
-    except OSError:
-        return False
-    return len(head) == FRAME_HEAD and head[3] == SETTINGS and not any(head[5:])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 import pytest
@@ -57,6 +58,55 @@ GOAWAY = bytes((0, 0, 8, 7, 0, 0, 0, 0, 0)) + bytes(8)
 def test_settings_of_http_2_are_an_answer(frames: bytes, counts: bool) -> None:
     with listener(frames) as address:
         assert answers(address) is counts
+
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+@contextmanager
+def dripping(pieces: Callable[[], Iterator[bytes]], pause: float) -> Iterator[str]:
+    """Listen on loopback and send ``pieces`` with a pause after each, until the client is gone."""
+    over = threading.Event()
+
+    def serve() -> None:
+        while not over.is_set():
+            try:
+                client, _ = server.accept()
+            except OSError:
+                return
+            with client, suppress(OSError):
+                for piece in pieces():
+                    client.sendall(piece)
+                    over.wait(pause)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        over.set()
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_answer_that_says_to_go_on_without_end_is_none() -> None:
+    with dripping(lambda: itertools.repeat(CONTINUE * 100), 0) as address:
+        assert ask(Probe(path="/"), address) == "GET / failed: it answered 100 17 times, and nothing else"
+        assert not answers(address)
+    with dripping(lambda: iter([CONTINUE * 3 + OK]), 0) as address:
+        assert ask(Probe(path="/"), address) == ""
+
+
+@pytest.mark.parametrize("reply", [OK, b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 1000, CONTINUE * 100])
+def test_an_answer_that_drips_is_not_waited_for(reply: bytes) -> None:
+    """Each byte comes soon enough, but not the whole."""
+    with dripping(lambda: (bytes((one,)) for one in reply), 0.1) as address:
+        assert ask(Probe(path="/", timeout=1), address) == "GET / was not answered within 1 s"
+
+
+def test_a_head_without_end_is_no_answer() -> None:
+    with dripping(
+        lambda: itertools.chain([b"HTTP/1.1 200 OK\r\n"], itertools.repeat(b"X-A: b\r\n" * 500)), 0
+    ) as address:
+        assert ask(Probe(path="/"), address) == "GET / failed: Receive buffer too long"
 
 
 def test_nobody_listening_is_no_answer() -> None:
