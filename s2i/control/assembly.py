@@ -12,8 +12,7 @@ from s2i.control.tidy import FIRST_SECONDS
 from s2i.engines.docker import trial
 from s2i.engines.docker.engine import DockerEngine
 from s2i.router.caddy import CaddyRouter
-from s2i.router.gate import Gate
-from s2i.router.turnstile import Turnstile
+from s2i.router.desk import Desk
 
 SECOND_SECONDS = 15.0
 
@@ -24,8 +23,9 @@ def assemble() -> Platform:
     server = store.server
     router = CaddyRouter()
     platform = Platform(store, late(lambda: DockerEngine(server, keep=kept.keep)), router, build)
-    platform.gate = Gate(router.places.gate, platform.waker.wake)
-    platform.turnstile = Turnstile(router.places.turnstile, platform.throttle)
+    throttle = platform.throttle
+    platform.gate = Desk(router.places.gate, "wake", platform.waker.ask)
+    platform.turnstile = Desk(router.places.turnstile, "turn", throttle.ask, throttle.tick, lease=True)
     # What is a second younger than the last that was heard of the engine was made before that.
     platform.loop.returned = lambda gone: _sweep(gone + 1, server)
     # Twice: what a killed server has asked for last, the engine may be about to make.

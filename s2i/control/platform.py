@@ -35,9 +35,8 @@ from s2i.resources.bundle import BundleKind
 from s2i.resources.change import Change
 from s2i.resources.job import JobRun
 from s2i.resources.tags import route_name
-from s2i.router.gate import Gate
+from s2i.router.desk import Desk
 from s2i.router.router import Router
-from s2i.router.turnstile import Turnstile
 
 DELETE_SECONDS = 60.0
 
@@ -61,8 +60,8 @@ class Platform:
         self.autoscaler = Autoscaler(self.world, lambda: self.loop.targets, self.waker, self.loop.kick)
         self.throttle = Throttle(router, lambda: self.loop.targets, self.waker)
         self.deployments = Deployments(self.world, self.loop, build, self._labels)
-        self.gate: Gate | None = None  # where the router asks for an app that does not answer
-        self.turnstile: Turnstile | None = None  # and for each request of an app with a limit
+        self.gate: Desk | None = None  # where the router asks for an app that does not answer
+        self.turnstile: Desk | None = None  # and for each request of an app with a limit
         self.timer = Timer(self.world, self.loop.kick)
         self.meter = Meter(self.world, lambda: self.loop.containers)
         self.sweeper = Sweeper(self.world)

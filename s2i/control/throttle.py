@@ -1,12 +1,13 @@
 """Give each request of an app with a limit an instance that has room, in the order in which they came.
 
-Its leases are exact: one is given before the proxy sends the request, and comes back when it is over (turnstile.py).
+Its leases are exact: one is given before the proxy sends the request, and comes back when it is over (router/desk.py).
 What was under way before anybody counted, when this server started or when the limit was set, is read from the proxy.
 """
 
 from __future__ import annotations
 
 import collections
+import functools
 import random
 import threading
 import time
@@ -67,7 +68,7 @@ class _App(msgspec.Struct):
     leases: dict[str, dict[int, Claim]] = {}
     strange: dict[str, int] = {}  # of the addresses that have been looked at
     lost: dict[str, float] = {}  # until when
-    waking: bool = False
+    waking: Callable[[], None] | None = None  # how to end that
     woken: float = float("-inf")
 
 
@@ -172,7 +173,7 @@ class Throttle:
         if known is None:
             return
         if id(claim) in known.waiting:
-            self._forget(known, claim)
+            self._forget(known, claim, gone=True)
         elif claim.address is not None and claim.address in known.leases:
             known.leases[claim.address].pop(id(claim), None)
             if not known.leases[claim.address]:
@@ -180,31 +181,28 @@ class Throttle:
         if known.waiting:
             self._serve(claim.name, known, self._clock())
 
-    def _forget(self, known: _App, claim: Claim) -> None:
+    def _forget(self, known: _App, claim: Claim, *, gone: bool = False) -> None:
         del known.waiting[id(claim)]
         if claim.counted:
-            self._waker.let_go(claim.name)
+            self._waker.let_go(claim.name, gone=gone)
+        if known.waking and not known.waiting:
+            known.waking()
+            known.waking = None
 
     # What takes long, and what came of it
 
     def _wake(self, name: Name, known: _App, now: float) -> None:
-        if known.waking or now - known.woken < LOOK_SECONDS:
-            return
-        known.waking = True
+        if known.waking is None and now - known.woken >= LOOK_SECONDS:
+            told = functools.partial(self._told, name)
+            known.waking = self._waker.ask(*name, "", told)
 
-        def wake() -> None:
-            found = None
-            try:
-                found = self._waker.wake(*name)
-            finally:
-                self._results.append(lambda: self._woken(name, found))
-
-        self._spawn(wake)
+    def _told(self, name: Name, found: str | None) -> None:
+        self._results.append(lambda: self._woken(name, found))
 
     def _woken(self, name: Name, found: str | None) -> None:
         if (known := self._apps.get(name)) is None:
             return
-        known.waking, known.woken = False, self._clock()
+        known.waking, known.woken = None, self._clock()
         if found is None:
             for claim in list(known.waiting.values()):
                 self._answer(known, claim, None)

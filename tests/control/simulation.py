@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from s2i.control.loop import batch_of, wanted_of
 from s2i.control.reconcile import reconcile
 from s2i.control.rollout import DRAIN_SECONDS
 from s2i.control.store import Store
+from s2i.control.waker import WAIT_SECONDS, Waker
 from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
 from s2i.control.world import World, engine_down
 from s2i.engines.engine import Owner
@@ -25,6 +27,13 @@ from tests.router.fake import FakeRouter
 
 IMAGE = "sha256:app"
 MISSING = "sha256:missing"  # an image that somebody removed
+
+
+def woken(waker: Waker, project: str, app: str, limit: float = WAIT_SECONDS) -> str | None:
+    """Return what a request that waits is answered."""
+    found: queue.Queue[str | None] = queue.Queue()
+    waker.ask(project, app, "", found.put, limit)
+    return found.get(timeout=30)
 
 
 class Killed(Exception):

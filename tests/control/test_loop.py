@@ -13,7 +13,7 @@ from s2i.control.loop import FAULT_SECONDS, Loop
 from s2i.control.waker import Waker
 from s2i.engines.engine import Workload
 from s2i.errors import E_CONTAINER, E_DOCKER
-from tests.control.simulation import Simulation
+from tests.control.simulation import Simulation, woken
 
 
 class Probes(Loop):
@@ -122,14 +122,14 @@ def test_the_router_is_seen_to_at_every_look(world: Simulation, loop: Probes) ->
 
 
 def test_a_wake_of_an_unknown_app_is_refused_at_once(world: Simulation, loop: Probes) -> None:
-    assert loop.waker.wake("default", "nobody") is None
+    assert woken(loop.waker, "default", "nobody") is None
 
 
 def test_a_wake_gets_the_address_when_the_instance_is_back(world: Simulation, loop: Probes) -> None:
     owner = instance_of(world.deploy()).owner
     loop.settle()
     world.engine.exit(owner, 1)
-    assert {loop.waker.wake("default", "shop")} == world.addresses()
+    assert {woken(loop.waker, "default", "shop")} == world.addresses()
 
 
 def test_a_revision_whose_engine_died_has_not_failed_while_it_is_started_again(

@@ -17,7 +17,7 @@ from s2i.control.scaling import BUSY_SECONDS, IDLE_SECONDS, Autoscaler
 from s2i.control.waker import QUEUE_LIMIT, Waker
 from s2i.engines.engine import Workload
 from s2i.resources.change import Change
-from tests.control.simulation import Simulation
+from tests.control.simulation import Simulation, woken
 
 SHOP = ("default", "shop")
 
@@ -125,7 +125,7 @@ def test_what_sleeps_is_not_decided_about_again_and_again(server: Server, monkey
     monkeypatch.setattr(scaling, "decide", decided)
     server.run(70)
     assert asked == []
-    assert server.waker.wake(*SHOP) is not None
+    assert woken(server.waker, *SHOP) is not None
     server.run(5)
     assert asked
     assert len(server.addresses()) == 1
@@ -137,7 +137,7 @@ def test_a_request_at_an_app_that_sleeps_starts_the_one_that_waits(server: Serve
     (address,) = server.addresses()
     server.run(70)
     server.engine.calls.clear()
-    assert server.waker.wake(*SHOP) == address
+    assert woken(server.waker, *SHOP) == address
     assert [verb for verb, _ in server.engine.calls] == ["start_instance"]
     server.run(5)
     assert set(server.router.pointed(*SHOP)) == {address}
@@ -157,7 +157,7 @@ def test_what_is_ended_to_sleep_has_not_crashed(server: Server, monkeypatch: pyt
         server.run(70)
         assert server.addresses() == set()
         began = server.now
-        assert server.waker.wake(*SHOP) is not None
+        assert woken(server.waker, *SHOP) is not None
         assert server.now - began < 1
         server.run(3)
 
@@ -166,31 +166,31 @@ def test_a_request_is_not_sent_to_what_is_being_ended(server: Server, monkeypatc
     park, during = server.engine.park, list[str | None]()
 
     def slowly(work: Workload, grace: float) -> None:
-        during.append(server.waker.wake(*SHOP, limit=0.5))
+        during.append(woken(server.waker, *SHOP, limit=0.5))
         park(work, grace)
 
     monkeypatch.setattr(server.engine, "park", slowly)
     server.run(70)
     assert during == [None]
-    assert server.waker.wake(*SHOP) in server.addresses()
+    assert woken(server.waker, *SHOP) in server.addresses()
 
 
 def test_what_somebody_waits_for_is_not_ended(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The request comes in the very look that finds the instance quiet, after it was asked who waits."""
     (address,) = server.addresses()
     server.run(55)
-    in_flight, woken = server.router.in_flight, list[str | None]()
+    in_flight, heard = server.router.in_flight, list[str | None]()
 
     def asked() -> dict[str, int]:
         note = server.loop._notes.get((*SHOP, "r1-0"))
-        if note is not None and note.quiet == 1 and not woken:
-            woken.append(server.waker.wake(*SHOP))
+        if note is not None and note.quiet == 1 and not heard:
+            heard.append(woken(server.waker, *SHOP))
         return in_flight()
 
     monkeypatch.setattr(server.router, "in_flight", asked)
     server.engine.calls.clear()
     server.run(10)
-    assert woken == [address]
+    assert heard == [address]
     assert "park" not in [verb for verb, _ in server.engine.calls]
     assert server.addresses() == {address}
 
@@ -199,7 +199,7 @@ def test_a_hundred_requests_at_once_start_one(server: Server) -> None:
     server.run(70)
     server.engine.calls.clear()
     found: list[str | None] = []
-    threads = [threading.Thread(target=lambda: found.append(server.waker.wake(*SHOP))) for _ in range(100)]
+    threads = [threading.Thread(target=lambda: found.append(woken(server.waker, *SHOP))) for _ in range(100)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -219,7 +219,7 @@ def test_an_app_that_crashes_again_and_again_is_not_waited_for(server: Server) -
         if server.addresses():
             server.engine.exit(owner, 1)
     began = time.monotonic()
-    assert server.waker.wake(*SHOP, limit=2.0) is None
+    assert woken(server.waker, *SHOP, limit=2.0) is None
     assert time.monotonic() - began < 4
 
 
@@ -227,16 +227,48 @@ def test_an_app_that_crashes_again_and_again_is_not_waited_for(server: Server) -
 def test_what_does_not_exist_or_is_stopped_is_not_woken(server: Server, name: str) -> None:
     server.store.set_stopped(*SHOP, stopped=True)
     server.run(5)
-    assert server.waker.wake("default", name) is None
+    assert woken(server.waker, "default", name) is None
     assert server.addresses() == set()
 
 
 def test_too_many_that_wait_are_told_at_once(server: Server) -> None:
     server.run(70)
-    server.waker._held[SHOP] = QUEUE_LIMIT
-    assert server.waker.wake(*SHOP) is None
-    assert server.waker.take() == {SHOP: QUEUE_LIMIT + 1}
+    server.look = lambda: time.sleep(0.001)  # type: ignore[method-assign]  # nothing starts
+    server.waker = Waker(lambda: server.loop.targets, server.look, lambda work: None, listens=lambda at: False)
+    told: list[str | None] = []
+    over = [server.waker.ask(*SHOP, "", told.append) for _ in range(QUEUE_LIMIT + 1)]
+    assert told == [None]
     assert server.waker.take() == {SHOP: QUEUE_LIMIT}
+    for end in over:
+        end()
+    assert server.waker.take() == {SHOP: 1}, "all are gone: one that woke it is left"
+    assert server.waker.take() == {}
+
+
+def test_clients_that_are_gone_start_no_more_than_one_instance(server: Server) -> None:
+    (address,) = server.addresses()
+    server.run(70)
+    server.engine.mute.add(address)  # it takes its time to start
+    told: list[str | None] = []
+    for end in [server.waker.ask(*SHOP, "", told.append) for _ in range(300)]:
+        end()
+    server.scaler.step()
+    assert server.scaler.counts() == {(*SHOP, 1): 1}
+    assert told == []
+    server.engine.mute.clear()
+
+
+def test_five_hundred_that_wait_for_one_app_are_seen_to_by_one_thread(server: Server) -> None:
+    waker = Waker(lambda: server.loop.targets, lambda: None, lambda work: None, listens=lambda at: False)
+    before = threading.active_count()
+    over = [waker.ask(*SHOP, "", lambda found: None) for _ in range(500)]
+    assert threading.active_count() == before + 1
+    for end in over:
+        end()
+    until = time.monotonic() + 10
+    while threading.active_count() > before:
+        assert time.monotonic() < until, "it sees to nobody"
+        time.sleep(0.005)
 
 
 def test_what_is_deleted_is_forgotten(server: Server) -> None:

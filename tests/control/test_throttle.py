@@ -124,7 +124,7 @@ def test_who_comes_first_is_first_and_the_others_wait_for_room(server: _Server) 
     for number in (2, 4, 4):
         server.ends[number]()
     server.tick()
-    assert server.waker.take() == {SHOP: 3}
+    assert server.waker.take() == {SHOP: 2}
     assert server.waker.take() == {}
 
 

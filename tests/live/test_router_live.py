@@ -21,7 +21,7 @@ import pytest
 from s2i import shell
 from s2i.errors import S2IError
 from s2i.router.caddy import CaddyRouter
-from s2i.router.gate import Gate
+from s2i.router.desk import Answer, Desk
 from s2i.router.router import SLOTS, Route, Router
 from tests.router.contract import RouterContract
 
@@ -402,7 +402,11 @@ def _echo(listener: socket.socket) -> None:
 
 @contextlib.contextmanager
 def _gate(router: CaddyRouter, wake: Callable[[str, str], str | None]) -> Iterator[None]:
-    gate = Gate(router.places.gate, wake)
+    def ask(project: str, app: str, _lost: str, answer: Answer) -> Callable[[], None]:
+        answer(wake(project, app))
+        return lambda: None
+
+    gate = Desk(router.places.gate, "wake", ask)
     gate.start()
     yield
     gate.stop()

@@ -26,8 +26,8 @@ from s2i.control.watch import Note
 from s2i.engines.engine import Owner, Workload
 from s2i.resources.app import App, Config, Revision, Routing, Scale
 from s2i.router.caddy import CaddyRouter
+from s2i.router.desk import Desk
 from s2i.router.router import SLOTS, Route
-from s2i.router.turnstile import Turnstile
 
 PATIENCE = 60  # seconds
 HOST = "web.shop.localhost"
@@ -122,9 +122,13 @@ class World:
         self.target: Target | None = None
         self.waker = Waker(self.targets, lambda: time.sleep(0.005), lambda work: None)
         self.throttle = Throttle(self.router, self.targets, self.waker)
-        self.turnstile = Turnstile(self.router.places.turnstile, self.throttle)
-        self.turnstile.start()
+        self.turnstile = self.opened()
         self.instances: list[_Instance] = []
+
+    def opened(self) -> Desk:
+        desk = Desk(self.router.places.turnstile, "turn", self.throttle.ask, self.throttle.tick, lease=True)
+        desk.start()
+        return desk
 
     def targets(self) -> Mapping[tuple[str, str], Target]:
         return {NAME: self.target} if self.target else {}
@@ -270,8 +274,7 @@ def test_the_turnstile_comes_back_and_requests_were_held_meanwhile(world: World)
     world.turnstile.stop()
     held = _later(world)
     time.sleep(0.5)
-    world.turnstile = Turnstile(world.router.places.turnstile, world.throttle)
-    world.turnstile.start()
+    world.turnstile = world.opened()
     assert held() == 200
     assert one.came == 1
 
@@ -290,8 +293,7 @@ def test_a_new_server_counts_what_the_one_before_let_in_and_loses_nobody_who_wai
     time.sleep(seconds)
     world.turnstile.stop()
     world.throttle = Throttle(world.router, world.targets, world.waker)
-    world.turnstile = Turnstile(world.router.places.turnstile, world.throttle)
-    world.turnstile.start()
+    world.turnstile = world.opened()
     assert [first(), waits()] == [200, 200]
     assert (one.most, one.came) == (1, 3)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from s2i.router.turnstile import Answer, Turnstile
+from s2i.router.desk import Answer, Desk
 
 pytestmark = pytest.mark.world  # a unix socket under tmp_path
 
@@ -52,7 +52,7 @@ def throttle() -> _Throttle:
 @pytest.fixture
 def path(tmp_path: Path, throttle: _Throttle) -> Iterator[Path]:
     path = tmp_path / "turn.sock"
-    turnstile = Turnstile(path, throttle)
+    turnstile = Desk(path, "turn", throttle.ask, throttle.tick, lease=True)
     turnstile.start()
     yield path
     turnstile.stop()
@@ -142,10 +142,78 @@ def test_large_heads_are_taken_and_endless_ones_are_not(path: Path, throttle: _T
 def test_the_socket_is_private_and_goes_with_the_turnstile(tmp_path: Path, throttle: _Throttle) -> None:
     path = tmp_path / "other.sock"
     path.write_text("left by a dead server")
-    turnstile = Turnstile(path, throttle)
+    turnstile = Desk(path, "turn", throttle.ask, throttle.tick, lease=True)
     turnstile.start()
     assert path.stat().st_mode & 0o777 == 0o600
     turnstile.stop()
     turnstile.stop()
     assert not path.exists()
-    _eventually(lambda: not any(thread.name == "turnstile" for thread in threading.enumerate()))
+    _eventually(lambda: not any(thread.name == "turn" for thread in threading.enumerate()))
+
+
+class _Waker:
+    """Answers as it is told, from another thread, once ``go`` is set."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.answer: str | None = ADDRESS
+        self.over = 0
+        self.go = threading.Event()
+        self.go.set()
+
+    def ask(self, project: str, app: str, _lost: str, answer: Answer) -> Callable[[], None]:
+        self.asked.append((project, app))
+
+        def later() -> None:
+            self.go.wait(20)
+            answer(self.answer)
+
+        threading.Thread(target=later, daemon=True).start()
+        return self._end
+
+    def _end(self) -> None:
+        self.over += 1
+
+
+@pytest.fixture
+def waker() -> _Waker:
+    return _Waker()
+
+
+@pytest.fixture
+def gate(tmp_path: Path, waker: _Waker) -> Iterator[Path]:
+    path = tmp_path / "wake.sock"
+    desk = Desk(path, "wake", waker.ask)
+    desk.start()
+    yield path
+    desk.stop()
+
+
+def test_the_gate_answers_once_and_closes(gate: Path, waker: _Waker) -> None:
+    asked = _ask(gate, "/wake/shop/web")
+    head = _head(asked)
+    assert (head[0], f"X-Upstream: {ADDRESS}".encode() in head) == (b"HTTP/1.1 200 OK", True)
+    assert asked.recv(1) == b""
+    waker.answer = None
+    assert _head(_ask(gate, "/wake/shop/web"))[0] == b"HTTP/1.1 503 Service Unavailable"
+    assert waker.asked == [("shop", "web")] * 2
+
+
+def test_hundreds_wait_at_the_gate_in_no_thread_of_their_own(gate: Path, waker: _Waker) -> None:
+    waker.go.clear()
+    waiting = [_ask(gate, "/wake/shop/web") for _ in range(300)]
+    _eventually(lambda: len(waker.asked) == 300)
+    waker.go.set()
+    assert [_head(one)[0] for one in waiting] == [b"HTTP/1.1 200 OK"] * 300
+
+
+def test_who_goes_while_it_waits_at_the_gate_is_told_of_and_not_answered(
+    gate: Path, waker: _Waker, caplog: pytest.LogCaptureFixture
+) -> None:
+    waker.go.clear()
+    for _ in range(20):
+        _ask(gate, "/wake/shop/web").close()
+    _eventually(lambda: waker.over == 20)
+    waker.go.set()
+    assert _head(_ask(gate, "/wake/shop/web"))[0] == b"HTTP/1.1 200 OK"
+    assert caplog.records == []
