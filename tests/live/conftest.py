@@ -48,7 +48,7 @@ def remove_images(engine: docker.DockerClient) -> Iterator[list[str]]:
 def remove(engine: docker.DockerClient, images: Sequence[str]) -> None:
     """Remove images with their containers."""
     for image in images:
-        for container in engine.containers.list(all=True, filters={"ancestor": image}):
+        for container in engine.containers.list(ignore_removed=True, all=True, filters={"ancestor": image}):
             container.remove(force=True, v=True)
         with contextlib.suppress(docker.errors.ImageNotFound):  # two builds of one source gave one image
             engine.api.remove_image(image, force=True)

@@ -228,7 +228,7 @@ def buildx() -> Path:
 def sweep(installed: docker.DockerClient) -> None:
     """Remove what sessions left that were killed: their engines have ended, containers and folders are there."""
     folders = []
-    for container in installed.containers.list(all=True, filters={"label": LABEL}):
+    for container in installed.containers.list(ignore_removed=True, all=True, filters={"label": LABEL}):
         if not Path(f"/proc/{container.labels[LABEL]}").exists():
             container.remove(force=True, v=True)
             folders += [path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if not _used(path)]

@@ -137,7 +137,7 @@ def test_a_build_that_is_struck_leaves_nothing_and_the_next_one_works(
     left = workspaces()
     assert len(left) <= (1 if row.exit == -9 and row.way == "client" else 0), left
     client = doomed.client()
-    assert client.containers.list(all=True) == []
+    assert client.containers.list(ignore_removed=True, all=True) == []
     whole = row.point in ("exporting", "built") or row.exit == 0
     if not whole:
         assert source.held(client, tag) == ("first" if row.way == "api" else "")
@@ -193,7 +193,11 @@ def test_a_full_disk_of_the_engine_is_said_and_room_is_all_it_takes(
     with filled(doomed, LEFT):
         refused(run((*argv, "-o", "json")))
         client = doomed.client()
-        assert (client.containers.list(all=True), client.images.list(tag), workspaces()) == ([], [], [])
+        assert (client.containers.list(ignore_removed=True, all=True), client.images.list(tag), workspaces()) == (
+            [],
+            [],
+            [],
+        )
     done = run(argv)
     assert done.returncode == 0, done.stderr
     client.images.remove(tag)
@@ -213,7 +217,7 @@ def test_a_full_disk_in_a_build_of_a_changed_line_is_said_and_the_last_image_sta
     client = doomed.client()
     with filled(doomed, left):
         refused(run((*source.argv(tag), "-o", "json")))
-        assert (client.containers.list(all=True), workspaces()) == ([], [])
+        assert (client.containers.list(ignore_removed=True, all=True), workspaces()) == ([], [])
     assert source.held(client, tag) == "first"
     source.build(tag)
     assert source.held(client, tag) == word

@@ -267,7 +267,8 @@ def struck(row: Row, home: Inside, app: App, sleep: Sleep) -> tuple[int, str]:
             case "engine":
                 home.engine.die()
                 home.engine.start()
-        said, _ = client.communicate(timeout=PATIENCE)
+        # An engine that comes back finds its containers, we find it, and an instance that ended waits for its turn.
+        said, _ = client.communicate(timeout=3 * PATIENCE if row.who == "engine" else PATIENCE)
         return client.returncode, first + said
 
 

@@ -180,7 +180,7 @@ class TestDockerEngine(EngineContract):
         docker_subject.engine.start_instance(self.work(docker_subject, APP))
         docker_subject.engine.start_task(self.work(docker_subject, TASK))
         mine = {"label": f"{labels.SERVER}={docker_subject.server}"}
-        for container in docker_subject.client.containers.list(all=True, filters=mine):
+        for container in docker_subject.client.containers.list(ignore_removed=True, all=True, filters=mine):
             assert container.labels[labels.PROJECT] == "shop"
             assert container.labels.get(labels.APP) == "web" or container.labels.get(labels.JOB) == "report"
             assert [mount["Type"] for mount in container.attrs["Mounts"]] == []

@@ -42,7 +42,7 @@ def image(home: Home, source: Path, engine: docker.DockerClient) -> Iterator[str
     """Return the id of an image of the source; what the module builds of it goes in the end."""
     yield home.ok("build", str(source))
     for row in engine.api.images(filters={"label": f"{labels.BUILD}={source.name}"}):
-        for container in engine.containers.list(all=True, filters={"ancestor": row["Id"]}):
+        for container in engine.containers.list(ignore_removed=True, all=True, filters={"ancestor": row["Id"]}):
             container.remove(force=True)
         with contextlib.suppress(docker.errors.ImageNotFound):
             engine.api.remove_image(row["Id"], force=True)
@@ -84,7 +84,7 @@ def test_the_bill_of_materials_has_what_is_installed_and_leaves_no_container(
     assert found["metadata"]["component"]["hashes"][0]["content"] == image[7:]
     needs = {one["ref"]: one.get("dependsOn", []) for one in found["dependencies"]}
     assert f"pkg:pypi/click@{versions['click']}" in needs[f"pkg:pypi/flask@{versions['flask']}"]
-    assert engine.containers.list(all=True, filters={"label": f"{labels.READER}={image}"}) == []
+    assert engine.containers.list(ignore_removed=True, all=True, filters={"label": f"{labels.READER}={image}"}) == []
     assert (home.folder / "state/images" / image[7:19] / "sbom.cdx.json").exists()
     assert len(list((home.folder / "cache/inventories").iterdir())) == 1
 

@@ -44,7 +44,7 @@ def labelled(engine: docker.DockerClient, server: str) -> dict[str, int]:
     """Count what carries the server's label."""
     filters = {"label": f"s2i.server={server}"}
     return {
-        "containers": len(engine.containers.list(all=True, filters=filters)),
+        "containers": len(engine.containers.list(ignore_removed=True, all=True, filters=filters)),
         "networks": len(engine.networks.list(filters=filters)),
         "images": len(engine.api.images(filters=filters)),
     }
@@ -116,7 +116,7 @@ def test_a_killed_server_is_followed_by_one_that_takes_everything_up(
     server = str(home.server()["id"])
 
     def running() -> set[str]:
-        found = engine.containers.list(filters={"label": f"s2i.server={server}"})
+        found = engine.containers.list(ignore_removed=True, filters={"label": f"s2i.server={server}"})
         return {one.id for one in found if one.labels["s2i.role"] != "proof"}  # those of a proof go by themselves
 
     before = running()
@@ -180,9 +180,9 @@ def test_a_job_gives_its_exit_code_and_its_log_is_kept(home: Home, tmp_path: Pat
     server = str(home.server()["id"])
     until = time.monotonic() + 10
     filters = {"label": [f"s2i.server={server}", "s2i.role=task"]}
-    while engine.containers.list(all=True, filters=filters) and time.monotonic() < until:
+    while engine.containers.list(ignore_removed=True, all=True, filters=filters) and time.monotonic() < until:
         time.sleep(0.1)
-    assert engine.containers.list(all=True, filters=filters) == []
+    assert engine.containers.list(ignore_removed=True, all=True, filters=filters) == []
     assert home.ok("jobrun", "logs", "bad-1") == "half of it"
     shown = home.data("jobrun", "get", "bad-1")
     assert isinstance(shown, dict)
@@ -240,7 +240,7 @@ def test_a_deleted_app_leaves_no_container_image_or_route(
     home.ok("deploy", str(source), "--name", "gone")
     assert home.ok("app", "delete", "gone", "--yes") == "deleted gone"
     filters = {"label": [f"s2i.server={server}", "s2i.app=gone"]}
-    assert engine.containers.list(all=True, filters=filters) == []
+    assert engine.containers.list(ignore_removed=True, all=True, filters=filters) == []
     assert engine.api.images(filters=filters) == []
     assert home.get(url)[0] == 404
     assert home.run("app", "get", "gone").returncode == 2

@@ -158,7 +158,7 @@ def test_a_good_app_is_proven_and_nothing_is_left_of_it(wsgi: Made, engine: dock
     seen = {check.name: check.seen for check in proof.checks}
     assert (seen["listen"], seen["answer"]) == ("0.0.0.0:8080", "HTTP 200")
     assert seen["user"] == "user 1001, no capabilities"
-    assert engine.containers.list(all=True, filters={"ancestor": wsgi.image}) == []
+    assert engine.containers.list(ignore_removed=True, all=True, filters={"ancestor": wsgi.image}) == []
     again = wsgi()
     assert (again.known, results(again)) == (True, results(proof))
 
@@ -296,12 +296,14 @@ def test_the_leftovers_of_a_killed_proof_are_swept(http: Made, engine: docker.Do
     server = f"test-{http.image[7:19]}"  # proofs of others may run on this engine: they are left alone
     attempt = trial.Trial(http.image, Config(), OWNER, server)
     attempt.start()
-    (left,) = engine.containers.list(filters={"ancestor": http.image})
+    (left,) = engine.containers.list(ignore_removed=True, filters={"ancestor": http.image})
     assert left.labels["s2i.role"] == "proof"
     trial.sweep(0.0, server)
-    assert [one.id for one in engine.containers.list(filters={"ancestor": http.image})] == [left.id]
+    assert [one.id for one in engine.containers.list(ignore_removed=True, filters={"ancestor": http.image})] == [
+        left.id
+    ]
     trial.sweep(time.time() + 10, server)
-    assert engine.containers.list(all=True, filters={"ancestor": http.image}) == []
+    assert engine.containers.list(ignore_removed=True, all=True, filters={"ancestor": http.image}) == []
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,9 @@ class App:
 
     def states(self) -> list[str]:
         labels = [f"s2i.app={self.name}", f"s2i.server={self.home.server()['id']}", "s2i.role=instance"]
-        return [one.status for one in self.engine.containers.list(all=True, filters={"label": labels})]
+        return [
+            one.status for one in self.engine.containers.list(ignore_removed=True, all=True, filters={"label": labels})
+        ]
 
 
 @pytest.fixture(scope="module")

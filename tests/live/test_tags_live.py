@@ -64,5 +64,7 @@ def test_a_tagged_revision_is_tried_before_it_gets_requests(home: Home, tmp_path
 def running(home: Home) -> list[str]:
     """Return the instances that run, whatever they are for."""
     server = str(home.server()["id"])
-    found = docker.from_env().containers.list(filters={"label": [f"s2i.server={server}", "s2i.role=instance"]})
+    found = docker.from_env().containers.list(
+        ignore_removed=True, filters={"label": [f"s2i.server={server}", "s2i.role=instance"]}
+    )
     return sorted(str(one.labels["s2i.instance"]) for one in found)
