@@ -188,7 +188,7 @@ def recorded(
         project=request.project,
         source=_words(origin),
         commit=origin.commit,
-        started=round(time.time(), 3),
+        started=round(time.time(), 6),
         tags=request.tags,
         pid=os.getpid(),
     )
