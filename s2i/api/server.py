@@ -16,7 +16,10 @@ from s2i.errors import E_REQUEST, S2IError
 
 
 class ServerView(msgspec.Struct, frozen=True):
-    """A server as callers see it. ``engine`` (when asked for) is None when none answers; ``problem`` says why."""
+    """A server as callers see it. ``engine`` (when asked for) is None when none answers; ``problem`` says why.
+
+    ``exposed``: why containers can reach services of this machine, "" when they cannot.
+    """
 
     version: str
     pid: int
@@ -27,6 +30,7 @@ class ServerView(msgspec.Struct, frozen=True):
     serving: int  # of the apps
     engine: EngineInfo | None = None
     problem: str = ""
+    exposed: str = ""
 
 
 class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,6 +62,7 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
             serving=sum(app.serving > 0 for app in apps),
             engine=engine,
             problem=problem,
+            exposed=platform.loop.exposed,
         )
 
     @post("/v1/server/stop", status_code=200, sync_to_thread=True)

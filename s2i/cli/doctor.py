@@ -102,7 +102,7 @@ def _optimised() -> bool:
 
 def _of_engine(wanted: tuple[str, ...]) -> Iterator[Check]:
     """Yield what can only be said of an engine that answers. Raises E_DOCKER and its kin."""
-    from s2i.engines.docker import checks, connection
+    from s2i.engines.docker import checks, connection, firewall
     from s2i.images import clients
 
     client = connection.client(timeout=10)
@@ -118,6 +118,7 @@ def _of_engine(wanted: tuple[str, ...]) -> Iterator[Check]:
         place = _existing(Path(root))
         yield checks.disk("the engine", root, shutil.disk_usage(place).free)
     yield checks.memory(info.get("MemTotal", 0))
+    yield checks.firewall(firewall.hindrance())
     yield from _holes(version, local=address.startswith("unix://"))
 
 

@@ -99,6 +99,7 @@ class Loop:
         self._since: tasks.Since = {}
         self._looked: frozenset[str] = frozenset()  # containers of tasks, for whether they serve
         self._capacity: Capacity | None = None
+        self.exposed = ""  # why containers cannot be kept from this machine
         self._faults, self._gone = 0, 0.0
         self._told = False  # the engine says when something happens
         self._echo = False  # it has just said so, sometimes before its own list shows it
@@ -154,6 +155,7 @@ class Loop:
             containers = self._world.engine.observe()
         except S2IError as error:
             return self._blind(error)
+        self._shield()
         if self._faults:
             self._spawn(lambda: self.returned(self._gone))
         self.engine_error, self._faults = None, 0
@@ -187,6 +189,13 @@ class Loop:
         pause = _pause(wanted, seen, TOLD_SECONDS if self._told else RUNS_SECONDS if batch.runs else IDLE_SECONDS)
         pause = min(pause, ECHO_SECONDS) if echo and batch.runs else pause
         return pause if due is None else min(pause, max(due, DUE_SECONDS))
+
+    def _shield(self) -> None:
+        why = self._world.engine.shield(self._world.router.open_ports)
+        if why != self.exposed:
+            if why:
+                log.warning("containers can reach services of this machine: %s", why)
+            self.exposed = why
 
     def _tasks(self, batch: tasks.Batch, containers: tuple[Observed, ...], now: float) -> list[Action]:
         """Return what has to be done with the tasks of job runs."""

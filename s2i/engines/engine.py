@@ -119,6 +119,12 @@ class Engine(Protocol):
     def capacity(self) -> Capacity:
         """Return what the engine's machine has. Raises E_DOCKER."""
 
+    def shield(self, ports: Sequence[int]) -> str:
+        """Keep containers from this machine's own services, but these TCP ``ports``, and from link-local addresses.
+
+        Returns why that cannot be, "" when it holds. Cheap when it was done lately.
+        """
+
     def usage(self, containers: Sequence[str]) -> dict[str, Usage]:
         """Return what each of these containers has used, by id; without those of which that is not known."""
 

@@ -79,6 +79,11 @@ class CaddyRouter:
         self.port: int = self._known.port or self._first
         self.tls_port: int = (self._known.tls_port or self._tls_first) if self._tls_first else 0
 
+    @property
+    def open_ports(self) -> tuple[int, ...]:
+        alone = self._address.startswith(("127.", "[::1]", "::1", "localhost"))
+        return () if alone else tuple(port for port in (self.port, self.tls_port) if port)
+
     def ensure(self) -> None:
         with self._lock:
             for route in self._known.routes:

@@ -42,11 +42,15 @@ def route_of(app: App, networks: tuple[str, ...] = ()) -> Route:
 class Router(Protocol):
     """Routes ``APP.PROJECT.<domain>`` and domains of its own to the addresses in the app's slots.
 
-    ``port`` of HTTP, ``tls_port`` of HTTPS (0: there is none).
+    ``port`` of HTTP, ``tls_port`` of HTTPS (0: there is none). ``open_ports``: those of them that are open to other
+    addresses than this machine's own.
     """
 
     port: int
     tls_port: int
+
+    @property
+    def open_ports(self) -> tuple[int, ...]: ...
 
     def ensure(self) -> None:
         """Make sure that the proxy runs and has every route; idempotent, cheap when all is well."""

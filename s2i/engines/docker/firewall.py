@@ -1,0 +1,112 @@
+"""Keep the containers of one server from the machine that they run on: its services, the metadata of its cloud (T45).
+
+One chain in the table mangle, before anything is translated or routed: neither Docker nor a firewall's own tool, which
+work in the tables filter and nat, take it away. Our bridges are known by the beginning of their names.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from s2i import shell
+from s2i.engines.docker import connection
+
+LINK_LOCAL = "169.254.0.0/16"
+DNS = 53  # the engine's name server asks that of the machine from within the container's network
+PROGRAMS = ("iptables", "ip6tables")
+SECONDS = 10.0
+NAME_BYTES = 15  # of an interface, at most
+
+
+def bridge(server: str, project: str) -> str:
+    """Return the name of a project's bridge on this machine."""
+    digest = base64.b32encode(hashlib.sha256(project.encode()).digest()).decode().lower()
+    return f"{_ours(server)}{digest}"[:NAME_BYTES]
+
+
+def rules(server: str, ports: Sequence[int], link_local: str = LINK_LOCAL) -> str:
+    """Return the chain of a server in the language of iptables-restore. ``ports``: TCP, of ours, open to containers."""
+    chain = _chain(server)
+    local = f"-A {chain} -m addrtype --dst-type LOCAL"
+    lines = (
+        "*mangle",
+        f":{chain} - [0:0]",  # what was in it goes
+        f"-A {chain} -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
+        *((f"-A {chain} -d {link_local} -j DROP",) if link_local else ()),
+        *(f"{local} -p {protocol} --dport {DNS} -j RETURN" for protocol in ("udp", "tcp")),
+        *(f"{local} -p tcp --dport {port} -j RETURN" for port in ports),
+        f"{local} -j DROP",
+        "COMMIT",
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def jump(server: str, verb: str) -> tuple[str, ...]:
+    """Return the words that ask for ("-C"), make ("-I") or remove ("-D") the way into the chain."""
+    return ("-w", "-t", "mangle", verb, "PREROUTING", "-i", f"{_ours(server)}+", "-j", _chain(server))
+
+
+def hindrance() -> str:
+    """Return why this machine's containers cannot be kept from it, "" when they can."""
+    if sys.platform != "linux" or not connection.host().startswith("unix://"):
+        return "the engine is on another machine"
+    if os.geteuid() != 0:
+        return "it takes root"
+    missing = [program for program in PROGRAMS[:1] if shell.find(program) is None]
+    return f"there is no program {missing[0]}" if missing else ""
+
+
+def shut(server: str, ports: Sequence[int]) -> str:
+    """Have the rules in force; return why they are not. Idempotent: rules that are there are replaced at once."""
+    if why := hindrance():
+        return why
+    for program in _programs():
+        own = rules(server, ports, LINK_LOCAL if program == "iptables" else "")
+        if why := _run((f"{program}-restore", "-w", "--noflush"), own):
+            return why
+        if _run((program, *jump(server, "-C"))) and (why := _run((program, *jump(server, "-I")))):
+            return why
+    return ""
+
+
+def open_again(server: str) -> None:
+    """Take the rules of a server away. Idempotent."""
+    if hindrance():
+        return
+    chain = _chain(server)
+    for program in _programs():
+        while not _run((program, *jump(server, "-D"))):
+            pass
+        for verb in ("-F", "-X"):
+            _run((program, "-w", "-t", "mangle", verb, chain))
+
+
+def _programs() -> tuple[str, ...]:
+    """Return the programs to use: a machine without IPv6 has no table of it."""
+    speaks_6 = Path("/proc/net/if_inet6").exists() and shell.find(PROGRAMS[1]) is not None
+    return PROGRAMS if speaks_6 else PROGRAMS[:1]
+
+
+def _run(argv: tuple[str, ...], given: str = "") -> str:
+    """Return "" when ``argv`` succeeds, else what it said."""
+    try:
+        done = shell.run(argv, timeout=SECONDS, stdin=given.encode())
+    except (shell.TimedOut, shell.Missing, OSError) as error:
+        return f"{argv[0]}: {error or type(error).__name__}"
+    if done.code == 0:
+        return ""
+    said = done.err.decode(errors="replace").strip().splitlines()
+    return f"{argv[0]}: {said[-1] if said else f'exit status {done.code}'}"
+
+
+def _ours(server: str) -> str:
+    return f"s2i{server[:5]}"
+
+
+def _chain(server: str) -> str:
+    return f"S2I-{server}"

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from s2i.engines.docker import firewall
+
+SERVER = "0123456789ab"
+
+
+@pytest.mark.parametrize("project", ["default", "p", "a" * 63])
+def test_the_name_of_a_bridge_fits_and_is_known_by_its_beginning(project: str) -> None:
+    name = firewall.bridge(SERVER, project)
+    assert len(name) == firewall.NAME_BYTES
+    assert name.startswith("s2i01234")
+    assert "s2i01234+" in firewall.jump(SERVER, "-I")
+
+
+def test_two_projects_have_two_bridges() -> None:
+    assert len({firewall.bridge(SERVER, f"p{number}") for number in range(5000)}) == 5000
+
+
+def test_the_rules_of_a_server() -> None:
+    assert firewall.rules(SERVER, (8080, 8443)).splitlines() == [
+        "*mangle",
+        ":S2I-0123456789ab - [0:0]",
+        "-A S2I-0123456789ab -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
+        "-A S2I-0123456789ab -d 169.254.0.0/16 -j DROP",
+        "-A S2I-0123456789ab -m addrtype --dst-type LOCAL -p udp --dport 53 -j RETURN",
+        "-A S2I-0123456789ab -m addrtype --dst-type LOCAL -p tcp --dport 53 -j RETURN",
+        "-A S2I-0123456789ab -m addrtype --dst-type LOCAL -p tcp --dport 8080 -j RETURN",
+        "-A S2I-0123456789ab -m addrtype --dst-type LOCAL -p tcp --dport 8443 -j RETURN",
+        "-A S2I-0123456789ab -m addrtype --dst-type LOCAL -j DROP",
+        "COMMIT",
+    ]
