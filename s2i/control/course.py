@@ -7,10 +7,11 @@ from typing import Literal
 
 import msgspec
 
-from s2i.control import attempts, diagnosis, processes, release
+from s2i.control import attempts, diagnosis, processes, quota, release
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import Store
+from s2i.control.store.jobs import run_of
 from s2i.control.task import Build, Built, Request, Task
 from s2i.control.vault import unpinned
 from s2i.control.world import World
@@ -155,7 +156,8 @@ class Course:
 
     def _leave(self, request: Request) -> None:
         """End a deployment that makes no revision: what serves does so on."""
-        app = self._store.change_settings(self.one.project, self.one.name, request.change)
+        with quota.kept_to(self._store, self.one.project, f"the app {self.one.name}"):
+            app = self._store.change_settings(self.one.project, self.one.name, request.change)
         self._loop.kick()
         self.one = self._store.change_deployment(self.one.id, kind="app", revision=app.serving)
         self._stage("rollout", f"nothing is otherwise: revision {app.serving} serves on")
@@ -174,7 +176,8 @@ class Course:
             held = built.prove is not None or bool(release)
             more = {"quiet": asked.request.quiet, "tag": asked.request.tag, "processes": built.processes}
             made = msgspec.structs.replace(made, held=held, own_port=asked.own_port, release=release, **more)
-            self._store.accept_revision(made, one.id, asked.request.change)
+            with quota.kept_to(self._store, one.project, f"the app {one.name}"):
+                self._store.accept_revision(made, one.id, asked.request.change)
         self.one = self._store.deployment(one.project, one.id)
 
     def _accept_job(self, asked: Asked, built: Built, config: Config) -> None:
@@ -187,9 +190,12 @@ class Course:
         job = msgspec.structs.replace(job, execution=checked_execution(execution), keep=checked_keep(keep))
         # Somebody looks at this first run: a failure is told at once.
         run = msgspec.structs.replace(job.execution, retry_limit=0) if asked.request.submit else None
-        if run and job.execution.mode == "daemon":
-            attempts.cancel_all(self._world, one.project, one.name)
-        self._store.accept_job(job, one.id, now, run)
+        with quota.kept_to(self._store, one.project, f"the job {one.name}"):
+            if run and job.execution.mode == "daemon":
+                attempts.cancel_all(self._world, one.project, one.name)
+            if run:
+                quota.checked_run(self._store, run_of(job, now, run))
+            self._store.accept_job(job, one.id, now, run)
 
     def _admit(self, asked: Asked, built: Built) -> None:
         """Prove the image and run the release command while the revision comes up; then let that get requests."""
