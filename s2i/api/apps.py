@@ -20,7 +20,7 @@ from s2i.control.platform import Platform
 from s2i.control.scaling import Logged
 from s2i.errors import E_NEVER_STARTED, E_NO_REVISION, S2IError
 from s2i.resources.app import App, Deployment, Domain, Event, Revision, Routing, Scale
-from s2i.resources.change import Change, config_after, scale_after
+from s2i.resources.change import Change, config_after
 from s2i.resources.config import checked_traffic
 from s2i.resources.names import project_words
 from s2i.resources.tags import route_name, tag_name
@@ -180,9 +180,7 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
     def fits(project: FromPath[str], name: FromPath[str], body: RawBody) -> dict[str, str]:
         wish, store = decoded(body, Fits), platform.store
         config = config_after(wish.change, before_of(store, project, name).config)
-        app = next((one for one in store.apps(project) if one.name == name), App(project, name, target=0))
-        app = msgspec.structs.replace(app, scale=scale_after(wish.change, app.scale))
-        quota.checked_app(store, app, config if wish.revision else None)
+        quota.checked_app(store, project, name, wish.change, config if wish.revision else None)
         return {"fits": name}
 
     return [scale, routing, traffic, stop, start, remove, fits]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Literal
 
@@ -120,6 +121,7 @@ class Course:
                 emit=self._journal.write,
                 cancelled=self.cancelled,
                 config=self._opened(asked.config),
+                planned=functools.partial(self._planned, asked),
             )
             return build(task)
         kind: Literal["app", "job"] = request.kind or "app"
@@ -143,6 +145,14 @@ class Course:
             source=before.source,
             processes=before.processes,
         )
+
+    def _planned(self, asked: Asked, kind: Literal["app", "job"]) -> None:
+        """Refuse what its project has no room for, before it is built. Raises E_QUOTA."""
+        one = self.one
+        if kind == "job":
+            quota.checked_job(self._store, one.project, one.name)
+        else:
+            quota.checked_app(self._store, one.project, one.name, asked.request.change, asked.config)
 
     def _is_same(self, asked: Asked, built: Built) -> bool:
         before = asked.before

@@ -172,13 +172,12 @@ class Deployments:
         self._world.vault.pinned(project, config, force=request.force)
 
         app = apps.get(request.name) or App(project, request.name, target=0)
-        app = msgspec.structs.replace(app, scale=scale_after(request.change, app.scale))
+        scale_after(request.change, app.scale)
         routing_after(request.change, app.routing)
         if request.kind == "job":
-            if request.name not in jobs:
-                quota.checked_job(self._store, project, request.name)
-        elif request.name in apps or request.expect or request.image:  # else its source may still be that of a job
-            quota.checked_app(self._store, app, config)
+            quota.checked_job(self._store, project, request.name)
+        elif request.name in apps or request.expect or request.image:  # else its plan says what it is
+            quota.checked_app(self._store, project, request.name, request.change, config)
         if request.tag:
             tag_name(request.tag, request.name)
         if request.image:

@@ -10,6 +10,7 @@ import msgspec
 from s2i.control.store import Store
 from s2i.errors import E_QUOTA, S2IError
 from s2i.resources.app import App, Config, Revision
+from s2i.resources.change import Change, scale_after
 from s2i.resources.job import JobRun
 from s2i.resources.project import (
     NOTHING,
@@ -80,27 +81,31 @@ def kept_to(store: Store, project: str, what: str) -> Iterator[None]:
         _refuse(project, what, limits, before, forecast(store, project))
 
 
-def checked_app(store: Store, app: App, config: Config | None) -> None:
-    """Return when its project has room for an app as it is to be, with a revision of ``config`` (None: no other one).
+def checked_app(store: Store, project: str, name: str, change: Change, config: Config | None) -> None:
+    """Return when a project has room for an app with ``change``. ``config``: of the revision that is made; None: none.
 
-    Raises E_QUOTA. For what is told before anything is done: kept_to decides.
+    Raises E_QUOTA, and what a scale that cannot be does. For what is told before it is done: kept_to decides.
     """
-    limits = store.limits(app.project)
+    before = next((one for one in store.apps(project) if one.name == name), None)
+    app = before or App(project, name, target=0)
+    app = msgspec.structs.replace(app, scale=scale_after(change, app.scale))
+    limits = store.limits(project)
     if limits == NOTHING:
         return
-    revisions = list(store.revisions(app.project, app.name))
-    there = [of_app(one, revisions) for one in store.apps(app.project) if one.name == app.name]
+    revisions = list(store.revisions(project, name))
+    old = of_app(before, revisions) if before else NOTHING
     if config:
         number = max((one.number for one in revisions), default=0) + 1
-        revisions.append(Revision(app.project, app.name, number, "", config))
+        revisions.append(Revision(project, name, number, "", config))
         app = msgspec.structs.replace(app, target=number)
-    before = forecast(store, app.project)
-    others = _without(before, there[0]) if there else before
-    _refuse(app.project, f"the app {app.name}", limits, before, total((others, of_app(app, revisions))))
+    now = forecast(store, project)
+    _refuse(project, f"the app {name}", limits, now, total((_without(now, old), of_app(app, revisions))))
 
 
 def checked_job(store: Store, project: str, name: str) -> None:
-    """Return when a project has room for one more job. Raises E_QUOTA."""
+    """Return when a project has room for a job, or has it already. Raises E_QUOTA."""
+    if any(one.name == name for one in store.jobs(project)):
+        return
     before = Amounts(jobs=len(store.jobs(project)))
     _refuse(project, f"the job {name}", store.limits(project), before, total((before, Amounts(jobs=1))))
 

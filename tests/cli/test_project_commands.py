@@ -11,6 +11,7 @@ import pytest
 
 from s2i import cli, dirs
 from s2i.cli import selection
+from s2i.cli.dryrun import Found
 
 LIMITS = {"cpu": 4.0, "memory": 8 << 30, "instances": 0, "apps": 0, "jobs": 0, "runs": 0}
 USED = {"cpu": 1.0, "memory": 1 << 29, "instances": 2, "apps": 1, "jobs": 0, "runs": 0}
@@ -142,6 +143,16 @@ def test_a_project_with_something_in_it_is_not_deleted_without_force(run: Any, c
 def test_nobody_is_asked_about_what_is_refused_anyway(run: Any, client: Client) -> None:
     run("project", "delete", "default")
     assert client.asked[-1][:2] == ("DELETE", "/v1/projects/default/unused")
+
+
+@pytest.mark.parametrize(("words", "revision"), [(("--max-scale", "3"), False), (("--memory", "1G"), True)])
+def test_a_dry_run_asks_whether_there_is_room(
+    run: Any, client: Client, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], revision: bool
+) -> None:
+    monkeypatch.setattr("s2i.cli.dryrun.found_of", lambda project, name: Found(1, "sha256:a"))
+    run("app", "update", "web", *words, "--dry-run", "--project", "shop")
+    ((method, path, body),) = client.asked
+    assert (method, path, body["revision"]) == ("POST", "/v1/projects/shop/apps/web/fits", revision)
 
 
 def test_who_deletes_the_selected_project_looks_in_default_again(run: Any, client: Client) -> None:

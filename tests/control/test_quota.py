@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from s2i.control import quota, runs
 from s2i.control.timer import Timer
 from s2i.control.world import run_events
 from s2i.errors import E_QUOTA, S2IError
-from s2i.resources.app import App, Config, Deployment, Revision, Scale
+from s2i.resources.app import Config, Deployment, Revision
 from s2i.resources.change import Change
 from s2i.resources.job import Job, Schedule
 from s2i.resources.project import Amounts, Project
@@ -31,7 +32,7 @@ def world(tmp_path: Path) -> Simulation:
 
 
 def put(world: Simulation, name: str, config: Config = PLAIN, change: Change = SCALED) -> None:
-    ident = f"{name}-{world.store.state()[0]}"
+    ident = f"{name}-{len(world.store.deployments())}"
     with quota.kept_to(world.store, "a", f"the app {name}"):
         world.store.open_deployment(Deployment(ident, "a", name, "src", "building", world.now))
         world.store.accept_revision(Revision("a", name, 0, IMAGE, config), ident, change)
@@ -73,12 +74,30 @@ def test_an_app_beyond_a_limit_is_refused_with_the_numbers_and_leaves_nothing(wo
 
 def test_what_is_told_before_is_what_is_decided_then(world: Simulation) -> None:
     put(world, "shop")
-    web = App("a", "web", target=0, scale=Scale(max=3))
-    told = refusal(quota.checked_app, world.store, web, Config())
+    told = refusal(quota.checked_app, world.store, "a", "web", Change(scale={"max": 3}), Config())
     decided = refusal(put, world, "web", Config(), Change(scale={"max": 3}))
     assert text(told) == text(decided)
-    quota.checked_app(world.store, msgspec.structs.replace(web, scale=Scale(max=2)), Config())
-    quota.checked_app(world.store, world.store.app("a", "shop"), Config())  # in place of what it has
+    quota.checked_app(world.store, "a", "web", SCALED, Config())
+    quota.checked_app(world.store, "a", "shop", Change(), Config())  # in place of what it has
+    quota.checked_app(world.store, "a", "shop", Change(scale={"max": 4}), None)
+
+
+def test_of_many_that_come_at_once_only_those_get_in_that_fit_together(world: Simulation) -> None:
+    refused: list[S2IError] = []
+
+    def one(name: str) -> None:
+        try:
+            put(world, name, Config(cpu=0.9, memory=32 << 20), Change(scale={"max": 2}))
+        except S2IError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=one, args=(f"app-{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(world.store.apps("a")), {error.kind for error in refused}) == (2, {E_QUOTA})
+    assert quota.forecast(world.store, "a").cpu == 3.6
 
 
 def test_a_larger_scale_or_revision_is_refused_and_a_smaller_one_never_is(world: Simulation) -> None:

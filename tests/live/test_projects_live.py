@@ -135,6 +135,10 @@ def test_what_would_pass_a_limit_is_refused_with_the_numbers_and_changes_nothing
     refused(home, "app", "update", "web", "--memory", "600M", "--project", "one")
     more = ("--strategy", "dockerfile", "--project", "one", "--memory", "64M")
     error = refused(home, "app", "create", "other", source, *more)  # the default --max-scale is 10
+    builds = home.data("buildrun", "list")
+    assert refused(home, "deploy", source, "--name", "other", *more) == error  # known to be an app by its plan
+    assert home.data("buildrun", "list") == builds
+    home.ok("app", "delete", "other", "--yes", "--project", "one")
     assert "it comes to 1 CPU now, and to 11 CPUs with the app other" in error["message"]
     assert (labelled(home, engine, "one"), home.data("project", "get", "one")["forecast"]) == before
     assert [one["name"] for one in home.data("app", "list", "--project", "one")] == ["web"]
