@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from s2i.cli.confirm import confirm
-from s2i.cli.selection import VARIABLE, checked, selected
+from s2i.cli.selection import VARIABLE, checked, current
 from s2i.resources.project import DEFAULT
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,7 +27,7 @@ def project_option(command: F) -> F:
 
 def _project(context: click.Context, option: click.Parameter, value: str | None) -> str:
     if value is None:
-        return selected() or DEFAULT
+        return current()[0]
     said = option.name and context.get_parameter_source(option.name)
     return checked(value, VARIABLE if said is click.core.ParameterSource.ENVIRONMENT else "")
 

@@ -74,7 +74,7 @@ def list_(output: str | None) -> None:
     """
     from s2i.cli.client import connect
 
-    found, now = connect().call("GET", "/v1/projects"), _current()[0]
+    found, now = connect().call("GET", "/v1/projects"), selection.current()[0]
     if output:
         emit(found, output)
         return
@@ -138,7 +138,7 @@ def current(output: str | None) -> None:
     \b
     Example:  s2i project current
     """
-    name, origin = _current()
+    name, origin = selection.current()
     emit({"name": name, "origin": origin}, output) if output else click.echo(name)
 
 
@@ -191,15 +191,6 @@ def delete(name: str, yes: bool, force: bool) -> None:
 def _at(name: str) -> str:
     """Return the API's path of a project. Raises E_NAME."""
     return f"/v1/projects/{project_name(name)}"
-
-
-def _current() -> tuple[str, str]:
-    """Return the project that commands look in, and what says so."""
-    if given := os.environ.get(selection.VARIABLE):
-        return selection.checked(given, selection.VARIABLE), selection.VARIABLE
-    if found := selection.selected():
-        return found, "selected"
-    return DEFAULT, DEFAULT
 
 
 def _limits(given: dict[str, Any]) -> dict[str, float | int]:

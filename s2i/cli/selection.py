@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from s2i import dirs
 from s2i.errors import S2IError
 from s2i.resources.names import project_name
+from s2i.resources.project import DEFAULT
 
 VARIABLE = "S2I_PROJECT"
 LIMIT = 200  # bytes that are read
+
+
+def current() -> tuple[str, str]:
+    """Return the project that commands look in when they do not say, and what says so. Raises E_NAME."""
+    if given := os.environ.get(VARIABLE):
+        return checked(given, VARIABLE), VARIABLE
+    if found := selected():
+        return found, "selected"
+    return DEFAULT, DEFAULT
+
+
+def words_for(project: str) -> str:
+    """Return what a command line needs to say to mean ``project``: nothing for the one that commands look in."""
+    return "" if project == current()[0] else f" --project {project}"
 
 
 def selected() -> str:

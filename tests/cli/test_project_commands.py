@@ -105,6 +105,7 @@ def test_a_command_means_the_option_else_the_variable_else_the_selection_else_de
     monkeypatch.setenv("S2I_PROJECT", "other")
     assert asked() == "/v1/projects/other/jobs"
     assert asked("--project", "third") == "/v1/projects/third/jobs"
+    assert (selection.words_for("other"), selection.words_for("default")) == ("", " --project default")
 
 
 def test_current_says_which_and_why_and_asks_nobody(run: Any, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
