@@ -483,6 +483,25 @@ E_BUNDLE_USED = Kind(
     "the {kind} {name} is used by {users}",
     "take it from these first, or delete it with --force: what starts without it then lacks its variables",
 )
+E_NO_PROJECT = Kind(
+    "E_NO_PROJECT",
+    2,
+    'there is no project "{name}"',
+    "`s2i project list` shows those that there are; `s2i project create {name}` makes it",
+)
+E_PROJECT = Kind("E_PROJECT", 2, 'the project "{project}" cannot be {done}: {why}', "{advice}")
+E_PROJECT_USED = Kind(
+    "E_PROJECT_USED",
+    7,
+    'the project "{project}" still has {what:400}',
+    "delete these first, or all of it: `s2i project delete {project} --force`",
+)
+E_QUOTA = Kind(
+    "E_QUOTA",
+    2,
+    'the project "{project}" is limited to {limit}: it comes to {used} now, and to {wanted} with {what}',
+    "{less}, or raise the limit: `s2i project update {project} --limit-{field} {enough}`",
+)
 E_SEAL = Kind(
     "E_SEAL",
     6,

@@ -34,6 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _no_world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Raise when a unit test starts a process or opens a socket; give each its own S2I_HOME."""
     monkeypatch.setenv("S2I_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("S2I_PROJECT", raising=False)
     if request.node.get_closest_marker("live") or request.node.get_closest_marker("world"):
         return
 

@@ -11,7 +11,7 @@ import msgspec
 from litestar import Litestar, MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
-from s2i.api import apps, bundles, deployments, domains, images, jobs, server, usage
+from s2i.api import apps, bundles, deployments, domains, images, jobs, projects, server, usage
 from s2i.control.platform import Platform
 from s2i.errors import (
     E_BUSY,
@@ -19,8 +19,10 @@ from s2i.errors import (
     E_FORBIDDEN,
     E_INTERNAL,
     E_NEVER_STARTED,
+    E_NO_PROJECT,
     E_NO_SUCH_REVISION,
     E_NOT_FOUND,
+    E_QUOTA,
     E_REQUEST,
     S2IError,
 )
@@ -31,6 +33,8 @@ STATUS_OF = {
     E_NOT_FOUND: 404,
     E_NO_SUCH_REVISION: 404,
     E_NEVER_STARTED: 404,
+    E_NO_PROJECT: 404,
+    E_QUOTA: 403,
     E_FORBIDDEN: 403,
     E_DOCKER: 503,
     E_BUSY: 409,
@@ -46,6 +50,7 @@ def make_app(platform: Platform, *, local: bool) -> Litestar:
     return Litestar(
         [
             *server.routes(platform),
+            *projects.routes(platform),
             *deployments.routes(platform, local=local),
             *apps.routes(platform),
             *jobs.routes(platform),

@@ -13,12 +13,14 @@ from litestar.response import Stream
 
 from s2i.api.body import decoded
 from s2i.api.lines import streamed
+from s2i.control import quota
+from s2i.control.course import before_of
 from s2i.control.logs import Wish
 from s2i.control.platform import Platform
 from s2i.control.scaling import Logged
 from s2i.errors import E_NEVER_STARTED, E_NO_REVISION, S2IError
 from s2i.resources.app import App, Deployment, Domain, Event, Revision, Routing, Scale
-from s2i.resources.change import Change
+from s2i.resources.change import Change, config_after
 from s2i.resources.config import checked_traffic
 from s2i.resources.names import project_words
 from s2i.resources.tags import route_name, tag_name
@@ -79,6 +81,13 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     untag: tuple[str, ...] = ()
 
 
+class Fits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What would be otherwise with an app, and whether a revision would be made of it."""
+
+    change: Change = Change()
+    revision: bool = False
+
+
 class Rollback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to go back to; 0: what served before."""
 
@@ -131,8 +140,6 @@ def _looks(platform: Platform) -> list[HTTPRouteHandler]:
 
 
 def _changes(platform: Platform) -> list[HTTPRouteHandler]:
-    store = platform.store
-
     @patch(f"{AT}/{{name:str}}/scale", sync_to_thread=True)
     def scale(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
         app = platform.change_settings(project, name, Change(scale=decoded(body, dict[str, Any])))
@@ -145,14 +152,13 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
 
     @put(f"{AT}/{{name:str}}/traffic", sync_to_thread=True)
     def traffic(project: FromPath[str], name: FromPath[str], body: RawBody) -> AppView:
-        wish, app, said = decoded(body, Traffic), store.app(project, name), []
-        if wish.tags or wish.untag:
-            tags = {tag_name(tag, name): number for tag, number in wish.tags.items()}
-            app = platform.set_tags(project, name, tags, wish.untag)
-            said += [f"{tag} is r{number}" for tag, number in wish.tags.items()]
-            said += [f"{tag} is no more" for tag in wish.untag]
+        wish = decoded(body, Traffic)
+        tags = {tag_name(tag, name): number for tag, number in wish.tags.items()}
+        percents = None if wish.percents is None else checked_traffic(wish.percents)
+        app = platform.set_traffic(project, name, percents, tags, wish.untag)
+        said = [f"{tag} is r{number}" for tag, number in wish.tags.items()]
+        said += [f"{tag} is no more" for tag in wish.untag]
         if wish.percents is not None:
-            app = store.set_traffic(project, name, checked_traffic(wish.percents))
             parts = " ".join(f"r{number}={percent}" for number, percent in wish.percents)
             said.append(parts or "all requests go to the newest that can serve")
         return _changed(platform, app, "traffic", ", ".join(said))
@@ -170,7 +176,14 @@ def _changes(platform: Platform) -> list[HTTPRouteHandler]:
         platform.delete_app(project, name)
         return {"deleted": name}
 
-    return [scale, routing, traffic, stop, start, remove]
+    @post(f"{AT}/{{name:str}}/fits", status_code=200, sync_to_thread=True)
+    def fits(project: FromPath[str], name: FromPath[str], body: RawBody) -> dict[str, str]:
+        wish, store = decoded(body, Fits), platform.store
+        config = config_after(wish.change, before_of(store, project, name).config)
+        quota.checked_app(store, project, name, wish.change, config if wish.revision else None)
+        return {"fits": name}
+
+    return [scale, routing, traffic, stop, start, remove, fits]
 
 
 def _rollouts(platform: Platform) -> list[HTTPRouteHandler]:

@@ -49,9 +49,13 @@ class TaskView(msgspec.Struct, frozen=True):
 
 
 class RunView(JobRun, frozen=True):
-    """A job run as callers see it; ``counts``: how many tasks have which status."""
+    """A job run as callers see it; ``counts``: how many tasks have which status.
+
+    ``waits``: for what those wait that could begin otherwise, in words.
+    """
 
     counts: dict[TaskStatus, int] = {}
+    waits: str = ""
     tasks: list[TaskView] = []
 
 
@@ -137,7 +141,7 @@ def _runs(platform: Platform) -> list[HTTPRouteHandler]:
     @get(RUNS, sync_to_thread=True)
     def every(project: FromPath[str], job: FromQuery[str] = "") -> list[RunView]:
         counts = store.counts(project)
-        return [_run(run, counts=counts.get(run.name, {})) for run in store.runs(project, job)]
+        return [_run(platform, run, counts.get(run.name, {})) for run in store.runs(project, job)]
 
     @get(f"{RUNS}/{{name:str}}", sync_to_thread=True)
     def one(project: FromPath[str], name: FromPath[str]) -> RunView:
@@ -200,11 +204,11 @@ def _whole(platform: Platform, run: JobRun) -> RunView:
     counts: dict[TaskStatus, int] = {}
     for task in tasks:
         counts[task.status] = counts.get(task.status, 0) + 1
-    return msgspec.structs.replace(_run(run, counts=counts), tasks=tasks)
+    return msgspec.structs.replace(_run(platform, run, counts), tasks=tasks)
 
 
-def _run(run: JobRun, counts: dict[TaskStatus, int]) -> RunView:
-    return RunView(**_fields(run), counts=counts)
+def _run(platform: Platform, run: JobRun, counts: dict[TaskStatus, int]) -> RunView:
+    return RunView(**_fields(run), counts=counts, waits=platform.loop.waits.get((run.project, run.name), ""))
 
 
 def _task(task: Task, now: float) -> TaskView:

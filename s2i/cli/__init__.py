@@ -36,6 +36,7 @@ COMMANDS = {
     "jobrun": "jobruns",
     "secret": "bundles",
     "configmap": "bundles",
+    "project": "projects",
     "top": "top",
     "server": "server",
     "doctor": "doctor",

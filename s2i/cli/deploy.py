@@ -10,6 +10,7 @@ from s2i.cli import asked
 from s2i.cli.build import title
 from s2i.cli.deploying import deployed
 from s2i.cli.dryrun import would
+from s2i.cli.nouns import project_option
 from s2i.cli.output import output_option
 from s2i.cli.progress import progress_option
 from s2i.resources import names
@@ -18,7 +19,7 @@ from s2i.resources import names
 @click.command()
 @click.argument("src")
 @click.option("--name", help="Name of the app or job [default: made from SRC].")
-@click.option("--project", default="default", show_default=True, help="The project that it belongs to.")
+@project_option
 @asked.config_options
 @asked.scale_options
 @asked.routing_options
@@ -56,7 +57,6 @@ def deploy(
         "tag": given["tag"],
         "force": given["force"],
     }
-    names.project_name(project)
     if dry_run:
         would(project, body["name"], change, f"built from {src}", output)
     else:

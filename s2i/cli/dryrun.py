@@ -28,10 +28,11 @@ class Found(msgspec.Struct, frozen=True):
 def would(project: str, name: str, change: Change, image: str, output: str | None) -> None:
     """Print what ``change`` would make otherwise with an app. ``image``: where a new one would come from, "" for none.
 
-    Raises what the change itself would: a value that cannot be.
+    Raises what the change itself would: a value that cannot be, E_QUOTA.
     """
     found = found_of(project, name)
     new = changes(found or Found(), change)
+    _fits(project, name, change, revision=found is None or bool(image) or change.makes_revision)
     if output:
         rows = [*new, *([Difference("image", found.image if found else "", image)] if image else [])]
         emit({"project": project, "name": name, "new": found is None, "changes": rows}, output)
@@ -69,6 +70,13 @@ def found_of(project: str, name: str) -> Found | None:
     one = next((each for each in revisions if each["number"] == seen["revision"]), revisions[-1])
     settings = {key: one[key] for key in ("number", "image", "config")}
     return msgspec.convert({**settings, "scale": seen["scale"], "routing": seen["routing"]}, Found)
+
+
+def _fits(project: str, name: str, change: Change, *, revision: bool) -> None:
+    """Ask the server whether the project has room for an app so. Raises E_QUOTA."""
+    from s2i.cli.client import connect
+
+    connect().call("POST", f"{path(project, 'apps', name)}/fits", {"change": change, "revision": revision})
 
 
 def _what(found: Found | None, change: Change, image: str) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
+from s2i.cli.selection import words_for
 from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError
-from s2i.resources import names
 from s2i.resources.app import OPEN_DEPLOYMENT
 from s2i.sources import Notice
 
@@ -79,7 +79,7 @@ def _after(client: Client, path: str) -> dict[str, Any]:
 def look(begun: dict[str, Any], jobrun: str) -> str:
     """Return the command that shows what became of a deployment."""
     what = f"jobrun get {jobrun}" if jobrun else f"app get {begun['name']}"
-    return f"s2i {what}{names.project_words(begun['project'])}"
+    return f"s2i {what}{words_for(begun['project'])}"
 
 
 def _events(client: Client, path: str) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from s2i.cli.confirm import confirm
-from s2i.resources.names import project_name
+from s2i.cli.selection import VARIABLE, checked, current
+from s2i.resources.project import DEFAULT
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -17,11 +18,18 @@ def project_option(command: F) -> F:
     """Add ``--project`` to a command, as the checked parameter ``project``."""
     return click.option(
         "--project",
-        default="default",
-        show_default=True,
-        callback=lambda _context, _option, value: project_name(value),
-        help="The project to look in.",
+        metavar="NAME",
+        envvar=VARIABLE,
+        callback=_project,
+        help=f"The project [default: ${VARIABLE}, else the selected one, else {DEFAULT}].",
     )(command)
+
+
+def _project(context: click.Context, option: click.Parameter, value: str | None) -> str:
+    if value is None:
+        return current()[0]
+    said = option.name and context.get_parameter_source(option.name)
+    return checked(value, VARIABLE if said is click.core.ParameterSource.ENVIRONMENT else "")
 
 
 def log_options(command: F) -> F:

@@ -146,6 +146,14 @@ class LookAtTask(msgspec.Struct, frozen=True):
     container: str
 
 
+class TellWait(msgspec.Struct, frozen=True):
+    """Say for what the tasks of a run wait that could begin otherwise."""
+
+    project: str
+    run: str
+    why: str
+
+
 class EndTask(msgspec.Struct, frozen=True):
     """End the current attempt of a task: "timeout" or "cancelled"."""
 
@@ -189,6 +197,7 @@ Action = (
     | StartTask
     | MarkRunning
     | LookAtTask
+    | TellWait
     | EndTask
     | FinishTask
     | RemoveContainer
@@ -217,3 +226,5 @@ def lane(action: Action) -> Lane:
             return ("app", project, app)
         case StartTask(_, task) | MarkRunning(task) | LookAtTask(task) | EndTask(task) | FinishTask(_, task):
             return ("task", task.project, task.run, str(task.index))
+        case TellWait(project, run):
+            return ("run", project, run)

@@ -14,7 +14,7 @@ from s2i.errors import S2IError
 from s2i.resources.job import OPEN_TASK, Attempt, JobRun, Task
 
 GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
-SERVES = "listens"
+SERVES, WAITS = "listens", "waits"
 
 
 def start(action: StartTask, world: World) -> None:
@@ -46,6 +46,13 @@ def look(action: LookAtTask, world: World) -> None:
         ports = ", ".join(map(str, sorted(set(found))))
         text = f"it listens on port {ports} and does not end, as a server does: `s2i deploy` makes an app of one"
         world.record(task.project, name, SERVES, text)
+
+
+def tell_wait(world: World, project: str, run: str, why: str) -> None:
+    """Say for what a run waits; each reason once."""
+    told = [one.text for one in world.store.events(project, run_events(run)) if one.what == WAITS]
+    if why not in told:
+        world.record(project, run_events(run), WAITS, why)
 
 
 def end(action: EndTask, world: World) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Literal
 
 import msgspec
 
-from s2i.control import attempts, diagnosis, processes, release
+from s2i.control import attempts, diagnosis, processes, quota, release
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import Store
+from s2i.control.store.jobs import run_of
 from s2i.control.task import Build, Built, Request, Task
 from s2i.control.vault import unpinned
 from s2i.control.world import World
@@ -119,6 +121,7 @@ class Course:
                 emit=self._journal.write,
                 cancelled=self.cancelled,
                 config=self._opened(asked.config),
+                planned=functools.partial(self._planned, asked),
             )
             return build(task)
         kind: Literal["app", "job"] = request.kind or "app"
@@ -143,6 +146,14 @@ class Course:
             processes=before.processes,
         )
 
+    def _planned(self, asked: Asked, kind: Literal["app", "job"]) -> None:
+        """Refuse what its project has no room for, before it is built. Raises E_QUOTA."""
+        one = self.one
+        if kind == "job":
+            quota.checked_job(self._store, one.project, one.name)
+        else:
+            quota.checked_app(self._store, one.project, one.name, asked.request.change, asked.config)
+
     def _is_same(self, asked: Asked, built: Built) -> bool:
         before = asked.before
         if built.kind != "app" or not before.number:
@@ -155,7 +166,8 @@ class Course:
 
     def _leave(self, request: Request) -> None:
         """End a deployment that makes no revision: what serves does so on."""
-        app = self._store.change_settings(self.one.project, self.one.name, request.change)
+        with quota.kept_to(self._store, self.one.project, f"the app {self.one.name}"):
+            app = self._store.change_settings(self.one.project, self.one.name, request.change)
         self._loop.kick()
         self.one = self._store.change_deployment(self.one.id, kind="app", revision=app.serving)
         self._stage("rollout", f"nothing is otherwise: revision {app.serving} serves on")
@@ -174,7 +186,8 @@ class Course:
             held = built.prove is not None or bool(release)
             more = {"quiet": asked.request.quiet, "tag": asked.request.tag, "processes": built.processes}
             made = msgspec.structs.replace(made, held=held, own_port=asked.own_port, release=release, **more)
-            self._store.accept_revision(made, one.id, asked.request.change)
+            with quota.kept_to(self._store, one.project, f"the app {one.name}"):
+                self._store.accept_revision(made, one.id, asked.request.change)
         self.one = self._store.deployment(one.project, one.id)
 
     def _accept_job(self, asked: Asked, built: Built, config: Config) -> None:
@@ -187,9 +200,12 @@ class Course:
         job = msgspec.structs.replace(job, execution=checked_execution(execution), keep=checked_keep(keep))
         # Somebody looks at this first run: a failure is told at once.
         run = msgspec.structs.replace(job.execution, retry_limit=0) if asked.request.submit else None
-        if run and job.execution.mode == "daemon":
-            attempts.cancel_all(self._world, one.project, one.name)
-        self._store.accept_job(job, one.id, now, run)
+        with quota.kept_to(self._store, one.project, f"the job {one.name}"):
+            if run and job.execution.mode == "daemon":
+                attempts.cancel_all(self._world, one.project, one.name)
+            if run:
+                quota.checked_run(self._store, run_of(job, now, run))
+            self._store.accept_job(job, one.id, now, run)
 
     def _admit(self, asked: Asked, built: Built) -> None:
         """Prove the image and run the release command while the revision comes up; then let that get requests."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from s2i.control import release
+from s2i.control import quota, release
 from s2i.control.course import Course, Stopped, before_of
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
@@ -60,7 +60,7 @@ class Deployments:
         """Start a deployment, or queue it behind another one of the name, and return it. ``network``: see Task.
 
         Raises E_NAME, E_ENV, E_LIMIT, E_PORT, E_URL, E_REF, E_SOURCE, E_BUSY, E_DOCKER, E_SECRET, E_INDEX, E_BUILD_ARG,
-        E_TAKEN, E_NOT_FOUND.
+        E_TAKEN, E_NOT_FOUND, E_QUOTA.
         """
         request = self._checked(project, request)
         self._world.engine.info()
@@ -79,7 +79,7 @@ class Deployments:
         """Roll ``revision`` out as a new one with the next number: its image and its config, without a build.
 
         ``why`` is told as its source. With ``newest`` it gets its secrets and configmaps as they are now.
-        Raises E_BUSY, E_IMAGE_GONE, E_REFERENCE, E_SEAL, E_DOCKER and its kin.
+        Raises E_BUSY, E_IMAGE_GONE, E_REFERENCE, E_SEAL, E_QUOTA, E_DOCKER and its kin.
         """
         config = self._world.vault.pinned(revision.project, revision.config, newest=newest)
         revision = msgspec.structs.replace(revision, config=config)
@@ -87,12 +87,13 @@ class Deployments:
             raise E_IMAGE_GONE(image=revision.image)
         now = self._world.now()
         new = Deployment(secrets.token_hex(6), revision.project, revision.app, why, "building", now)
-        self._store.open_deployment(new)
-        self._prune()
         made = msgspec.structs.replace(
             revision, number=0, created=now, status="starting", reason="", held=False, quiet=False, tag=""
         )
-        self._store.accept_revision(made, new.id)
+        with quota.kept_to(self._store, new.project, f"the app {new.name}"):
+            self._store.open_deployment(new)
+            self._store.accept_revision(made, new.id)
+        self._prune()
         self._loop.kick()
         course = self._course(self._store.deployment(new.project, new.id))
         self._spawn(course, course.wait)
@@ -173,6 +174,10 @@ class Deployments:
         app = apps.get(request.name) or App(project, request.name, target=0)
         scale_after(request.change, app.scale)
         routing_after(request.change, app.routing)
+        if request.kind == "job":
+            quota.checked_job(self._store, project, request.name)
+        elif request.name in apps or request.expect or request.image:  # else its plan says what it is
+            quota.checked_app(self._store, project, request.name, request.change, config)
         if request.tag:
             tag_name(request.tag, request.name)
         if request.image:

@@ -28,6 +28,7 @@ from s2i.control.actions import (
     StartSandbox,
     StartTask,
     StopInstance,
+    TellWait,
 )
 from s2i.control.usage import building, uses
 from s2i.control.world import World
@@ -98,6 +99,8 @@ def _execute(action: Action, world: World) -> None:
             attempts.mark_running(action, world)
         case LookAtTask():
             attempts.look(action, world)
+        case TellWait(project, run, why):
+            attempts.tell_wait(world, project, run, why)
         case EndTask():
             attempts.end(action, world)
         case FinishTask():

@@ -88,6 +88,12 @@ def of_run(project: str, run: str) -> Shelf:
     return Shelf(dirs.state() / "logs" / "jobruns" / project / run, RUN_LIMIT, RUN_FILES)
 
 
+def forget_project(project: str) -> None:
+    """Remove all that is kept of a project's apps and job runs."""
+    for kind in ("apps", "jobruns"):
+        shutil.rmtree(dirs.state() / "logs" / kind / project, ignore_errors=True)
+
+
 def keep(owner: Owner, container: str, lines: Iterable[Line]) -> None:
     """Keep what an instance of an app wrote; what fails is told the server's log, and no more.
 

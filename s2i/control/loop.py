@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
-from s2i.control import tasks
+from s2i.control import quota, tasks
 from s2i.control.actions import (
     Action,
     Lane,
@@ -20,6 +20,7 @@ from s2i.control.actions import (
     Park,
     RemoveContainer,
     StartInstance,
+    TellWait,
     lane,
 )
 from s2i.control.execute import execute
@@ -47,7 +48,7 @@ DRAIN_SECONDS = 0.02
 LOOK_PAUSE = 0.002
 FAULT_SECONDS = (0.5, 1.0, 2.0, 5.0)  # after so many failures in a row
 
-SILENT = (MarkRunning, LookAtTask, RemoveContainer)  # nothing follows from these
+SILENT = (MarkRunning, LookAtTask, TellWait, RemoveContainer)  # nothing follows from these
 NOTHING = Capacity(0.0, 0)
 
 log = logging.getLogger("s2i")
@@ -98,6 +99,7 @@ class Loop:
         self._read: tuple[object, Wanted, tasks.Batch] | None = None  # what the store asked for, and its state then
         self._since: tasks.Since = {}
         self._looked: frozenset[str] = frozenset()  # containers of tasks, for whether they serve
+        self.waits: Mapping[tasks.Run, str] = {}  # for what runs wait whose tasks could begin otherwise
         self._capacity: Capacity | None = None
         self.exposed = ""  # why containers cannot be kept from this machine
         self._faults, self._gone = 0, 0.0
@@ -203,6 +205,10 @@ class Loop:
             self._capacity = self._world.engine.capacity()
         self._since = tasks.remember(self._since, batch, containers, now, self._world.now())
         actions = tasks.act(batch, containers, self._since, self._looked, self._capacity or NOTHING, now)
+        told, self.waits = self.waits, {(one.project, one.run): one.why for one in actions if isinstance(one, TellWait)}
+        actions = [
+            one for one in actions if not (isinstance(one, TellWait) and told.get((one.project, one.run)) == one.why)
+        ]
         looked = {one.container for one in actions if isinstance(one, LookAtTask)}
         self._looked = frozenset(one.id for one in containers if one.id in self._looked or one.id in looked)
         return actions
@@ -355,7 +361,7 @@ def wanted_of(store: Store) -> Wanted:
 def batch_of(store: Store) -> tasks.Batch:
     """Return the job runs that the store asks for."""
     runs = store.open_runs()
-    return tasks.Batch(runs, store.open_tasks() if runs else {})
+    return tasks.Batch(runs, store.open_tasks(), quota.rooms(store)) if runs else tasks.Batch()
 
 
 def _coming(store: Store, apps: tuple[App, ...]) -> Iterator[Workload]:

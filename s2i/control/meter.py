@@ -59,6 +59,10 @@ class Meter:
         """Return what each container used over the last seconds, as far as two readings of it are known."""
         return self._live
 
+    def forget(self, project: str) -> None:
+        """Drop what is measured of a project, and not written down yet."""
+        self._sums = {key: hour for key, hour in self._sums.items() if key[0] != project}
+
     def step(self) -> float:
         """Read once; return the seconds until the next reading is due."""
         running = {one.id: one.owner for one in self._containers() if one.role != "sandbox" and one.state == "running"}

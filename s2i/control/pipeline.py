@@ -37,6 +37,7 @@ def build(task: Task) -> Built:
         if again is None:
             with around("plan"):
                 plan = planned.plan(tree, _planning(task))
+            task.planned("job" if task.request.kind == "job" else _kind(plan))
             again = _image(task, tree, plan)
         built, plan = again
     if task.request.kind == "job":
@@ -130,9 +131,12 @@ def _image(task: Task, tree: sources.Tree, plan: BuildPlan) -> tuple[Built, Buil
 
 def _built(plan: BuildPlan, image: Image, tree: sources.Tree) -> Built:
     release = next((one.start for one in plan.processes if one.name == RELEASE), ())
-    kind: Literal["app", "job"] = "job" if plan.kind == "job" else "app"
     others = tuple((one.name, one.start) for one in plan.processes if one.name != RELEASE)
-    return Built(kind, image.id, plan.port, tree.origin.commit, release=release, processes=others)
+    return Built(_kind(plan), image.id, plan.port, tree.origin.commit, release=release, processes=others)
+
+
+def _kind(plan: BuildPlan) -> Literal["app", "job"]:
+    return "job" if plan.kind == "job" else "app"
 
 
 def _passed(task: Task, wire: Wire, event: StepEvent) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from s2i import dirs
-from s2i.control import kept, processes, runs
+from s2i.control import kept, processes, quota, runs
 from s2i.control.actions import RemoveRoute, SetRoute
 from s2i.control.deploy import Deployments
 from s2i.control.execute import execute, sweep_images
@@ -157,9 +157,10 @@ class Platform:
     def change_settings(self, project: str, name: str, change: Change) -> App:
         """Change how many instances an app may have, and how requests come to it, at once where it has a route.
 
-        Raises E_NOT_FOUND, E_REQUEST, E_LIMIT, E_ROUTER, E_DOCKER.
+        Raises E_NOT_FOUND, E_REQUEST, E_LIMIT, E_QUOTA, E_ROUTER, E_DOCKER.
         """
-        changed = self.store.change_settings(project, name, change)
+        with quota.kept_to(self.store, project, f"the app {name}"):
+            changed = self.store.change_settings(project, name, change)
         if change.routing:
             self._route(changed)
         self.loop.kick()
@@ -177,12 +178,24 @@ class Platform:
         self.tell(app, "domain", f"{host} leads here no more")
         self._route(app)
 
-    def set_tags(self, project: str, name: str, tags: Mapping[str, int], untag: Sequence[str]) -> App:
-        """Give revisions addresses of their own, or take them away, at once; return the app.
+    def set_traffic(
+        self,
+        project: str,
+        name: str,
+        percents: tuple[tuple[int, int], ...] | None,
+        tags: Mapping[str, int],
+        untag: Sequence[str],
+    ) -> App:
+        """Send the requests of an app to revisions by percent (None: as they go), and give some addresses of their own.
 
-        Raises E_NOT_FOUND, E_TRAFFIC, E_ROUTER.
+        All of it or nothing, at once; return the app. Raises E_NOT_FOUND, E_TRAFFIC, E_QUOTA, E_ROUTER.
         """
-        app = self.store.set_tags(project, name, tags, untag)
+        with self.store.as_one(), quota.kept_to(self.store, project, f"the app {name}"):
+            app = self.store.app(project, name)
+            if tags or untag:
+                app = self.store.set_tags(project, name, tags, untag)
+            if percents is not None:
+                app = self.store.set_traffic(project, name, percents)
         for tag in tags:
             execute(SetRoute(project, route_name(tag, name)), self.world)
         for tag in untag:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from s2i.control import attempts
+from s2i.control import attempts, quota
 from s2i.control.store.jobs import run_of
 from s2i.control.world import World
 from s2i.errors import S2IError
@@ -67,11 +67,15 @@ def _one(world: World, revision: Revision, process: str, name: str, command: tup
     if any((run.image, run.config) == (job.image, job.config) and not run.cancelled for run in running):
         return f"{name} runs on as it is"
     now = world.now()
-    world.store.accept_job(job, "", now, None)
+    with quota.kept_to(world.store, job.project, f"the job {name}"):
+        world.store.accept_job(job, "", now, None)
     if not (process == RUNS or running):
         return f"{name} is a job: `s2i jobrun submit {name}` runs it"
     attempts.cancel_all(world, job.project, job.name)
-    made = world.store.accept_run(run_of(job, now, job.execution))
+    run = run_of(job, now, job.execution)
+    with world.store.as_one():
+        quota.checked_run(world.store, run)
+        made = world.store.accept_run(run)
     return f"{name} runs: {made.name}"
 
 

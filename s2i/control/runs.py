@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from s2i.control import kept
+from s2i.control import kept, quota
 from s2i.control.store.jobs import run_of
 from s2i.control.world import World, run_events
 from s2i.errors import E_IMAGE_GONE, E_RUN_ENDED
@@ -33,7 +33,7 @@ class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def submit(world: World, project: str, job: str, wish: Wish) -> JobRun:
     """Ask for a run of a job; return it.
 
-    Raises E_NOT_FOUND, E_IMAGE_GONE, E_REQUEST, E_LIMIT, E_VALUE, E_ENV and its kin.
+    Raises E_NOT_FOUND, E_IMAGE_GONE, E_QUOTA, E_REQUEST, E_LIMIT, E_VALUE, E_ENV and its kin.
     """
     found = world.store.job(project, job)
     execution = _execution(found.execution, wish)
@@ -99,7 +99,10 @@ def _accepted(world: World, run: JobRun, wish: Wish) -> JobRun:
     world.vault.pinned(run.project, config)  # a run takes the newest when it starts: what is missing is told now
     if not world.engine.image_exists(run.image):
         raise E_IMAGE_GONE(image=run.image)
-    made = world.store.accept_run(msgspec.structs.replace(run, config=config))
+    run = msgspec.structs.replace(run, config=config)
+    with world.store.as_one():
+        quota.checked_run(world.store, run)
+        made = world.store.accept_run(run)
     of = f" of what {run.again} left" if run.again else ""
     world.record(run.project, run_events(made.name), "submitted", f"{made.name}: {run.execution.array}{of}")
     forget_old(world, run.project, run.job)

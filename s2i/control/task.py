@@ -81,7 +81,8 @@ class Task(msgspec.Struct, frozen=True):
     """One build to do: ``labels`` go on the image; ``emit`` takes events; ``cancelled`` ends it early.
 
     ``network``: the caller is not the person at the keyboard (see sources.Policy). ``place``: the source, for people.
-    ``id``: the deployment's, and its build run's. ``config``: how it will be run, but for the port.
+    ``id``: the deployment's, and its build run's. ``config``: how it will be run, but for the port. ``planned`` is told
+    what it is as soon as that is known, and raises what stands in the way.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Task(msgspec.Struct, frozen=True):
     emit: Emit
     cancelled: threading.Event
     config: Config = Config()
+    planned: Callable[[Literal["app", "job"]], None] = lambda kind: None
 
 
 Build = Callable[[Task], Built]

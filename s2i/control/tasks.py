@@ -14,12 +14,14 @@ from s2i.control.actions import (
     MarkRunning,
     RemoveContainer,
     StartTask,
+    TellWait,
 )
-from s2i.control.room import Claim, admitted
+from s2i.control.room import Claim, admission
 from s2i.control.watch import STEADY_SECONDS, delay
 from s2i.engines.engine import Capacity, Observed, Owner, Workload
 from s2i.resources import indices
 from s2i.resources.job import Attempt, JobRun, Task, TaskStatus
+from s2i.resources.project import Room
 
 RETRY_SECONDS, RETRY_MOST = 2.0, 300.0  # after the first failure; twice as long after each one more
 LOOK_SECONDS = 15.0  # a job that listens for so long is a server
@@ -31,10 +33,11 @@ Since = Mapping[Moment, float]  # monotonic
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """The runs that have not ended, oldest first, and those of their tasks that have not."""
+    """The runs that have not ended, oldest first, those of their tasks that have not, and limits of their projects."""
 
     runs: Sequence[JobRun] = ()
     tasks: Mapping[Run, Sequence[Task]] = {}
+    rooms: Mapping[str, Room] = {}
 
     def each(self) -> Iterable[tuple[JobRun, Task]]:
         """Yield every open task with its run."""
@@ -78,7 +81,7 @@ def act(
     there = {_key(one): one for one in containers if one.role == "task"}
     actions: list[Action] = []
     waiting: list[tuple[Claim, JobRun, Task]] = []
-    running: list[Claim] = []
+    running: list[tuple[Claim, JobRun]] = []
     behind = _behind(batch.runs)
     for run, task in batch.each():
         key = (run.project, run.name, task.instance)
@@ -88,13 +91,15 @@ def act(
             if (begun is None or now - begun >= pause(run, task)) and (run.project, run.name) not in behind:
                 waiting.append((_claim(run, task), run, task))
             continue
-        running.append(_claim(run, task))
+        running.append((_claim(run, task), run))
         actions += _seen(run, task, one, since.get((*key, "running")), looked, now)
-    counted = [one for one in running if one.cpu]
-    free = [one for one in waiting if not one[0].cpu]
-    may = set(admitted((claim for claim, _, _ in waiting if claim.cpu), counted, has))
-    begin = [*free, *(one for one in waiting if one[0] in may)]
+    counted = [claim for claim, run in running if not run.release]
+    claims = [claim for claim, run, _ in waiting if not run.release]
+    admitted = admission(claims, counted, has, batch.rooms)
+    may = set(admitted.begin)
+    begin = [one for one in waiting if one[1].release or one[0] in may]
     actions += [StartTask(work_of(run, task), task) for _, run, task in begin]
+    actions += [TellWait(*key, why) for key, why in admitted.waits.items()]
     return actions + [RemoveContainer(one.owner, one.id) for one in there.values()]
 
 
@@ -187,17 +192,9 @@ def _why(one: Observed) -> str:
 
 
 def _claim(run: JobRun, task: Task) -> Claim:
-    """Return what a task needs; a daemon and a release command need no room: they run whenever they are to."""
-    free = run.execution.mode == "daemon" or bool(run.release)
-    config = run.config
-    return Claim(
-        run.project,
-        run.name,
-        task.index,
-        0.0 if free else config.cpu,
-        0 if free else config.memory,
-        run.execution.parallelism,
-    )
+    """Return what a task needs; a daemon needs no room of the machine, a release command none at all."""
+    free, config = run.execution.mode == "daemon", run.config
+    return Claim(run.project, run.name, task.index, config.cpu, config.memory, run.execution.parallelism, free)
 
 
 def _variables(run: JobRun, task: Task) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 
-from s2i.control import attempts, runs
+from s2i.control import attempts, quota, runs
 from s2i.control.schedule import AHEAD_MOST, Due, due, next_tick
 from s2i.control.store.jobs import run_of
 from s2i.control.world import World
@@ -75,13 +76,29 @@ class Timer:
         for job, one in found:
             for name in one.cancel:
                 self._tried(lambda job=job, name=name: attempts.cancel(self._world, job.project, name))  # type: ignore[misc]
-        made = self._world.store.accept_ticks((job, one.since, _run(job, one, now)) for job, one in found)
+        made = self._world.store.accept_ticks(self._allowed(found, now))
         self._changed()
         for job, one in found:
             if one.missed:
                 self._world.record(job.project, job.name, "missed", _told(one))
         for run in made:
             self._tried(lambda run=run: runs.forget_old(self._world, run.project, run.job))  # type: ignore[misc]
+
+    def _allowed(self, found: list[tuple[Job, Due]], now: float) -> list[tuple[Job, float, JobRun | None]]:
+        """Return the ticks with their runs; one for whose run its project has no room is told as missed."""
+        ticks = []
+        beside: Counter[str] = Counter()
+        for job, one in found:
+            run = _run(job, one, now)
+            try:
+                if run:
+                    quota.checked_run(self._world.store, run, beside[job.project])
+                    beside[job.project] += 1
+            except S2IError as error:
+                self._world.record(job.project, job.name, "missed", f"a tick was missed: {error}")
+                run = None
+            ticks.append((job, one.since, run))
+        return ticks
 
     def _tried(self, work: Callable[[], object]) -> None:
         try:

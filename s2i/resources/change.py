@@ -14,7 +14,7 @@ from s2i.resources.app import Config, Routing, Scale
 from s2i.resources.bundle import EnvFrom, checked_reference, written
 from s2i.resources.config import checked_config, checked_routing, checked_scale
 
-T = TypeVar("T", Config, Scale, Routing)
+T = TypeVar("T", bound=msgspec.Struct)
 MASKED = "***"
 # Fields that people know by another name: that of their option.
 OPTIONS = {

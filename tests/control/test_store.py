@@ -16,6 +16,7 @@ from s2i.control.usage import uses
 from s2i.errors import E_BUSY, E_NOT_FOUND, E_STORE, E_TAKEN, S2IError
 from s2i.resources.app import App, Config, Deployment, Domain, Event, Revision
 from s2i.resources.job import Attempt, Execution, Job, JobRun
+from s2i.resources.project import Amounts, Project
 
 
 @pytest.fixture
@@ -259,3 +260,51 @@ def test_a_domain_leads_to_one_app(store: Store) -> None:
     )
     store.unmap_domain("default", "shop", "a.example.com")
     assert store.map_domain("default", "mail", Domain("a.example.com")).domains == (Domain("a.example.com"),)
+
+
+def test_what_is_done_as_one_is_taken_back_as_one(store: Store) -> None:
+    def fail() -> None:
+        with store.as_one():
+            store.accept_revision(revision(), opened(store))
+            store.record(Event(1.0, "default", "shop", "x"))
+            raise E_BUSY(name="shop", holder="a test")
+
+    refusal("E_BUSY", fail)
+    assert (store.apps(), store.deployments(), store.events("default", "shop")) == ((), (), ())
+    with store.as_one():
+        store.accept_revision(revision(), opened(store))
+    assert [one.name for one in store.apps()] == ["shop"]
+
+
+def test_a_project_is_there_when_it_was_made_or_is_used(store: Store) -> None:
+    assert store.projects() == (Project("default"),)
+    made = store.create_project(Project("b", Amounts(cpu=2.0), 1.0))
+    store.accept_job(Job("a", "report", "sha256:a", Config()), "", 1.0, None)
+    assert store.projects() == (Project("a"), made, Project("default"))
+    assert (store.limits("b"), store.limits("a"), store.limits("none")) == (Amounts(cpu=2.0), Amounts(), Amounts())
+    refusal("E_PROJECT", store.create_project, Project("a"))
+    refusal("E_PROJECT", store.create_project, Project("default"))
+    refusal("E_NO_PROJECT", store.project, "none")
+    refusal("E_NO_PROJECT", store.change_project, "none", lambda one: one)
+
+
+def test_a_database_of_before_has_the_projects_that_were_used(path: Path, store: Store) -> None:
+    store.accept_job(Job("a", "report", "sha256:a", Config()), "", 1.0, None)
+    store.close()
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE projects")
+        db.execute("PRAGMA user_version = 3")
+    db.close()
+    again = Store(path)
+    assert [one.name for one in again.projects()] == ["a", "default"]
+    again.close()
+
+
+def test_what_is_left_of_a_project_goes_and_of_no_other(store: Store) -> None:
+    for project in ("a", "b"):
+        store.create_project(Project(project))
+        store.record(Event(1.0, project, "shop", "x"))
+    store.clear_project("a", forget=True)
+    store.clear_project("default", forget=False)
+    assert [one.name for one in store.projects()] == ["b", "default"]
+    assert (store.events("a", "shop"), len(store.events("b", "shop"))) == ((), 1)

@@ -54,6 +54,7 @@ OTHERS = {
     "RemoveRoute": "a tag that is taken away",
     "EndTask": "a task that takes too long: tests/live/test_jobs_live.py",
     "LookAtTask": "a job that does not end",
+    "TellWait": "a task that there is no room for",
 }
 POINTS = crash_points()
 

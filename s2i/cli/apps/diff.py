@@ -10,8 +10,8 @@ from s2i.cli.apps.revision import number_of
 from s2i.cli.image.look import megabytes
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option, safe, table
+from s2i.cli.selection import words_for
 from s2i.errors import E_NO_SUCH_REVISION
-from s2i.resources.names import project_words
 
 
 @click.command()
@@ -56,7 +56,7 @@ def _revision(found: dict[str, Any], number: int) -> dict[str, Any]:
     for one in found["revisions"]:
         if one["number"] == number:
             return dict(one)
-    raise E_NO_SUCH_REVISION(number=number, app=found["name"], words=project_words(found["project"]))
+    raise E_NO_SUCH_REVISION(number=number, app=found["name"], words=words_for(found["project"]))
 
 
 def _images(old: str, new: str) -> Any:

@@ -10,7 +10,7 @@ import click
 from s2i.cli.loglines import Prefixes
 from s2i.cli.nouns import log_options, path, project_option
 from s2i.cli.output import safe
-from s2i.resources.names import project_words
+from s2i.cli.selection import words_for
 
 if TYPE_CHECKING:
     from s2i.cli.client import Client
@@ -59,7 +59,7 @@ def logs(
 
 def _why_none(client: Client, at: str, name: str, project: str, head: dict[str, Any], *, previous: bool) -> str:
     """Return what to say when there is no instance whose log could be shown, and where else to look."""
-    words = f"{name}{project_words(project)}"
+    words = f"{name}{words_for(project)}"
     if previous:
         return "no instance of it has ended that wrote anything"
     if head["ended"]:

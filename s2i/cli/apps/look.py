@@ -10,7 +10,7 @@ from s2i.cli.apps.settings import routing_words
 from s2i.cli.eventlist import show_events
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option, safe, table, when
-from s2i.resources.names import project_words
+from s2i.cli.selection import words_for
 
 
 @click.command("list")
@@ -63,7 +63,7 @@ def get(name: str, project: str, output: str | None) -> None:
         click.echo(f"{'routing':<10}{routing_words(found['routing'])}")
     if found.get("outdated"):
         changed = ", ".join(found["outdated"])
-        again = f"`s2i app restart {found['name']}{project_words(found['project'])}` takes it over"
+        again = f"`s2i app restart {found['name']}{words_for(found['project'])}` takes it over"
         click.echo(f"{'outdated':<10}{changed} changed since it started: {again}")
     if len(found["traffic"]) > 1:
         click.echo(f"{'traffic':<10}{_traffic(found)}")

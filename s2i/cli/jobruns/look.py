@@ -54,7 +54,7 @@ def get(name: str, project: str, output: str | None) -> None:
         return
     tasks, execution = found["tasks"], found["execution"]
     shown = {"name": found["name"], "job": found["job"], "status": found["status"], "tasks": _done(found)}
-    shown |= {"exit": _exit(found), "reason": found["reason"], "again": found["again"]}
+    shown |= {"waits": found["waits"], "exit": _exit(found), "reason": found["reason"], "again": found["again"]}
     shown |= {"tick": when(found["scheduled"]), "started": when(found["started"]), "seconds": _took(found)}
     shown |= {"mode": "daemon" if execution["mode"] == "daemon" else "", "image": found["image"]}
     for field, value in shown.items():

@@ -56,6 +56,8 @@ def progress(found: dict[str, Any], took: float) -> str:
     parts = [f"{found['name']}: {over} of {total} done", f"{counts.get('running', 0)} running"]
     if bad := over - counts.get("succeeded", 0):
         parts.append(f"{bad} failed")
+    if found.get("waits"):
+        parts.append(f"waits: {found['waits']}")
     if 0 < over < total:
         parts.append(f"about {_span(took / over * (total - over))} left")
     return ", ".join(parts)

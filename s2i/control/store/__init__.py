@@ -10,14 +10,15 @@ from s2i.control.store.bundles import Bundles
 from s2i.control.store.deployments import Deployments
 from s2i.control.store.hours import Hours
 from s2i.control.store.jobs import Jobs
+from s2i.control.store.projects import Projects
 
 TABLES = (
     *("apps", "revisions", "jobs", "jobruns", "tasks", "deployments", "events"),
-    *("bundles", "bundle_versions", "hours"),
+    *("bundles", "bundle_versions", "hours", "projects"),
 )
 
 
-class Store(Apps, Jobs, Deployments, Bundles, Hours):
+class Store(Apps, Jobs, Deployments, Bundles, Hours, Projects):
     """The database of one server. Every method is one transaction; all are safe to call from any thread."""
 
     def clear(self) -> None:

@@ -61,8 +61,17 @@ class Database:
             return self._db.total_changes, others[0]
 
     @contextlib.contextmanager
+    def as_one(self) -> Iterator[None]:
+        """Make one transaction of all that is done within: what is raised takes all of it back."""
+        with self._write():
+            yield
+
+    @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
+            if self._db.in_transaction:  # of who called, who holds the lock: its end is theirs, too
+                yield self._db
+                return
             # A file that was removed or replaced while it is open takes every write, and forgets it with the server.
             if not self._path.exists() or self._path.stat().st_ino != self._file:
                 raise E_STORE(path=self._path, why="it was removed or replaced while the server ran")

@@ -41,6 +41,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE hours (project TEXT, kind TEXT, name TEXT, hour REAL, doc BLOB NOT NULL, "
         "PRIMARY KEY (project, kind, name, hour))",
     ),
+    ("CREATE TABLE projects (name TEXT PRIMARY KEY, doc BLOB NOT NULL)",),
 )
 VERSION = len(MIGRATIONS)
 

@@ -1,0 +1,214 @@
+"""Projects over HTTP: what each may have, uses and may come to; what is refused leaves nothing, what ends ends alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar.testing import TestClient
+
+from s2i.api.app import make_app
+from s2i.control.platform import Platform
+from s2i.control.task import Built, Task
+from s2i.resources.job import Execution, Job, Schedule
+from s2i.resources.project import FIELDS
+from tests.control.simulation import Simulation
+
+
+class World(Simulation):
+    """A platform on fakes behind its API; a source called "once" makes a job."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.platform = Platform(self.store, self.engine, self.router, _build)
+        self.platform.loop._prober.answers = self.engine.answers
+        self.platform.sweeper.stop()
+
+
+def _build(task: Task) -> Built:
+    return Built("job" if task.request.name == "once" else "app", "sha256:app")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.platform.stop()
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[TestClient]:
+    world.platform.start()
+    with TestClient(make_app(world.platform, local=True), raise_server_exceptions=False) as one:
+        yield one
+
+
+def deploy(client: TestClient, project: str, name: str = "shop", **more: object) -> Any:
+    """Deploy, and return the deployment at its end, or the error that refused it."""
+    body = {"source": {"type": "folder", "path": "/src"}, "name": name, **more}
+    begun = client.post(f"/v1/projects/{project}/deployments", json=body)
+    if begun.status_code != 201:
+        return begun.json()["error"]
+    at = f"/v1/projects/{project}/deployments/{begun.json()['id']}"
+    list(client.get(f"{at}/events").iter_lines())
+    return client.get(at).json()
+
+
+def scale(most: int) -> dict[str, object]:
+    return {"change": {"scale": {"max": most, "min": 1}, "config": {"memory": 64 << 20}}}
+
+
+def limited(client: TestClient, name: str = "a", **limits: object) -> Any:
+    answer = client.post("/v1/projects", json={"name": name, "limits": limits})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def names(client: TestClient) -> list[str]:
+    return [one["name"] for one in client.get("/v1/projects").json()]
+
+
+def test_a_project_is_made_shown_and_changed(client: TestClient) -> None:
+    assert names(client) == ["default"]
+    made = limited(client, cpu=4, memory=1 << 30)
+    assert (made["limits"]["cpu"], made["limits"]["memory"], made["created"] > 0) == (4.0, 1 << 30, True)
+    changed = client.patch("/v1/projects/a", json={"limits": {"cpu": 0, "apps": 3}}).json()
+    assert {field: value for field, value in changed["limits"].items() if value} == {"memory": 1 << 30, "apps": 3}
+    assert client.get("/v1/projects/a").json() == changed
+    assert names(client) == ["a", "default"]
+
+
+def test_a_project_is_there_by_its_first_use(client: TestClient) -> None:
+    assert client.get("/v1/projects/b").status_code == 404
+    deploy(client, "b", **scale(2))
+    shown = client.get("/v1/projects/b").json()
+    assert (shown["holds"], shown["created"]) == (["app shop"], 0.0)
+    assert shown["forecast"] == dict(zip(FIELDS, (2.0, 128 << 20, 2, 1, 0, 0), strict=True))
+    until = time.monotonic() + 10
+    while client.get("/v1/projects/b").json()["used"]["instances"] != 1:
+        assert time.monotonic() < until
+    assert client.get("/v1/projects/b").json()["used"]["cpu"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("POST", "", {"name": "default"}, 400, "E_PROJECT"),
+        ("POST", "", {"name": "A b"}, 400, "E_NAME"),
+        ("POST", "", {"name": "x", "limits": {"disk": 1}}, 400, "E_REQUEST"),
+        ("POST", "", {"name": "x", "limits": {"cpu": -1}}, 400, "E_LIMIT"),
+        ("POST", "", {"name": "x", "limits": {"memory": "8G"}}, 400, "E_REQUEST"),
+        ("POST", "", {}, 400, "E_REQUEST"),
+        ("PATCH", "/none", {"limits": {"cpu": 1}}, 404, "E_NO_PROJECT"),
+        ("PATCH", "/default", {"limit": {"cpu": 1}}, 400, "E_REQUEST"),
+        ("DELETE", "/none/force", None, 404, "E_NO_PROJECT"),
+        ("DELETE", "/default/unused", None, 400, "E_PROJECT"),
+        ("DELETE", "/default/now", None, 400, "E_REQUEST"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    client: TestClient, method: str, path: str, body: object, status: int, code: str
+) -> None:
+    answer = client.request(method, f"/v1/projects{path}", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert names(client) == ["default"]
+
+
+@pytest.mark.parametrize("more", [{"expect": "new"}, {}])
+def test_an_app_beyond_the_limit_is_refused_and_nothing_of_it_is_there(
+    client: TestClient, world: World, more: dict[str, object]
+) -> None:
+    limited(client, cpu=3)
+    ended = deploy(client, "a", **scale(4), **more)
+    error = ended if more else ended["error"]  # what may turn out to be a job is built first
+    assert (error["code"], error["exit"]) == ("E_QUOTA", 2)
+    assert error["message"] == (
+        'the project "a" is limited to 3 CPUs: it comes to 0 CPUs now, and to 4 CPUs with the app shop'
+    )
+    assert (world.store.apps(), world.engine.containers) == ((), {})
+    assert deploy(client, "a", **scale(3), **more)["status"] == "ready"
+
+
+def test_no_change_of_an_app_goes_beyond_the_limit(client: TestClient, world: World) -> None:
+    limited(client, cpu=3)
+    deploy(client, "a", **scale(2))
+    at = "/v1/projects/a/apps/shop"
+    before = client.get(at).json()["scale"]
+    for answer in (
+        client.patch(f"{at}/scale", json={"max": 4}),
+        client.post(f"{at}/fits", json={"change": {"scale": {"max": 4}}}),
+        client.post(f"{at}/fits", json={"change": {"config": {"cpu": 2.0}}, "revision": True}),
+        client.post("/v1/projects/a/apps/new/fits", json={"revision": True}),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "E_QUOTA")
+    assert client.get(at).json()["scale"] == before
+    assert client.post(f"{at}/fits", json={"change": {"scale": {"max": 3}}}).json() == {"fits": "shop"}
+    assert deploy(client, "a", change={"config": {"cpu": 2.0}})["code"] == "E_QUOTA"
+    assert len(world.store.revisions("a", "shop")) == 1
+
+
+def test_a_split_and_tags_count_and_are_set_together_or_not_at_all(client: TestClient, world: World) -> None:
+    limited(client, cpu=3)
+    deploy(client, "a", **scale(2))
+    deploy(client, "a", change={"env": [["A", "1"]]})
+    at = "/v1/projects/a/apps/shop"
+    split = client.put(f"{at}/traffic", json={"percents": [[1, 50], [2, 50]], "tags": {"new": 2}})
+    assert (split.status_code, split.json()["error"]["code"]) == (403, "E_QUOTA")
+    assert client.put(f"{at}/traffic", json={"tags": {"old": 1}}).status_code == 403
+    assert (world.store.app("a", "shop").traffic, world.store.app("a", "shop").tags) == ((), ())
+    client.patch("/v1/projects/a", json={"limits": {"cpu": 4}})
+    assert client.put(f"{at}/traffic", json={"percents": [[1, 50], [2, 50]], "tags": {"new": 2}}).status_code == 200
+
+
+def test_a_run_that_waits_says_for_what(client: TestClient) -> None:
+    limited(client, cpu=1)
+    deploy(client, "a", "once", kind="job", submit=False, change={"config": {"memory": 64 << 20}})
+    name = client.post("/v1/projects/a/jobs/once/runs", json={"execution": {"array": "0-2"}}).json()["name"]
+    until, found = time.monotonic() + 10, {}
+    while not found.get("waits"):
+        assert time.monotonic() < until
+        found = client.get(f"/v1/projects/a/jobruns/{name}").json()
+    assert found["waits"] == "the project's 1 CPU is taken"
+    assert [one["waits"] for one in client.get("/v1/projects/a/jobruns").json()] == [found["waits"]]
+
+
+def test_a_project_with_something_in_it_is_deleted_by_force_alone_and_no_other_with_it(
+    client: TestClient, world: World
+) -> None:
+    for project in ("a", "b"):
+        deploy(client, project, **scale(2))
+        world.store.accept_job(
+            Job(project, "report", "sha256:app", world.store.revisions(project, "shop")[0].config), "", 1.0, Execution()
+        )
+        world.store.change_job(project, "report", lambda job: _scheduled(job))
+        client.post(f"/v1/projects/{project}/secrets", json={"name": "db", "values": {"A": "Yg=="}})
+    refused = client.delete("/v1/projects/a/unused")
+    assert (refused.status_code, refused.json()["error"]["message"]) == (
+        409,
+        'the project "a" still has app shop, job report, secret db',
+    )
+    assert client.delete("/v1/projects/a/force").json() == {"deleted": "a"}
+    assert names(client) == ["b", "default"]
+    assert {one.owner.project for one in world.engine.observe()} == {"b"}
+    assert {project for project, _ in world.router.routes()} == {"b"}
+    assert client.get("/v1/projects/b").json()["holds"] == ["app shop", "job report", "secret db"]
+    assert [one.name for one in world.store.jobs() if one.schedule] == ["report"]
+    assert world.engine.networks == {"b"}
+
+
+def test_the_default_project_is_emptied_and_stays_with_its_limits(client: TestClient) -> None:
+    client.patch("/v1/projects/default", json={"limits": {"apps": 2}})
+    deploy(client, "default", **scale(2))
+    assert client.delete("/v1/projects/default/force").status_code == 200
+    shown = client.get("/v1/projects/default").json()
+    assert (shown["holds"], shown["limits"]["apps"]) == ([], 2)
+    assert client.get("/v1/projects/default/deployments").json() == []
+
+
+def _scheduled(job: Job) -> Job:
+    import msgspec
+
+    return msgspec.structs.replace(job, schedule=Schedule("0 0 1 1 *", since=1000.0))
