@@ -74,6 +74,15 @@ def unforged() -> dict[str, Any]:
     return {"handler": "headers", "request": {"delete": list(FORGEABLE)}}
 
 
+def undotted() -> dict[str, Any]:
+    """Return the handler that takes the dot of the root from the end of a host: "shop.example.com.:80" is a name too.
+
+    Routes match whole hosts; once for all, since another host for each would make each change of them take longer.
+    """
+    dot = {"search_regexp": r"\.(:[0-9]+)?$", "replace": "$1"}
+    return {"handler": "headers", "request": {"replace": {"Host": [dot]}}}
+
+
 def no_tunnel() -> dict[str, Any]:
     """Return the handler that lets a client ask for no other protocol than WebSocket.
 

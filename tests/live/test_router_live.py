@@ -109,6 +109,16 @@ def test_requests_are_routed_by_host(router: CaddyRouter, instances: Start) -> N
     assert _name(router, "WEB.shop.localhost:80") == "one"
 
 
+@pytest.mark.parametrize(("dot", "port"), [("", ""), (".", ""), (".", ":80"), (".", ":18600")])
+def test_a_host_that_ends_in_the_dot_of_the_root_is_the_same(
+    router: CaddyRouter, instances: Start, dot: str, port: str
+) -> None:
+    router.add(Route("shop", "web"))
+    router.point("shop", "web", {instances("one").address: SLOTS})
+    seen = json.loads(_get(router, f"{HOST}{dot}{port}")[1])["headers"]
+    assert (seen["Host"], seen["X-Forwarded-Host"]) == (f"{HOST}{port}", f"{HOST}{port}")
+
+
 @pytest.mark.parametrize(
     "host", ["nobody.shop.localhost", "shop.localhost", "localhost", "127.0.0.1", "web.bank.localhost"]
 )

@@ -45,7 +45,7 @@ def test_a_route_names_slot_files_and_no_address() -> None:
 def test_what_a_client_could_forge_goes_before_the_proxy_adds_its_own() -> None:
     """THREATS T50."""
     every, app, _none = _server(WEB)["routes"]
-    tunnel, forged = every["handle"]
+    _dot, tunnel, forged = every["handle"]
     assert forged == {"handler": "headers", "request": {"delete": list(FORGEABLE)}}
     assert tunnel["routes"][0]["handle"] == [
         {"handler": "headers", "request": {"delete": ["Upgrade", "Http2-Settings"]}}
