@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Stream
 
+from s2i.api.body import decoded
 from s2i.control.journal import Journal
 from s2i.control.platform import Platform
 from s2i.control.task import Request
-from s2i.errors import E_FORBIDDEN, E_REQUEST
+from s2i.errors import E_FORBIDDEN
 from s2i.resources.app import OPEN_DEPLOYMENT, Deployment
 from s2i.sources import Folder
 
@@ -51,10 +51,7 @@ def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
 
 
 def _request(body: bytes, *, local: bool) -> Request:
-    try:
-        request = msgspec.json.decode(body, type=Request)
-    except msgspec.MsgspecError as error:
-        raise E_REQUEST(why=error) from None
+    request = decoded(body, Request)
     if isinstance(request.source, Folder) and not local:
         raise E_FORBIDDEN(what="a folder of the server", where_from="from the network")
     if request.git_allow and not local:

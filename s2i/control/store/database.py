@@ -78,6 +78,8 @@ class Database:
         with self._lock:
             try:
                 return tuple(decode(row[0], kind) for row in self._db.execute(query, values))
+            except OverflowError:
+                return ()  # a number of more than 64 bits, which no row can have
             except (sqlite3.Error, msgspec.MsgspecError) as error:
                 raise E_STORE(path=self._path, why=error) from None
 
