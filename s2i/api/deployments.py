@@ -14,7 +14,7 @@ from s2i.api.body import decoded
 from s2i.control.journal import Journal
 from s2i.control.platform import Platform
 from s2i.control.task import Request
-from s2i.errors import E_FORBIDDEN
+from s2i.errors import E_FORBIDDEN, E_NOT_FOUND, S2IError
 from s2i.resources.app import OPEN_DEPLOYMENT, Deployment
 from s2i.sources import Folder
 
@@ -65,7 +65,12 @@ async def _follow(platform: Platform, project: FromPath[str], ident: FromPath[st
     journal, offset = Journal(ident), 0
     while not platform.stopping.is_set():
         # The status first: what is written before the end is in the file when the status says so.
-        ended = platform.store.deployment(project, ident).status not in OPEN_DEPLOYMENT
+        try:
+            ended = platform.store.deployment(project, ident).status not in OPEN_DEPLOYMENT
+        except S2IError as error:
+            if error.kind is E_NOT_FOUND:
+                return  # it went with its app: who follows it asks for its end, and is told
+            raise
         lines, offset = journal.read(start, offset)
         if lines:
             start = 0

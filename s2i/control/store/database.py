@@ -94,7 +94,8 @@ def decode(blob: bytes, kind: type[T]) -> T:
 
 
 def missing(what: str, name: str, project: str) -> S2IError:
-    return E_NOT_FOUND(what=what, thing={"jobrun": "job run"}.get(what, what), name=name, project=project)
+    thing, listed = {"jobrun": "job run"}.get(what, what), {"deployment": "app"}.get(what, what)
+    return E_NOT_FOUND(what=listed, thing=thing, name=name, project=project)
 
 
 def change_deployment(db: sqlite3.Connection, ident: str, **changes: object) -> Deployment:
