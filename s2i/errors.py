@@ -464,6 +464,12 @@ E_SUPERSEDED = Kind(
     'a later deployment of "{name}" took the place of this one, while it waited for its turn',
     "nothing: what that one deploys is newer",
 )
+E_DELETED = Kind(
+    "E_DELETED",
+    6,
+    '"{name}" was deleted while it was being deployed',
+    "nothing of it is left; deploy it again if that was not meant",
+)
 E_INTERRUPTED = Kind(
     "E_INTERRUPTED",
     75,

@@ -1,7 +1,9 @@
 """What the documents say exists: make targets, commands, options, files."""
 
+import ast
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -9,6 +11,7 @@ import click
 import pytest
 
 from s2i.cli import COMMANDS, cli
+from s2i.control.store.database import missing
 from s2i.images.events import StepEvent
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +51,72 @@ def test_a_command_that_is_shown_exists_with_its_options(line: str) -> None:
         command, words = found, words[1:]
     known = {name for option in command.get_params(context) for name in (*option.opts, *option.secondary_opts)}
     assert {word.split("=")[0] for word in words if word.startswith("-")} - known == set()
+
+
+# What stands in place of a word of a command in a text, and every word that it can be.
+PLACES = {
+    "{kind}": ("secret", "configmap"),
+    "{what} list": ("app", "job", "jobrun", "domain", "secret", "configmap"),  # what E_NOT_FOUND is raised about
+    "{what} update": ("app", "job"),
+}
+
+
+def test_a_command_that_a_text_of_the_program_names_exists_with_its_options() -> None:
+    sources = [path for folder in ("s2i", "buildpacks") for path in (ROOT / folder).rglob("*")]
+    texts = [text for path in sources for text in _texts(path)]
+    given = {found for text in texts for found in re.findall(r"`(?:sudo )?s2i ([^`]+)`", text)}
+    asked_for = re.findall(
+        r'\bcommand="([a-z ]+)"', "\n".join(path.read_text() for path in sources if path.suffix == ".py")
+    )
+    places = {**PLACES, "{command}": tuple(asked_for)}
+    named = {line for one in given for line in _filled(one, places)}
+    assert len(named) > 100
+    assert {line: why for line in sorted(named) if (why := _why_not(line))} == {}
+
+
+def test_what_is_not_there_is_listed_by_a_command_that_is_there() -> None:
+    for what in ("app", "job", "jobrun", "deployment", "secret", "configmap"):
+        (line,) = re.findall(r"`s2i (.*?)`", missing(what, "x", "default").advice)
+        assert _why_not(line) == "", line
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """Yield the texts of a module or a table; {} for what is put into one, but for a name of PLACES."""
+    if path.suffix == ".toml":
+        yield path.read_text()
+    elif path.suffix == ".py":
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+            elif isinstance(node, ast.JoinedStr):
+                parts = (
+                    part.value if isinstance(part, ast.Constant) else f"{{{ast.unparse(part.value)}}}"  # type: ignore[attr-defined]
+                    for part in node.values
+                )
+                yield "".join(str(part) for part in parts)
+
+
+def _filled(line: str, places: dict[str, tuple[str, ...]]) -> list[str]:
+    """Return the command lines that a text can mean: `app stop|start`, `{kind} list`."""
+    first, _, rest = line.partition(" ")
+    second, _, more = rest.partition(" ")
+    seconds = second.split("|") if re.fullmatch(r"[a-z|-]+", second) else [second]
+    firsts = places.get(first) or places.get(f"{first} {second}") or (first,)
+    return [f"{one} {two} {more}".strip() for one in firsts for two in seconds]
+
+
+def _why_not(line: str) -> str:
+    """Return what is wrong with a command line, "" for nothing. Its arguments are not looked at."""
+    words, command, context = line.split(), cli, click.Context(cli)
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(context, words[0])
+        if found is None:
+            return f"there is no {words[0]}"
+        command, words = found, words[1:]
+    known = {name for option in command.get_params(context) for name in (*option.opts, *option.secondary_opts)}
+    known |= {f"--limit-{{{place}}}" for place in ("field",) if "--limit-cpu" in known}  # which one is filled in
+    unknown = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)} - known - {"-h", "--help"}
+    return f"it has no {', '.join(sorted(unknown))}" if unknown else ""
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -9,6 +9,7 @@ from litestar import delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 
+from s2i.api.body import FAULTS
 from s2i.control.platform import Platform
 from s2i.errors import E_REQUEST
 from s2i.resources.bundle import Bundle, BundleKind, Format
@@ -92,6 +93,6 @@ def _view(one: Bundle, **more: Any) -> BundleView:
 def _decoded(body: bytes, kind: Any) -> Any:
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
-    except msgspec.MsgspecError as error:
+    except FAULTS as error:
         # What cannot be decoded may be a secret: only its place is told.
         raise E_REQUEST(why=str(error).partition(" - ")[2] or "it is no JSON of this kind") from None

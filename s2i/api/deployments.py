@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Stream
 
+from s2i.api.body import decoded
 from s2i.control.journal import Journal
 from s2i.control.platform import Platform
 from s2i.control.task import Request
-from s2i.errors import E_FORBIDDEN, E_REQUEST
+from s2i.errors import E_FORBIDDEN, E_NOT_FOUND, S2IError
 from s2i.resources.app import OPEN_DEPLOYMENT, Deployment
 from s2i.sources import Folder
 
@@ -51,10 +51,7 @@ def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
 
 
 def _request(body: bytes, *, local: bool) -> Request:
-    try:
-        request = msgspec.json.decode(body, type=Request)
-    except msgspec.MsgspecError as error:
-        raise E_REQUEST(why=error) from None
+    request = decoded(body, Request)
     if isinstance(request.source, Folder) and not local:
         raise E_FORBIDDEN(what="a folder of the server", where_from="from the network")
     if request.git_allow and not local:
@@ -68,7 +65,12 @@ async def _follow(platform: Platform, project: FromPath[str], ident: FromPath[st
     journal, offset = Journal(ident), 0
     while not platform.stopping.is_set():
         # The status first: what is written before the end is in the file when the status says so.
-        ended = platform.store.deployment(project, ident).status not in OPEN_DEPLOYMENT
+        try:
+            ended = platform.store.deployment(project, ident).status not in OPEN_DEPLOYMENT
+        except S2IError as error:
+            if error.kind is E_NOT_FOUND:
+                return  # it went with its app: who follows it asks for its end, and is told
+            raise
         lines, offset = journal.read(start, offset)
         if lines:
             start = 0

@@ -7,6 +7,7 @@ from litestar import delete, get, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, RawBody
 
+from s2i.api.body import decoded
 from s2i.control.platform import Platform
 from s2i.errors import E_NOT_FOUND, E_REQUEST
 from s2i.resources.app import Domain
@@ -54,10 +55,10 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
 
     @put(f"{at}/{{name:str}}", sync_to_thread=True)
     def add(project: FromPath[str], name: FromPath[str], body: RawBody) -> DomainView:
+        wish = decoded(body, Wish)
         try:
-            wish = msgspec.json.decode(body or b"{}", type=Wish)
             made = msgspec.convert({"host": host(name), "tls": wish.tls}, Domain)
-        except msgspec.MsgspecError as error:
+        except msgspec.ValidationError as error:
             raise E_REQUEST(why=error) from None
         platform.map_domain(project, wish.app, made)
         return view(project, wish.app, made)

@@ -10,9 +10,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery, RawBody
 
 import s2i
+from s2i.api.body import decoded
 from s2i.control.platform import Platform
 from s2i.engines.engine import EngineInfo
-from s2i.errors import E_REQUEST, S2IError
+from s2i.errors import S2IError
 
 
 class ServerView(msgspec.Struct, frozen=True):
@@ -67,10 +68,7 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
 
     @post("/v1/server/stop", status_code=200, sync_to_thread=True)
     def stop(body: RawBody) -> dict[str, int]:
-        try:
-            wish = msgspec.json.decode(body or b"{}", type=Stop)
-        except msgspec.MsgspecError as error:
-            raise E_REQUEST(why=error) from None
+        wish = decoded(body, Stop)
         removed = platform.remove_all() if wish.all else {}
         platform.stopping.set()
         return removed

@@ -12,7 +12,8 @@ import click
 from s2i import sources
 from s2i.cli.private import arguments_of, asked, private_options
 from s2i.errors import E_VALUE
-from s2i.resources import bundle, config, probes
+from s2i.planning.secretnames import looks_secret
+from s2i.resources import bundle, config, masked, probes
 from s2i.resources.change import Change
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -167,7 +168,7 @@ def words(text: str, what: str) -> tuple[str, ...]:
         return tuple(shlex.split(text))
     except ValueError as error:
         why = f"it does not split into words: {error}".lower()
-        raise E_VALUE(what=what, value=text, why=why, command="app update") from None
+        raise E_VALUE(what=what, value=masked.text(text, looks_secret), why=why, command="app update") from None
 
 
 def source_of(src: str, given: dict[str, Any]) -> sources.Source:

@@ -11,7 +11,7 @@ import click
 
 from s2i.cli.group import Group
 from s2i.cli.nouns import log_options
-from s2i.cli.output import emit, output_option, safe, size, table, when
+from s2i.cli.output import as_json, emit, output_option, safe, size, table, when
 
 if TYPE_CHECKING:
     from s2i.images.events import StepResult
@@ -97,8 +97,6 @@ def logs(ident: str, follow: bool, tail: int | None, output: str | None) -> None
     \b
     Example:  s2i buildrun logs 3f9a --tail 50
     """
-    import json
-
     from s2i.images.runs import reading, shelf
 
     run = shelf.find(ident)
@@ -107,7 +105,7 @@ def logs(ident: str, follow: bool, tail: int | None, output: str | None) -> None
     def shown(events: Iterable[dict[str, Any]]) -> Iterator[str]:
         for event in events:
             if output:
-                yield json.dumps(event)
+                yield as_json(event)
             elif (line := reading.text(event, names)) is not None:
                 yield safe(line)
 

@@ -11,6 +11,7 @@ from s2i.cli.nouns import path
 from s2i.cli.output import emit, safe, table
 from s2i.errors import E_NOT_FOUND, S2IError
 from s2i.planning.secretnames import looks_secret
+from s2i.resources import masked
 from s2i.resources.app import Config, Routing, Scale
 from s2i.resources.change import Change, Difference, config_after, differences, routing_after, scale_after
 
@@ -30,7 +31,7 @@ def would(project: str, name: str, change: Change, image: str, output: str | Non
 
     Raises what the change itself would: a value that cannot be, E_QUOTA.
     """
-    found = found_of(project, name)
+    found, image = found_of(project, name), masked.text(image, looks_secret)
     new = changes(found or Found(), change)
     _fits(project, name, change, revision=found is None or bool(image) or change.makes_revision)
     if output:

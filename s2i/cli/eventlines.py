@@ -6,8 +6,7 @@ import sys
 from types import TracebackType
 from typing import Any
 
-import msgspec
-
+from s2i.cli.output import as_json
 from s2i.images.events import Image, StepEvent
 from s2i.images.runs.wire import Wire
 from s2i.planning.plan import BuildPlan
@@ -51,7 +50,7 @@ class EventLines:
 
     def wire(self, event: dict[str, Any]) -> None:
         """Write one event."""
-        sys.stderr.write(msgspec.json.encode(event).decode() + "\n")
+        sys.stderr.write(as_json(event) + "\n")
         sys.stderr.flush()
 
     def built(self, image: Image, how: str = "") -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
 from s2i.cli.selection import words_for
-from s2i.errors import E_SERVER, E_SERVER_STOPPED, S2IError
+from s2i.errors import E_DELETED, E_NOT_FOUND, E_SERVER, E_SERVER_STOPPED, S2IError
 from s2i.resources.app import OPEN_DEPLOYMENT
 from s2i.sources import Notice
 
@@ -33,11 +33,11 @@ def follow(
 
     Ctrl-C cancels it until it is proven, and leaves the roll-out after that.
 
-    Raises E_SERVER_STOPPED when the server was stopped before that.
+    Raises E_SERVER_STOPPED when the server was stopped before that, E_DELETED when it was deleted.
     """
     building, jobrun = True, ""
     told = [{"code": one.code, "message": one.message, "where": one.where} for one in notices]
-    with display as progress:
+    with _there(begun["name"]), display as progress:
         for notice in notices:
             progress.notice(notice)
         try:
@@ -55,7 +55,8 @@ def follow(
             elif status == "ready":
                 progress.say(f"note   that was too late, it is deployed: `{look(begun, jobrun)}`")
             raise
-    found = _after(client, path)
+    with _there(begun["name"]):
+        found = _after(client, path)
     if found["status"] not in OPEN_DEPLOYMENT:
         # What is planned a second time says most of its notices twice.
         return {**found, "warnings": [one for number, one in enumerate(told) if one not in told[:number]]}
@@ -63,6 +64,17 @@ def follow(
         raise E_SERVER_STOPPED(name=begun["name"], doing="built", then="run the same command again")
     then = f"it goes on with the next server, which any command starts: `{look(begun, jobrun)}`"
     raise E_SERVER_STOPPED(name=begun["name"], doing="run" if jobrun else "rolled out", then=then)
+
+
+@contextlib.contextmanager
+def _there(name: str) -> Iterator[None]:
+    """Say of a deployment that is no longer there what became of it: its record goes with its app or job."""
+    try:
+        yield
+    except S2IError as error:
+        if error.kind is E_NOT_FOUND:
+            raise E_DELETED(name=name) from None
+        raise
 
 
 def _after(client: Client, path: str) -> dict[str, Any]:

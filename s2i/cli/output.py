@@ -23,13 +23,28 @@ def output_option(command: F) -> F:
 
 def emit(data: object, output: str) -> None:
     """Print ``data`` (structs, dicts, lists) as "json" or "yaml"."""
+    if output == "yaml":
+        import msgspec
+
+        click.echo("\n".join(_yaml(msgspec.to_builtins(data))))
+    else:
+        click.echo(as_json(data, indent=2))
+
+
+def as_json(data: object, indent: int | None = None) -> str:
+    """Return ``data`` as JSON that cannot steer a terminal (THREATS T37): printable ASCII, escaped where it is not."""
+    import json
+
     import msgspec
 
-    if output == "yaml":
-        plain = msgspec.to_builtins(data)
-        click.echo("\n".join(_yaml(plain)))
-    else:
-        click.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
+    return json.dumps(msgspec.to_builtins(data), indent=indent).replace("\x7f", "\\u007f")
+
+
+def json_line(line: str) -> str:
+    """Return a line of JSON that a server or a log holds, as ``as_json`` would write it."""
+    import json
+
+    return line if line.isascii() and line.isprintable() else as_json(json.loads(line))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -92,12 +107,11 @@ def _entry(lead: str, inner: object) -> Iterable[str]:
 
 
 def _scalar(value: object) -> str:
-    import json
     import re
 
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", value) and value.lower() not in _WORDS:
         return value
-    return json.dumps(value)
+    return as_json(value)
 
 
 _WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")

@@ -19,6 +19,7 @@ from s2i.control.world import World
 from s2i.crash import around
 from s2i.errors import (
     E_CANCELLED,
+    E_DELETED,
     E_IMAGE_GONE,
     E_INTERNAL,
     E_INTERRUPTED,
@@ -41,7 +42,12 @@ from s2i.sources.source import checked
 
 KEEP = 200  # deployments that are remembered
 ARTICLES = {"app": "an", "job": "a"}
-ENDS: dict[Kind, DeploymentStatus] = {E_INTERRUPTED: "interrupted", E_SUPERSEDED: "superseded"}  # the others: "failed"
+# The others: "failed", which is told of a name that has no app. One that was deleted is to leave nothing behind.
+ENDS: dict[Kind, DeploymentStatus] = {
+    E_DELETED: "cancelled",
+    E_INTERRUPTED: "interrupted",
+    E_SUPERSEDED: "superseded",
+}
 
 log = logging.getLogger("s2i")
 
@@ -230,10 +236,17 @@ class Deployments:
         except Stopped:
             return
         except S2IError as error:
-            self._fail(course.one, error)
+            gone = error.kind is E_NOT_FOUND and self._was_deleted(course.one)
+            self._fail(course.one, E_DELETED(name=course.one.name) if gone else error)
         except Exception as error:
             log.exception("deployment %s", course.one.id)
             self._fail(course.one, E_INTERNAL(why=type(error).__name__))
+
+    def _was_deleted(self, one: Deployment) -> bool:
+        known = {app.name for app in self._store.apps(one.project)} | {
+            job.name for job in self._store.jobs(one.project)
+        }
+        return one.status == "rolling-out" and one.name not in known
 
     def _fail(self, one: Deployment, error: S2IError) -> None:
         wire: dict[str, str | int] = {**error.as_dict(), "exit": error.exit}

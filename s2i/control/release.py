@@ -8,6 +8,8 @@ from collections.abc import Callable
 from s2i.control import kept
 from s2i.control.world import World
 from s2i.errors import E_RELEASE, S2IError
+from s2i.planning.secretnames import looks_secret
+from s2i.resources import masked
 from s2i.resources.app import Revision
 from s2i.resources.job import OPEN_TASK, JobRun
 
@@ -23,7 +25,7 @@ def run(
     Raises E_RELEASE, and what ``pause`` raises.
     """
     begun = world.store.accept_release(revision, world.now())
-    stage("release", f"{shlex.join(revision.release)} ({begun.name})")
+    stage("release", f"{_shown(revision)} ({begun.name})")
     try:
         ended = _ended(world, begun, pause, timeout)
     except S2IError:
@@ -41,6 +43,11 @@ def forget(world: World, project: str, app: str) -> None:
             world.store.delete_run(project, one.name)
 
 
+def _shown(revision: Revision) -> str:
+    """Return the command for people."""
+    return shlex.join(masked.words(revision.release, looks_secret))
+
+
 def _ended(world: World, begun: JobRun, pause: Callable[[], None], timeout: float) -> JobRun:
     until = world.now() + timeout
     while (found := world.store.run(begun.project, begun.name)).status in OPEN_TASK:
@@ -56,4 +63,4 @@ def _failure(world: World, revision: Revision, run: JobRun, why: str) -> S2IErro
     lines = [text.decode("utf-8", "replace") for text in written[-SHOWN:]]
     serving = world.store.app(revision.project, revision.app).serving
     keeps = f"revision {serving} serves on" if serving else "nothing serves"
-    return E_RELEASE(command=shlex.join(revision.release), number=revision.number, why=why, log=lines, serving=keeps)
+    return E_RELEASE(command=_shown(revision), number=revision.number, why=why, log=lines, serving=keeps)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from s2i.errors import E_REQUEST
-from s2i.resources import probes
+from s2i.resources import masked, probes
 from s2i.resources.app import Config, Routing, Scale
 from s2i.resources.bundle import EnvFrom, checked_reference, written
 from s2i.resources.config import checked_config, checked_routing, checked_scale
+from s2i.resources.masked import IsSecret
 
 T = TypeVar("T", bound=msgspec.Struct)
-MASKED = "***"
 # Fields that people know by another name: that of their option.
 OPTIONS = {
     "min": "min-scale",
@@ -102,10 +102,10 @@ def merged(before: T, fields: Mapping[str, Any]) -> T:
         raise E_REQUEST(why=error) from None
 
 
-def differences(before: Any, after: Any, is_secret: Callable[[str], bool]) -> tuple[Difference, ...]:
+def differences(before: Any, after: Any, is_secret: IsSecret) -> tuple[Difference, ...]:
     """Return where two structs of one type differ, in the order of their fields, each variable on its own.
 
-    The value of a variable whose name ``is_secret`` is never shown, only that it is another.
+    Of a password no more is shown than that it is another (see masked.py).
     """
     found: list[Difference] = []
     for field in type(before).__struct_fields__:
@@ -113,7 +113,7 @@ def differences(before: Any, after: Any, is_secret: Callable[[str], bool]) -> tu
         if field == "env":
             found += _variables(dict(old), dict(new), is_secret)
         elif old != new:
-            found.append(Difference(option(field), shown(field, old), shown(field, new)))
+            found.append(_difference(option(field), *(shown(field, value, is_secret) for value in (old, new))))
     return tuple(found)
 
 
@@ -122,8 +122,8 @@ def option(field: str) -> str:
     return OPTIONS.get(field, field.replace("_", "-"))
 
 
-def shown(field: str, value: Any) -> str:
-    """Return one setting as a person would write it."""
+def shown(field: str, value: Any, is_secret: IsSecret) -> str:
+    """Return one setting as a person would write it, with a mask for a password."""
     if field in ("memory", "body_limit") and value:
         return f"{value >> 20}M" if not value % (1 << 20) else f"{value}"
     if isinstance(value, bool):
@@ -133,19 +133,26 @@ def shown(field: str, value: Any) -> str:
     if field == "env_from":
         return " ".join(f"{one.kind} {written(one)}" + (f" v{one.version}" if one.version else "") for one in value)
     if isinstance(value, tuple):
-        return shlex.join(map(str, value))
+        return shlex.join(masked.words(map(str, value), is_secret))
     if isinstance(value, msgspec.Struct):
         return " ".join(
-            f"{option(key)}={shown(key, each)}" for key, each in msgspec.structs.asdict(value).items() if each
+            f"{option(key)}={shown(key, each, is_secret)}"
+            for key, each in msgspec.structs.asdict(value).items()
+            if each
         )
-    return str(value or "")
+    return masked.text(str(value or ""), is_secret)
 
 
-def _variables(old: Mapping[str, str], new: Mapping[str, str], is_secret: Callable[[str], bool]) -> list[Difference]:
+def _variables(old: Mapping[str, str], new: Mapping[str, str], is_secret: IsSecret) -> list[Difference]:
     found = []
     for key in sorted({**old, **new}):
         if old.get(key) == new.get(key):
             continue
-        before, after = (MASKED if key in each and is_secret(key) else each.get(key, "") for each in (old, new))
-        found.append(Difference(f"env {key}", before, after if before != after or not after else f"{after} (another)"))
+        before, after = (masked.value(key, each[key], is_secret) if key in each else "" for each in (old, new))
+        found.append(_difference(f"env {key}", before, after))
     return found
+
+
+def _difference(what: str, before: str, after: str) -> Difference:
+    """Return what is otherwise, also where both look the same: behind the mask."""
+    return Difference(what, before, after if before != after or not after else f"{after} (another)")

@@ -17,6 +17,7 @@ from s2i.resources.names import app_name
 
 TABLE = "app"
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+_HEAD = re.compile(rf"""\s*\[\s*{TABLE}\s*\.\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*[\].]""")
 
 
 class AppTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
@@ -78,11 +79,23 @@ def parse(text: str, path: str) -> tuple[Declared, ...]:
         raise E_DECLARED(why="app is no table of apps", where=_line(text, path, "", TABLE))
     if not tables:
         raise E_DECLARED(why="it declares no app", where=path)
-    return tuple(_one(name, table, text, path) for name, table in tables.items())
+    heads = _heads(text)
+    return tuple(
+        _one(name, table, text, path, f"{path}:{heads[name]}" if name in heads else path)
+        for name, table in tables.items()
+    )
 
 
-def _one(name: str, table: dict[str, Any], text: str, path: str) -> Declared:
-    where = _line(text, path, name, "")
+def _heads(text: str) -> dict[str, int]:
+    """Return the line at which the table of each app begins: of all at once, since a file can declare thousands."""
+    found: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        if head := _HEAD.match(line):
+            found.setdefault(next(filter(None, head.groups()), ""), number)
+    return found
+
+
+def _one(name: str, table: dict[str, Any], text: str, path: str, where: str) -> Declared:
     try:
         app_name(name)
         wanted = msgspec.convert(table, AppTable)
@@ -162,7 +175,7 @@ def _refusal(error: msgspec.ValidationError, name: str, text: str, path: str) ->
 
 
 def _line(text: str, path: str, name: str, key: str) -> str:
-    """Return ``path:line`` of a key of the table of ``name``, of the table itself for ""."""
+    """Return ``path:line`` of a key of the table of ``name``, of the table itself where that does not hold it."""
     head = re.compile(rf"\[\s*{TABLE}\s*\.\s*[\"']?{re.escape(name)}[\"']?\s*[\].]")
     inside, first = False, 0
     for number, line in enumerate(text.split("\n"), 1):
@@ -170,8 +183,8 @@ def _line(text: str, path: str, name: str, key: str) -> str:
         if stripped.startswith("["):
             inside = bool(head.match(stripped))
             first = first or (number if inside else 0)
-            if inside and key and re.search(rf"\.\s*[\"']?{re.escape(key)}[\"']?\s*\]", stripped):
+            if inside and re.search(rf"\.\s*[\"']?{re.escape(key)}[\"']?\s*\]", stripped):
                 return f"{path}:{number}"
-        elif key and inside and re.match(rf"[\"']?{re.escape(key)}[\"']?\s*[=.]", stripped):
+        elif inside and re.match(rf"[\"']?{re.escape(key)}[\"']?\s*[=.]", stripped):
             return f"{path}:{number}"
     return f"{path}:{first}" if first else path

@@ -10,15 +10,17 @@ from s2i.patterns import lazily
 PLATFORM = "localhost"
 LIMIT = 253  # characters (RFC 1035)
 _LABEL = lazily(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+# What makes all of a name an address when it stands last: https://url.spec.whatwg.org/#ends-in-a-number-checker
+_NUMBER = lazily(r"[0-9]+|0x[0-9a-f]*")
 
 
 def host(value: str) -> str:
-    """Return ``value`` as a host name in lower case and ASCII, without a dot at its end. Raises E_DOMAIN."""
+    """Return ``value`` as a host name in lower case and ASCII, without a dot at its end. Raises E_DOMAIN.
+
+    Other letters are written as browsers do (IDNA 2008 by UTS 46, non-transitional).
+    """
     text = value.rstrip(".") if value.count(".") > 0 else value
-    try:
-        name = text.encode("idna").decode().lower() if not text.isascii() else text.lower()
-    except UnicodeError:
-        raise E_DOMAIN(value=value, why="it is no host name") from None
+    name = _in_ascii(text, value)
     if name.startswith("*."):
         raise E_DOMAIN(value=value, why="an app has whole names, no wildcard")
     if "://" in name or "/" in name or ":" in name:
@@ -32,9 +34,23 @@ def host(value: str) -> str:
     return name
 
 
+def _in_ascii(text: str, value: str) -> str:
+    lower = text.lower()
+    if text.isascii() and "xn--" not in lower:
+        return lower  # not to idna, which refuses a name like r1---shop.example.com
+    if len(text) > LIMIT:
+        raise E_DOMAIN(value=value, why=f"it has more than {LIMIT} characters")
+    import idna  # here: few names need it, and its tables are large
+
+    try:
+        return idna.encode(text, uts46=True).decode()
+    except UnicodeError as error:
+        raise E_DOMAIN(value=value, why=f"it is no host name by IDNA 2008: {error}") from None
+
+
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name.strip("[]"))
     except ValueError:
-        return name.rpartition(".")[2].isdecimal()  # 1.2.3 is an address too, for some
+        return bool(_NUMBER.fullmatch(name.rpartition(".")[2]))
     return True

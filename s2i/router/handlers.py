@@ -12,11 +12,12 @@ from s2i.router.slots import CURRENT
 
 RETRY_AFTER = "2"  # seconds
 
-# What a client could claim to be, and what Caddy says instead (X-Forwarded-For, -Proto and -Host). Names with an
-# underscore go too: WSGI cannot tell X_Forwarded_For from X-Forwarded-For.
+# What a client could claim to be: where it comes from and how (instead of which Caddy says X-Forwarded-For, -Proto and
+# -Host), who it is, and what its certificate says. Names with an underscore go too: WSGI cannot tell X_Forwarded_For
+# from X-Forwarded-For. X-Method-Override stays: it is a wish, which clients do send, and no claim. A pattern is held
+# against every header of every request, a whole name is looked up: few patterns.
 FORGEABLE = (
-    "X-Forwarded",
-    "X-Forwarded-*",
+    "X-Forward*",
     "Forwarded",
     "Via",
     "Client-Ip",
@@ -29,13 +30,23 @@ FORGEABLE = (
     "X-Real-Ip",
     "X-Client-Ip",
     "X-Cluster-Client-Ip",
+    "X-Envoy-External-Address",
+    "X-Host",
+    "X-Scheme",
+    "X-Url-Scheme",
+    "Front-End-Https",
     "X-Original-*",
     "X-Rewrite-Url",
+    "X-User",
     "X-Remote-*",
     "Remote-User",
     "X-Auth-Request-*",
+    "X-Client-Verify",
+    "*Ssl-Client*",
+    "*Client-Cert*",  # RFC 9440, and what came before it
     "True-Client-Ip",
     "Cf-Connecting-Ip",
+    "Cf-Connecting-Ipv6",
     "X-Upstream",
     "Proxy",
     "*_*",
@@ -61,6 +72,15 @@ class Places(NamedTuple):
 def unforged() -> dict[str, Any]:
     """Return the handler that removes what a client could claim to be."""
     return {"handler": "headers", "request": {"delete": list(FORGEABLE)}}
+
+
+def undotted() -> dict[str, Any]:
+    """Return the handler that takes the dot of the root from the end of a host: "shop.example.com.:80" is a name too.
+
+    Routes match whole hosts; once for all, since another host for each would make each change of them take longer.
+    """
+    dot = {"search_regexp": r"\.(:[0-9]+)?$", "replace": "$1"}
+    return {"handler": "headers", "request": {"replace": {"Host": [dot]}}}
 
 
 def no_tunnel() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -227,6 +228,55 @@ def test_every_refusal_has_one_form(
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (status, code)
     assert set(error) == {"code", "message", "found", "advice", "exit"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 5000 + b"]" * 5000,
+        b'{"a":' * 5000 + b"1" + b"}" * 5000,
+        b'{"name":"\xff"}',
+        b'{"\xed\xa0\x80":1}',
+        b'{"name":"\\ud800"}',
+        b"\x00",
+        b"9" * 5000,
+    ],
+    ids=["lists", "objects", "no UTF-8", "a surrogate", "an escaped surrogate", "NUL", "digits"],
+)
+def test_no_body_breaks_a_route(client: TestClient, world: World, body: bytes) -> None:
+    deployed(client)
+    world.submit()
+    asked = set()
+    for route in client.app.routes:
+        for method in {"POST", "PUT", "PATCH"} & set(getattr(route, "methods", ())):
+            path = re.sub(r"{(\w+):str}", lambda found: NAMES[found[1]], route.path)
+            for name in ("shop", "report", "report-1"):
+                answer = client.request(method, path.replace("NAME", name), content=body)
+                assert answer.status_code < 500, (method, path, answer.text)
+                asked.add(answer.json()["error"]["code"] if answer.status_code >= 400 else "")
+    assert "E_REQUEST" in asked
+    assert not world.platform.stopping.is_set()
+
+
+NAMES = {"project": "default", "name": "NAME", "ident": "nope", "how": "unused"}
+
+
+@pytest.mark.parametrize("number", [2**63, 10**23, int("9" * 4000)], ids=["65 bits", "77 bits", "4000 digits"])
+def test_a_number_that_no_revision_can_have_is_one_that_is_not_there(client: TestClient, number: int) -> None:
+    deployed(client)
+    for method, verb, body in (
+        ("PUT", "traffic", {"tags": {"next": number}}),
+        ("PUT", "traffic", {"percents": [[number, 100]]}),
+        ("POST", "rollback", {"revision": number}),
+    ):
+        answer = client.request(method, f"{BASE}/apps/shop/{verb}", json=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "E_NO_SUCH_REVISION")
+
+
+def deployed(client: TestClient) -> None:
+    """Deploy the app shop to its end."""
+    begun = client.post(f"{BASE}/deployments", json=BODY).json()
+    client.get(f"{BASE}/deployments/{begun['id']}/events")
 
 
 def test_no_engine_is_a_503_that_says_when_to_come_again(client: TestClient, world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from s2i.cli import deploying, following
 from s2i.cli.progress import Progress
-from s2i.errors import E_SERVER, S2IError
+from s2i.errors import E_NOT_FOUND, E_SERVER, S2IError
 from s2i.sources import Notice
 
 BEGUN = {"id": "d1", "project": "default", "name": "loop", "status": "building"}
@@ -85,6 +85,19 @@ def test_all_notices_of_a_deployment_are_in_its_result_and_told(mode: str, capsy
     assert {"code": "W_B", "message": "pin it", "where": "requirements.txt:1"} == ended["warnings"][1]
     said = capsys.readouterr().err.splitlines()
     assert ["note   of the options (W_A)", "note   requirements.txt:1: pin it (W_B)"] == said[:2]
+
+
+def test_a_deployment_that_is_no_longer_there_was_deleted() -> None:
+    def call(method: str, path: str) -> Any:
+        raise E_NOT_FOUND(what="app", thing="deployment", name="d1", project="default")
+
+    clients: tuple[Any, ...] = (Client(ROLLS), Client(interrupt=True))
+    for client in clients:
+        client.call = call
+        with pytest.raises(S2IError) as caught:
+            following.follow(client, "/p", BEGUN, Progress())
+        assert str(caught.value) == '"loop" was deleted while it was being deployed'
+        assert (caught.value.code, caught.value.exit) == ("E_DELETED", 6)
 
 
 class Ended:

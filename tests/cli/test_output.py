@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from s2i import cli
-from s2i.cli.output import emit, safe, table
+from s2i.cli.eventlines import EventLines
+from s2i.cli.output import emit, json_line, safe, table
 
 DATA = [
     {"name": "shop", "ready": True, "port": None, "reason": "line one\nline two: x", "tags": [], "env": {"A": "yes"}},
@@ -24,6 +25,27 @@ def test_a_table_is_aligned_and_says_dash_for_nothing(capsys: pytest.CaptureFixt
 def test_json_is_what_went_in(capsys: pytest.CaptureFixture[str]) -> None:
     emit(DATA, "json")
     assert json.loads(capsys.readouterr().out) == DATA
+
+
+STEERING = "\x9b2J \x7f \u202eevil \U000e0001 é"  # C1, DEL, bidi, a tag; and a letter
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_what_is_data_cannot_steer_the_terminal_and_reads_the_same(
+    output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emit([STEERING], output)
+    told = capsys.readouterr().out
+    assert set(told) <= {*map(chr, range(0x20, 0x7F)), "\n"}
+    assert json.loads(told.removeprefix("- ") if output == "yaml" else told) in (STEERING, [STEERING])
+
+
+def test_a_line_of_json_cannot_steer_the_terminal_either(capsys: pytest.CaptureFixture[str]) -> None:
+    EventLines().wire({"line": STEERING})
+    for line in (json_line(json.dumps({"line": STEERING}, ensure_ascii=False)), capsys.readouterr().err.rstrip("\n")):
+        assert all(" " <= c <= "~" for c in line)
+        assert json.loads(line) == {"line": STEERING}
+    assert json_line('{"line":"plain"}') == '{"line":"plain"}'
 
 
 def test_yaml_quotes_what_would_be_read_as_something_else(capsys: pytest.CaptureFixture[str]) -> None:

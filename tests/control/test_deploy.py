@@ -112,6 +112,21 @@ def test_a_job_is_run_and_ends_the_deployment_with_its_exit(make: Make) -> None:
     assert world.store.run("default", "report-1").exit == 3
 
 
+def test_an_app_that_is_deleted_while_it_is_rolled_out_ends_its_deployment_so(make: Make) -> None:
+    world = make(app)
+    world.platform.loop._prober.answers = lambda *_: False  # type: ignore[method-assign]
+    begun = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    while not world.store.apps():
+        time.sleep(0.01)
+    world.store.delete_app("default", "shop")
+    world.platform.loop.kick()
+    ended = world.ended(begun.id)
+    assert ended.error is not None
+    assert (ended.status, ended.error["code"], ended.error["exit"]) == ("cancelled", "E_DELETED", 6)
+    assert ended.error["message"] == '"shop" was deleted while it was being deployed'
+    assert world.platform.deployments.unborn("default") == ()
+
+
 def test_a_refusal_of_a_stage_is_the_deployments_error(make: Make) -> None:
     def refuse(_task: Task) -> Built:
         raise E_NOT_PYTHON(found="index.html")

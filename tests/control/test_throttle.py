@@ -65,7 +65,7 @@ class _Server(Simulation):
         )  # fmt: skip
         self.waker = Waker(
             lambda: self.loop.targets, self.look, self.loop.start_now,
-            listens=self.engine.answers, clock=self.passing,
+            listens=self.engine.answers, clock=self.passing, spawn=lambda work: work(),
         )  # fmt: skip
         self.throttle = Throttle(
             self.router, lambda: self.loop.targets, self.waker,

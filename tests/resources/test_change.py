@@ -66,6 +66,14 @@ def test_differences_name_the_option_and_hide_what_is_secret() -> None:
         Difference("memory", "64M", "100M"),
         Difference("command", "", "'a b' c"),
     )
+    one, other = (Config(env=(("DB", f"db://u:{pw}@h"),), command=("x", "--token", pw)) for pw in ("p1", "p2"))
+    assert differences(one, other, is_secret) == (
+        Difference("env DB", "db://u:***@h", "db://u:***@h (another)"),
+        Difference("command", "x --token p1", "x --token p2"),
+    )
+    assert differences(one, other, str.isalpha)[-1] == Difference(
+        "command", "x --token '***'", "x --token '***' (another)"
+    )
     assert differences(Scale(), Scale(min=1, down_delay=2.5), is_secret) == (
         Difference("min-scale", "0", "1"),
         Difference("scale-down-delay", "0", "2.5"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,29 @@ def test_the_example_of_the_documentation_can_be_read() -> None:
     page = (Path(__file__).parents[2] / "docs" / "applications.md").read_text()
     (example,) = (part.partition("```")[0] for part in page.split("```toml\n")[1:] if "[app." in part)
     assert [one.name for one in parse(example, "s2i.toml")] == ["shop", "mail"]
+
+
+def test_where_an_app_stands_is_found_however_its_name_is_written() -> None:
+    text = "[ app . 'a' ]\n[app.\"b\"]\n\n[app.c.env]\n[app.c]\n[app]\nd = {}\n"
+    assert [(one.name, one.where) for one in parse(text, "f")] == [("a", "f:1"), ("b", "f:2"), ("c", "f:4"), ("d", "f")]
+
+
+def test_ten_times_as_many_apps_are_ten_times_the_work() -> None:
+    few, many = (_calls(f"[app.a{number}]\nmax-scale = 3" for number in range(count)) for count in (500, 5000))
+    assert many < 11 * few
+
+
+def _calls(tables: Iterable[str]) -> int:
+    """Return how many functions are called to read a file, Python's and C's."""
+    text, calls = "\n".join(tables), 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        parse(text, "f")
+    finally:
+        sys.setprofile(None)
+    return calls

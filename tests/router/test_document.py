@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import fnmatch
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from s2i.resources.app import Routing
 from s2i.router.document import document
@@ -42,12 +45,33 @@ def test_a_route_names_slot_files_and_no_address() -> None:
 def test_what_a_client_could_forge_goes_before_the_proxy_adds_its_own() -> None:
     """THREATS T50."""
     every, app, _none = _server(WEB)["routes"]
-    tunnel, forged = every["handle"]
+    _dot, tunnel, forged = every["handle"]
     assert forged == {"handler": "headers", "request": {"delete": list(FORGEABLE)}}
     assert tunnel["routes"][0]["handle"] == [
         {"handler": "headers", "request": {"delete": ["Upgrade", "Http2-Settings"]}}
     ]
     assert [one["handler"] for one in app["handle"]] == ["vars", "reverse_proxy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "goes"),
+    [
+        *((name, True) for name in (
+            "X-Forwarded", "X-Forwarded-For", "X-Forward-For", "X_Forwarded_For", "Forwarded", "X-Real-IP", "Client-IP",
+            "X-SSL-Client-Verify", "X-SSL-Client-Cert", "X_SSL_CLIENT_S_DN", "SSL-Client-Cert", "Client-Cert-Chain",
+            "X-Client-Cert", "X-Client-Verify", "X-User", "X-Remote-User", "X_User", "X-Scheme", "X-Url-Scheme",
+            "Front-End-Https", "X-Original-URL", "X-Rewrite-URL", "X-Host", "True-Client-IP", "CF-Connecting-IP",
+            "X-Cluster-Client-IP", "X-ProxyUser-Ip", "X-Envoy-External-Address",
+        )),
+        *((name, False) for name in (
+            "Host", "Cookie", "Authorization", "Origin", "X-Client-Version", "X-User-Agent", "X-Method-Override", "Cf-Ray",
+            "X-Requested-With", "X-Request-Id", "X-Auth-Token", "X-Csrf-Token", "Upgrade",
+        )),
+    ],
+)  # fmt: skip
+def test_a_name_that_could_be_forged_goes_and_one_of_an_app_stays(name: str, goes: bool) -> None:
+    """THREATS T50."""
+    assert any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in FORGEABLE) is goes
 
 
 def test_the_order_of_the_apps_does_not_matter() -> None:

@@ -9,6 +9,7 @@ import click
 
 from s2i.cli.apps.revision import number_of
 from s2i.cli.asked import change_of, scale_options
+from s2i.cli.masked import told
 from s2i.cli.nouns import delete_options, delete_thing, path, project_option
 from s2i.cli.output import emit, output_option
 from s2i.errors import E_TRAFFIC, E_VALUE
@@ -34,7 +35,7 @@ def scale(name: str, project: str, output: str | None, **given: Any) -> None:
         raise E_VALUE(what="scale", value=name, why="no option says what to change: --max-scale 5", command="app scale")
     found = connect().call("PATCH", f"{path(project, 'apps', name)}/scale", wanted)
     if output:
-        emit(found, output)
+        emit(told(found), output)
     else:
         of = found["scale"]
         click.echo(f"{name}: {of['min']} to {of['max']} instances")
@@ -68,7 +69,7 @@ def traffic(
         body["percents"] = () if percents == ("latest",) else tuple(_part(word) for word in percents)
     found = connect().call("PUT", f"{path(project, 'apps', name)}/traffic", body)
     if output:
-        emit(found, output)
+        emit(told(found), output)
         return
     click.echo(f"{name}: " + " ".join(f"r{number}={percent}" for number, percent in found["traffic"].items()))
     for one in found["tags"]:

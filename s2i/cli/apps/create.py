@@ -9,10 +9,12 @@ import click
 from s2i.cli import asked
 from s2i.cli.deploying import deployed
 from s2i.cli.dryrun import would
+from s2i.cli.masked import told
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option
 from s2i.cli.progress import progress_option
 from s2i.errors import E_VALUE
+from s2i.planning.secretnames import looks_secret
 from s2i.resources.change import Change, option, shown
 from s2i.resources.names import app_name
 
@@ -108,7 +110,9 @@ def _set(at: str, name: str, change: Change, output: str | None) -> None:
         if fields := getattr(change, kind):
             found = client.call("PATCH", f"{at}/{kind}", fields)
     if output:
-        emit(found, output)
+        emit(told(found), output)
         return
     said = {**change.scale, **change.routing}
-    click.echo(f"{name}: " + ", ".join(f"{option(key)} {shown(key, value)}" for key, value in said.items()))
+    click.echo(
+        f"{name}: " + ", ".join(f"{option(key)} {shown(key, value, looks_secret)}" for key, value in said.items())
+    )

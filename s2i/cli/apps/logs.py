@@ -9,7 +9,7 @@ import click
 
 from s2i.cli.loglines import Prefixes
 from s2i.cli.nouns import log_options, path, project_option
-from s2i.cli.output import safe
+from s2i.cli.output import json_line, safe
 from s2i.cli.selection import words_for
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def logs(
     prefixes = Prefixes() if follow or len(head["instances"]) > 1 else None
     for line in lines:
         if output:
-            click.echo(line if line.isascii() else json.dumps(json.loads(line)))
+            click.echo(json_line(line))
             continue
         said = json.loads(line)
         click.echo((prefixes.of(said["instance"]) if prefixes else "") + safe(said["line"]))

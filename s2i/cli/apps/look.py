@@ -8,6 +8,7 @@ import click
 
 from s2i.cli.apps.settings import routing_words
 from s2i.cli.eventlist import show_events
+from s2i.cli.masked import told
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option, safe, table, when
 from s2i.cli.selection import words_for
@@ -26,7 +27,7 @@ def list_(project: str, output: str | None) -> None:
 
     found = connect().call("GET", f"/v1/projects/{project}/apps")
     if output:
-        emit(found, output)
+        emit(told(found), output)
         return
     if not found:
         click.echo(f"no apps in the project {project}", err=True)
@@ -50,7 +51,7 @@ def get(name: str, project: str, output: str | None) -> None:
     at = path(project, "apps", name)
     found = connect().call("GET", at)
     if output:
-        emit(found, output)
+        emit(told(found), output)
         return
     for field in ("name", "project", "status", "url", "secure_url", "source", "commit", "image"):
         if found.get(field):
@@ -102,7 +103,7 @@ def revisions(name: str, project: str, output: str | None) -> None:
 
     found = connect().call("GET", path(project, "apps", name))
     if output:
-        emit(found["revisions"], output)
+        emit(told(found["revisions"]), output)
     else:
         _show_revisions(found)
 

@@ -8,7 +8,7 @@ import click
 
 from s2i.cli.loglines import Prefixes
 from s2i.cli.nouns import log_options, path, project_option
-from s2i.cli.output import safe
+from s2i.cli.output import json_line, safe
 
 
 @click.command()
@@ -45,7 +45,7 @@ def logs(
     prefixes = Prefixes() if many or len(head["instances"]) > 1 else None
     for line in lines:
         if output:
-            click.echo(line if line.isascii() else json.dumps(json.loads(line)))
+            click.echo(json_line(line))
             continue
         said = json.loads(line)
         click.echo((prefixes.of(_named(said["instance"])) if prefixes else "") + safe(said["line"]))

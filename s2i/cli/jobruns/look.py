@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from s2i.cli.eventlist import show_events
+from s2i.cli.masked import told
 from s2i.cli.nouns import delete_options, delete_thing, path, project_option
 from s2i.cli.output import emit, output_option, safe, table, when
 
@@ -26,7 +27,7 @@ def list_(job: str | None, project: str, output: str | None) -> None:
     found = connect().call("GET", f"/v1/projects/{project}/jobruns")
     found = [one for one in found if job is None or one["job"] == job]
     if output:
-        emit(found, output)
+        emit(told(found), output)
         return
     if not found:
         click.echo(f"no job runs in the project {project}", err=True)
@@ -50,7 +51,7 @@ def get(name: str, project: str, output: str | None) -> None:
     at = path(project, "jobruns", name)
     found = connect().call("GET", at)
     if output:
-        emit(found, output)
+        emit(told(found), output)
         return
     tasks, execution = found["tasks"], found["execution"]
     shown = {"name": found["name"], "job": found["job"], "status": found["status"], "tasks": _done(found)}

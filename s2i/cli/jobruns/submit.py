@@ -10,6 +10,7 @@ import click
 from s2i.cli import asked
 from s2i.cli.jobruns.watching import ended, watch
 from s2i.cli.jobs.options import execution_of, execution_options
+from s2i.cli.masked import told
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option
 
@@ -73,7 +74,7 @@ def cancel(name: str, project: str, output: str | None) -> None:
     at = f"{path(project, 'jobruns', name)}/cancel"
     found = connect().call("POST", at)
     if output:
-        emit(found, output)
+        emit(told(found), output)
     else:
         click.echo(f"cancelled {name}" if found["status"] == "cancelled" else f"{name} is being ended")
 
@@ -88,7 +89,7 @@ def _ask(at: str, body: dict[str, Any], project: str, *, wait: bool, output: str
     client = connect()
     found = client.call("POST", at, body)
     if not wait:
-        emit(found, output) if output else click.echo(found["name"])
+        emit(told(found), output) if output else click.echo(found["name"])
         return
     found = watch(client, path(project, "jobruns", found["name"]), found, show=not output)
     ended(found, output)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from s2i.cli.masked import told
 from s2i.cli.output import count, emit, safe
 from s2i.errors import E_JOB_FAILED
 
@@ -66,7 +67,7 @@ def progress(found: dict[str, Any], took: float) -> str:
 def ended(found: dict[str, Any], output: str | None) -> None:
     """Print how a run ended. Raises E_JOB_FAILED when not all of its indices succeeded."""
     if output:
-        emit(found, output)
+        emit(told(found), output)
     else:
         click.echo(outcome(found))
     if found["status"] != "succeeded":

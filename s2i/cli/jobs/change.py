@@ -9,10 +9,12 @@ import click
 from s2i.cli import asked
 from s2i.cli.deploying import deployed
 from s2i.cli.jobs.options import execution_of, execution_options, keep_of, keep_options
+from s2i.cli.masked import told
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option
 from s2i.cli.progress import progress_option
 from s2i.errors import E_VALUE
+from s2i.planning.secretnames import looks_secret
 from s2i.resources.change import Change, option, shown
 from s2i.resources.names import app_name
 
@@ -98,9 +100,9 @@ def _asked(
     at = path(project, "jobs", name)
     found = connect().call("PATCH", f"{at}/settings", body)
     if output:
-        emit(found, output)
+        emit(told(found), output)
         return
     env = {f"env {key}": value for key, value in change.env} | {f"env {key}": "gone" for key in change.env_rm}
     said = {**change.config, **execution, **keep}
-    words = [f"{option(key)} {shown(key, value)}" for key, value in said.items()] + [*env]
+    words = [f"{option(key)} {shown(key, value, looks_secret)}" for key, value in said.items()] + [*env]
     click.echo(f"{name}: " + ", ".join(words))

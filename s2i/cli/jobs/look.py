@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from s2i.cli.eventlist import show_events
+from s2i.cli.masked import told
 from s2i.cli.nouns import delete_options, delete_thing, path, project_option
 from s2i.cli.output import count, emit, output_option, safe, table, when
 
@@ -24,7 +25,7 @@ def list_(project: str, output: str | None) -> None:
 
     found = connect().call("GET", f"/v1/projects/{project}/jobs")
     if output:
-        emit(found, output)
+        emit(told(found), output)
         return
     if not found:
         click.echo(f"no jobs in the project {project}", err=True)
@@ -56,7 +57,7 @@ def get(name: str, project: str, output: str | None) -> None:
     at = path(project, "jobs", name)
     found = connect().call("GET", at)
     if output:
-        emit(found, output)
+        emit(told(found), output)
         return
     config, execution, keep = found["config"], found["execution"], found["keep"]
     shown = {"name": found["name"], "project": found["project"], "source": found["source"], "commit": found["commit"]}

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from s2i.cli.masked import told
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option, when
 from s2i.errors import E_VALUE
@@ -52,7 +53,7 @@ def schedule(
         raise E_VALUE(what="schedule", value=name, why=why, command="job schedule")
     found = connect().call("DELETE", at) if remove else connect().call("PUT", at, fields)
     if output:
-        emit(found, output)
+        emit(told(found), output)
     elif remove:
         click.echo(f"{name}: no schedule")
     elif found["schedule"]["paused"]:

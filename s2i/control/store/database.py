@@ -87,6 +87,8 @@ class Database:
         with self._lock:
             try:
                 return tuple(decode(row[0], kind) for row in self._db.execute(query, values))
+            except OverflowError:
+                return ()  # a number of more than 64 bits, which no row can have
             except (sqlite3.Error, msgspec.MsgspecError) as error:
                 raise E_STORE(path=self._path, why=error) from None
 
@@ -101,7 +103,8 @@ def decode(blob: bytes, kind: type[T]) -> T:
 
 
 def missing(what: str, name: str, project: str) -> S2IError:
-    return E_NOT_FOUND(what=what, thing={"jobrun": "job run"}.get(what, what), name=name, project=project)
+    thing, listed = {"jobrun": "job run"}.get(what, what), {"deployment": "app"}.get(what, what)
+    return E_NOT_FOUND(what=listed, thing=thing, name=name, project=project)
 
 
 def change_deployment(db: sqlite3.Connection, ident: str, **changes: object) -> Deployment:
