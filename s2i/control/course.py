@@ -252,7 +252,9 @@ class Course:
 
     def _wait_for_revision(self) -> None:
         one = self.one
-        new = "" if self._app().serving else f"new app {one.name}: "
+        # Not by what serves now: that can be this very revision already.
+        others = (each for each in self._store.revisions(one.project, one.name) if each.number < one.revision)
+        new = "" if any(each.status not in ("starting", "failed") for each in others) else f"new app {one.name}: "
         self._stage("rollout", f"{new}start revision {one.revision}, wait for an answer")
         while (found := self._revision()).status == "starting":
             self._pause()
