@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -188,7 +189,15 @@ def _finish(
 def _why(one: Observed) -> str:
     if one.oom:
         return "it needed more memory than it may have (give it more with --memory)"
-    return f"exit code {one.exit}" if one.exit else ""
+    return f"exit code {one.exit}{_signal(one.exit)}" if one.exit else ""
+
+
+def _signal(code: int) -> str:
+    """Return which signal an exit code stands for, in words; "" for none: an init process adds 128 to it."""
+    try:
+        return f", as of {signal.Signals(code - 128).name}"
+    except ValueError:
+        return ""
 
 
 def _claim(run: JobRun, task: Task) -> Claim:
