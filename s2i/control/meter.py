@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from s2i.control.beat import Beat
 from s2i.control.world import World
 from s2i.engines.engine import Observed, Owner, Usage
-from s2i.errors import S2IError
 from s2i.resources.usage import Hour, Live
 
 EVERY_SECONDS = 5.0
@@ -19,8 +17,6 @@ REST_SECONDS = 2.0  # while nothing runs: who comes is not missed for long
 KEEP_SECONDS = 60.0  # between two writes: a server that is killed loses what it measured since
 HOUR = 3600.0
 DAYS = 35.0
-
-log = logging.getLogger("s2i")
 
 
 class _Sample(msgspec.Struct, frozen=True):
@@ -41,18 +37,15 @@ class Meter:
         self._live: tuple[Live, ...] = ()
         self._sums: dict[tuple[str, str, str], Hour] = {}
         self._written = clock()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
+        self._beat = Beat("meter", self.step, EVERY_SECONDS)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._beat.start()
 
     def stop(self) -> None:
         """End, and write down what is measured."""
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join(5.0)
+        if self._beat.stop():
             self._write()
 
     def live(self) -> tuple[Live, ...]:
@@ -118,15 +111,3 @@ class Meter:
         sums, self._sums = self._sums, {}
         if sums:
             self._world.store.add_hours(tuple(sums.values()), self._world.now() - DAYS * 24 * HOUR)
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            try:
-                pause = self.step()
-            except S2IError as error:
-                log.info("nothing is measured: %s", error)
-                pause = EVERY_SECONDS
-            except Exception:
-                log.exception("the meter stumbled")
-                pause = EVERY_SECONDS
-            self._ended.wait(pause)

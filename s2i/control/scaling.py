@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import collections
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 
 import msgspec
 
 from s2i.control.autoscale import Decision, Scaler, decide, read, slept
+from s2i.control.beat import Beat
 from s2i.control.fleet import Fleet, Key, Name
 from s2i.control.happenings import scaled, tell
 from s2i.control.waker import Target, Waker
@@ -58,18 +58,15 @@ class Autoscaler:
         self._log: dict[Name, collections.deque[Logged]] = {}
         self._last: dict[Key, tuple[int, str]] = {}
         self._resting: set[Key] = set()  # nothing runs, nobody waits: not read until that changes
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="autoscaler", daemon=True)
+        self._beat = Beat("autoscaler", self._tried, FAULT_SECONDS)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._beat.start()
 
     def stop(self) -> None:
         """End; what is wanted stays as it is."""
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join(5.0)
+        self._beat.stop()
 
     def counts(self) -> dict[Key, int]:
         """Return how many instances of each revision are wanted, as far as that was decided."""
@@ -144,18 +141,12 @@ class Autoscaler:
         before, self._accepted[key] = self._accepted.get(key, now), now
         return now > before
 
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            try:
-                pause = self.step()
-            except S2IError as error:
-                log.warning("nothing is scaled: %s", error)
-                self._changed()  # the loop sees to the router
-                pause = FAULT_SECONDS
-            except Exception:
-                log.exception("the autoscaler stumbled")
-                pause = FAULT_SECONDS
-            self._ended.wait(pause)
+    def _tried(self) -> float:
+        try:
+            return self.step()
+        except S2IError:
+            self._changed()  # the loop sees to the router
+            raise
 
 
 def _followed(targets: Mapping[Name, Target]) -> list[tuple[Key, Fleet]]:

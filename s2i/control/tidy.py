@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 
 from s2i.control import runs
+from s2i.control.beat import Beat
 from s2i.control.execute import sweep_images
 from s2i.control.world import World
-from s2i.errors import S2IError
 from s2i.sources.workspace import sweep
 
 FIRST_SECONDS = 1.5  # after the start: the last work of a killed server is older than a moment then
 EVERY_SECONDS = 3600.0
-
-log = logging.getLogger("s2i")
 
 
 class Sweeper:
@@ -23,31 +19,24 @@ class Sweeper:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._timer: threading.Timer | None = None
-        self._stopped = False
+        self._began = False
+        self._beat = Beat("sweep", self.step, EVERY_SECONDS)
 
-    def start(self, delay: float = FIRST_SECONDS) -> None:
-        """Sweep in ``delay`` seconds, and every hour from then on."""
-        if self._stopped:
-            return
-        self._timer = threading.Timer(delay, self._sweep)
-        self._timer.daemon = True
-        self._timer.start()
+    def start(self) -> None:
+        """Begin."""
+        self._beat.start()
 
     def stop(self) -> None:
         """Sweep no more."""
-        self._stopped = True
-        if self._timer:
-            self._timer.cancel()
+        self._beat.stop()
 
-    def _sweep(self) -> None:
-        try:
-            sweep(time.time())
-            for job in self._world.store.jobs():
-                runs.forget_old(self._world, job.project, job.name)
-            sweep_images(self._world)
-        except S2IError as error:
-            log.warning("not swept: %s", error)
-        except Exception:
-            log.exception("the sweep stumbled")
-        self.start(EVERY_SECONDS)
+    def step(self) -> float:
+        """Sweep, but not at once; return the seconds until it is due again."""
+        if not self._began:
+            self._began = True
+            return FIRST_SECONDS
+        sweep(time.time())
+        for job in self._world.store.jobs():
+            runs.forget_old(self._world, job.project, job.name)
+        sweep_images(self._world)
+        return EVERY_SECONDS

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable
 
 from s2i.control import attempts, quota, runs
+from s2i.control.beat import Beat
 from s2i.control.schedule import AHEAD_MOST, Due, due, next_tick
 from s2i.control.store.jobs import run_of
 from s2i.control.world import World
@@ -30,23 +30,19 @@ class Timer:
     def __init__(self, world: World, changed: Callable[[], None]) -> None:
         self._world, self._changed = world, changed
         self._next: dict[Name, tuple[Schedule, float | None]] = {}  # computed once for each tick
-        self._kicked, self._ended = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="timer", daemon=True)
+        self._beat = Beat("timer", self.step, FAULT_SECONDS)
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._beat.start()
 
     def stop(self) -> None:
         """End; what is due is dealt with by the next server."""
-        self._ended.set()
-        self._kicked.set()
-        if self._thread.is_alive():
-            self._thread.join(5.0)
+        self._beat.stop()
 
     def kick(self) -> None:
         """Look again now: a schedule has changed."""
-        self._kicked.set()
+        self._beat.kick()
 
     def step(self) -> float:
         """Deal with what is due; return the seconds until something is again."""
@@ -105,16 +101,6 @@ class Timer:
             work()
         except S2IError as error:  # it has ended, or is gone, meanwhile
             log.info("a schedule goes on: %s", error)
-
-    def _run(self) -> None:
-        while not self._ended.is_set():
-            self._kicked.clear()
-            try:
-                pause = self.step()
-            except Exception:
-                log.exception("the timer stumbled")
-                pause = FAULT_SECONDS
-            self._kicked.wait(pause)
 
 
 def _run(job: Job, one: Due, now: float) -> JobRun | None:

@@ -139,7 +139,12 @@ def test_retries_come_later_and_later(world: Simulation) -> None:
 
 @pytest.mark.parametrize(
     ("code", "oom", "why"),
-    [(137, True, "it needed more memory than it may have"), (139, False, "exit code 139, as of SIGSEGV"), (200, False, "exit code 200"), (None, False, tasks.LOST)],
+    [
+        (137, True, "it needed more memory than it may have"),
+        (139, False, "exit code 139, as of SIGSEGV"),
+        (200, False, "exit code 200"),
+        (None, False, tasks.LOST),
+    ],
 )
 def test_a_task_that_is_killed_or_lost_is_another_attempt_of_the_same_index(
     world: Simulation, code: int | None, oom: bool, why: str
