@@ -71,7 +71,9 @@ def status(output: str | None) -> None:
         "engine": f"{engine['name']} {engine['version']} at {engine['socket']}" if engine else about["problem"],
         "router": f"http://APP.PROJECT.localhost:{about['port']}",
         "apps": about["apps"],
-        "firewall": f"containers reach services of this machine: {why}" if (why := about["exposed"]) else "shut",
+        "firewall": f"containers reach services of this machine: {why}"
+        if (why := about["exposed"])
+        else "no container reaches a service of this machine",
         "id": about["id"],
     }
     for field, value in rows.items():
