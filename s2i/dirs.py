@@ -27,6 +27,11 @@ def runtime() -> Path:
     return Path("/run/s2i") if os.geteuid() == 0 else Path(f"/tmp/s2i-{os.geteuid()}")  # noqa: S108
 
 
+def server_log() -> Path:
+    """Return the file that a server in the background writes to."""
+    return state() / "logs" / "server.log"
+
+
 def make_private(folder: Path) -> Path:
     """Create ``folder``, and the parents that are missing, with mode 0700, and return it.
 

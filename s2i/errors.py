@@ -379,9 +379,10 @@ E_STORE = Kind(
     "E_STORE",
     6,
     "the database {path} cannot be used: {why}",
-    "put a copy of it back; or move it away and start again, then apps that still run are yours to remove "
-    "(`docker ps --filter label=s2i.server`)",
+    "put a backup of it back: `s2i server restore` names those that there are; or move it away and start again, then "
+    "apps that still run are yours to remove (`docker ps --filter label=s2i.server`)",
 )
+E_BACKUP = Kind("E_BACKUP", 2, "the backup {what} cannot be {done}: {why}", "{advice}")
 E_NOT_FOUND = Kind(
     "E_NOT_FOUND",
     2,

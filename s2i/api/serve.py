@@ -70,11 +70,6 @@ def _take_files() -> None:
         )
 
 
-def log_file() -> Path:
-    """Return the file that a server in the background writes to."""
-    return dirs.state() / "logs" / "server.log"
-
-
 class LogFile(logging.handlers.RotatingFileHandler):
     """The log file, begun anew at LOG_LIMIT; what goes to standard error without asking goes there as well."""
 
@@ -91,8 +86,8 @@ class LogFile(logging.handlers.RotatingFileHandler):
 def _log_handler() -> logging.Handler:
     """Return where this server's log goes: its file when that is what standard error is, else standard error."""
     with contextlib.suppress(OSError):
-        if os.path.samestat(os.fstat(sys.stderr.fileno()), log_file().stat()):
-            return LogFile(log_file())
+        if os.path.samestat(os.fstat(sys.stderr.fileno()), dirs.server_log().stat()):
+            return LogFile(dirs.server_log())
     return logging.StreamHandler(sys.stderr)
 
 

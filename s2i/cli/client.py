@@ -101,7 +101,7 @@ def _about(client: Client) -> dict[str, Any] | None:
 
 def _start(client: Client) -> dict[str, Any] | None:
     """Start a server and wait until it answers. Of two that start at once, one gets the lock and serves both."""
-    log = _log()
+    log = dirs.server_log()
     dirs.make_private(log.parent)
     size = log.stat().st_size if log.exists() else 0
     pid = shell.spawn(
@@ -162,12 +162,8 @@ def _refusal(content: bytes) -> S2IError:
 
 
 def _silent(why: str) -> S2IError:
-    return E_SERVER(socket=_socket(), why=why, log=_log())
+    return E_SERVER(socket=_socket(), why=why, log=dirs.server_log())
 
 
 def _socket() -> Path:
     return dirs.runtime() / "s2i.sock"
-
-
-def _log() -> Path:
-    return dirs.state() / "logs" / "server.log"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 
 from s2i.cli.confirm import confirm
 from s2i.cli.group import Group
-from s2i.cli.output import count, emit, output_option, when
+from s2i.cli.output import count, emit, output_option, size, when
+from s2i.errors import E_BACKUP, E_BUSY, S2IError
 
 STOP_SECONDS = 30.0
 
@@ -113,6 +116,64 @@ def stop(everything: bool, yes: bool) -> None:
     left = int(about.get("serving", about["apps"]))
     running_on = f"; {count(left, 'app')} {'is' if left == 1 else 'are'} left running, unrouted"
     click.echo("the server has ended" + ("" if everything else running_on))
+
+
+@server.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--with-key", is_flag=True, help="Put the key of the secrets into it: whoever has the file reads them.")
+@click.option("--force", is_flag=True, help="Replace a file of that name.")
+def backup(file: Path, with_key: bool, force: bool) -> None:
+    """Write what the server knows to FILE: projects, apps, jobs, schedules, secrets (sealed). It may run meanwhile.
+
+    Images and logs are not in it. Without --with-key keep secrets.key of the state folder yourself, and elsewhere.
+
+    \b
+    Example:  s2i server backup /var/backups/s2i.backup
+    """
+    from s2i import dirs
+    from s2i.control import backup as backups
+
+    backups.write(dirs.state(), file, time.time(), key=with_key, replace=force)
+    sealed = "" if with_key else "; secrets are sealed: their key is not in it (secrets.key)"
+    click.echo(f"{file}: {size(file.stat().st_size)}{sealed}")
+
+
+@server.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def restore(file: Path | None, yes: bool) -> None:
+    """Put the backup FILE in the place of what the server knows. What was there is kept beside it.
+
+    Without FILE those are listed that the server made by itself, one an hour. It must not run.
+
+    \b
+    Example:  s2i server restore /var/backups/s2i.backup
+    """
+    from s2i import dirs
+    from s2i.api.serve import lock
+    from s2i.control import backup as backups
+
+    state = dirs.state()
+    if file is None:
+        for one in backups.kept(state):
+            click.echo(one)
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock())
+        except S2IError as error:
+            if error.kind is not E_BUSY:
+                raise
+            advice = "`s2i server stop` first: what runs goes on meanwhile"
+            raise E_BACKUP(what=file, done="restored", why="the server runs", advice=advice) from None
+        if not yes:
+            confirm(f"Put {file} in the place of what is in {state}?")
+        done = backups.restore(state, file, time.time())
+    click.echo(f"restored what was known at {when(done.manifest.created)}; `s2i server start` goes on from there")
+    for path in done.before:
+        click.echo(f"kept what was there: {path}")
+    if not done.opens:
+        click.echo(f"secrets cannot be opened before their key is there: {state}/secrets.key", err=True)
 
 
 def _tell_of_builds() -> None:

@@ -1,17 +1,23 @@
-"""Remove what nothing needs any more: old runs of jobs, images, work folders of processes that were killed."""
+"""Each hour: keep a copy of what is known; remove old runs of jobs, images, work folders of killed processes."""
 
 from __future__ import annotations
 
+import logging
 import time
 
-from s2i.control import runs
+from s2i import dirs
+from s2i.control import backup, runs
 from s2i.control.beat import Beat
 from s2i.control.execute import sweep_images
 from s2i.control.world import World
+from s2i.errors import S2IError
 from s2i.sources.workspace import sweep
 
 FIRST_SECONDS = 1.5  # after the start: the last work of a killed server is older than a moment then
 EVERY_SECONDS = 3600.0
+
+
+log = logging.getLogger("s2i")
 
 
 class Sweeper:
@@ -20,6 +26,7 @@ class Sweeper:
     def __init__(self, world: World) -> None:
         self._world = world
         self._began = False
+        self._kept: object = None  # the state of the database at the last backup
         self._beat = Beat("sweep", self.step, EVERY_SECONDS)
 
     def start(self) -> None:
@@ -35,8 +42,18 @@ class Sweeper:
         if not self._began:
             self._began = True
             return FIRST_SECONDS
+        self._back_up()
         sweep(time.time())
         for job in self._world.store.jobs():
             runs.forget_old(self._world, job.project, job.name)
         sweep_images(self._world)
         return EVERY_SECONDS
+
+    def _back_up(self) -> None:
+        """Keep a copy of what is known, when that is another than at the last one."""
+        if (state := self._world.store.state()) != self._kept:
+            try:
+                backup.keep(dirs.state(), time.time())
+                self._kept = state
+            except S2IError as error:  # the disk is full, say: the rest is swept all the same
+                log.warning("%s", error)

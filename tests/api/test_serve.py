@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from s2i import dirs
 from s2i.api import serve
-from s2i.api.serve import LogFile, log_file
+from s2i.api.serve import LogFile
 
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("S2I_HOME", str(tmp_path))
-    log_file().parent.mkdir(parents=True)
-    return log_file()
+    dirs.server_log().parent.mkdir(parents=True)
+    return dirs.server_log()
 
 
 def test_the_log_of_a_server_that_runs_on_begins_anew_when_it_is_full(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -47,9 +48,14 @@ VERSION = len(MIGRATIONS)
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:
-    """Bring the database to VERSION in one transaction. Raises E_STORE when it is newer."""
-    if _version(db) == VERSION:
+    """Bring the database to VERSION in one transaction; what it was is kept beside it. Raises E_STORE when it is newer.
+
+    The way back to an older s2i is that copy.
+    """
+    if (found := _version(db)) == VERSION:
         return
+    if 0 < found < VERSION:
+        _copy(db, path.with_name(f"before-schema-{VERSION}-{path.name}"))
     db.execute("BEGIN IMMEDIATE")
     with db:
         found = _version(db)  # again: another process may have been faster
@@ -65,3 +71,10 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
 def _version(db: sqlite3.Connection) -> int:
     row: tuple[int] = db.execute("PRAGMA user_version").fetchone()
     return row[0]
+
+
+def _copy(db: sqlite3.Connection, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(target)) as copy:
+        target.chmod(0o600)
+        db.backup(copy)
