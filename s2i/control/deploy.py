@@ -112,6 +112,10 @@ class Deployments:
             course.cancelled.set()
         return found
 
+    def building(self, project: str) -> tuple[Deployment, ...]:
+        """Return those that wait for their turn or are being built."""
+        return tuple(one for one in self._store.deployments(project) if one.status in ("queued", "building"))
+
     def unborn(self, project: str) -> tuple[Deployment, ...]:
         """Return the newest deployment of each name that has no app or job, unless it was cancelled; by name."""
         known = {one.name for one in self._store.apps(project)} | {one.name for one in self._store.jobs(project)}

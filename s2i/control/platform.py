@@ -30,7 +30,7 @@ from s2i.control.world import World
 from s2i.engines.engine import Engine
 from s2i.errors import E_BUSY, S2IError
 from s2i.resources import labels
-from s2i.resources.app import OPEN_DEPLOYMENT, App, Domain, Event
+from s2i.resources.app import App, Domain, Event
 from s2i.resources.bundle import BundleKind
 from s2i.resources.change import Change
 from s2i.resources.job import JobRun
@@ -117,10 +117,12 @@ class Platform:
     def delete_app(self, project: str, name: str) -> None:
         """Delete an app, and return when nothing of it is left. Raises E_NOT_FOUND, E_BUSY after DELETE_SECONDS.
 
-        Of a name whose first deployment failed there is no more than its record.
+        What is being built of it is cancelled. Of a name whose first deployment failed there is only its record.
         """
-        unborn = self.deployments.unborn_of(project, name)
-        if unborn and unborn.status not in OPEN_DEPLOYMENT:
+        until = time.monotonic() + DELETE_SECONDS
+        built = self._end_builds(project, name, until)
+        born = any(one.name == name for one in self.store.apps(project))
+        if (built and not born) or self.deployments.unborn_of(project, name):
             self.deployments.forget(project, name)
             return
         app = self.store.app(project, name)
@@ -128,13 +130,24 @@ class Platform:
         for job in processes.of(self.world, app):
             self.delete_job(project, job.name)
         self.loop.kick()
-        until = time.monotonic() + DELETE_SECONDS
         # Its images go after its record: they are nobody's only then.
         while any(one.name == name for one in self.store.apps(project)) or self.loop.is_busy(("app", project, name)):
             if time.monotonic() > until:
                 raise self.loop.engine_error or E_BUSY(name=name, holder="it is still being deleted")
             time.sleep(0.05)
         self.deployments.forget(project, name)
+
+    def _end_builds(self, project: str, name: str, until: float) -> bool:
+        """Cancel what is being built under a name, which would make it anew; say whether there was any."""
+        found = False
+        while begun := [one for one in self.deployments.building(project) if one.name == name]:
+            for one in begun:
+                self.deployments.cancel(project, one.id)
+            found = True
+            if time.monotonic() > until:
+                raise E_BUSY(name=name, holder="it is still being built")
+            time.sleep(0.05)
+        return found
 
     def set_stopped(self, project: str, name: str, *, stopped: bool) -> App:
         """Let nothing of an app run any more, also beside it, or let it run again; return it. Raises E_NOT_FOUND."""
@@ -215,7 +228,11 @@ class Platform:
         self.loop.kick()
 
     def delete_job(self, project: str, name: str) -> None:
-        """Delete a job, its runs, their logs and its image. Raises E_NOT_FOUND."""
+        """Delete a job, its runs, their logs and its image; cancel what is being built of it.
+
+        Raises E_NOT_FOUND, E_BUSY after DELETE_SECONDS.
+        """
+        self._end_builds(project, name, time.monotonic() + DELETE_SECONDS)
         every = self.store.runs(project, name)
         self.store.delete_job(project, name)
         for run in every:

@@ -14,7 +14,7 @@ from s2i.control.journal import Journal
 from s2i.control.platform import Platform
 from s2i.control.task import Built, Request, Task
 from s2i.engines.engine import Owner
-from s2i.errors import E_CANCELLED, E_GIT_UNREACHABLE, E_NOT_PYTHON, E_PROOF, S2IError
+from s2i.errors import E_BUILD_CANCELLED, E_CANCELLED, E_GIT_UNREACHABLE, E_NOT_PYTHON, E_PROOF, S2IError
 from s2i.resources.app import OPEN_DEPLOYMENT, Config, Deployment, Revision, Routing, Scale
 from s2i.resources.change import Change
 from s2i.sources import Folder, Git
@@ -303,6 +303,31 @@ def test_after_a_kill_builds_are_interrupted_and_roll_outs_watched(tmp_path: Pat
 def test_a_source_is_recorded_as_a_person_would_write_it(make: Make, source: Folder | Git, text: str) -> None:
     world = make(app)
     assert world.deploy_and_wait(Request(source=source, name="shop")).source == text
+
+
+@pytest.mark.parametrize("born", [True, False])
+def test_an_app_that_is_deleted_while_it_is_built_is_not_made_anew_by_that(make: Make, born: bool) -> None:
+    begun = threading.Event()
+
+    def slow(task: Task) -> Built:
+        if task.place == "/slow":
+            begun.set()
+            assert task.cancelled.wait(20)
+            raise E_BUILD_CANCELLED()
+        return app(task)
+
+    world = make(slow)
+    if born:
+        world.deploy_and_wait(Request(source=SOURCE, name="shop"))
+    building = world.platform.deployments.begin("default", Request(source=Folder("/slow"), name="shop"))
+    waits = world.platform.deployments.begin("default", Request(source=SOURCE, name="shop"))
+    assert begun.wait(20)
+    world.platform.delete_app("default", "shop")
+    assert (world.store.apps(), world.platform.deployments.unborn("default")) == ((), ())
+    assert [one.id for one in world.store.deployments("default") if one.id in (building.id, waits.id)] == []
+    time.sleep(0.3)
+    assert world.store.apps() == ()
+    assert world.engine.observe() == ()
 
 
 def test_a_deleted_app_is_gone_with_all_that_it_had_when_delete_returns(make: Make) -> None:
