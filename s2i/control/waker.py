@@ -182,23 +182,28 @@ class Waker:
 
     def _send(self, name: Name, waiting: list[Held], now: float) -> None:
         """Send each to an instance that listens, if one does, and give up on who has waited too long."""
-        listens: dict[str, bool] = {}
+        target = self._targets().get(name)
+        listening = self._listening(target)
         starting: set[Slot] = set()
         for one in waiting:
             if now >= one.until:
                 self._answer(name, one, None)
-                continue
-            places = target.places if (target := self._targets().get(name)) else ()
-            for place in random.sample(places, len(places)):
-                if not place.address or self._is_ending(slot(place.work.owner)):
-                    continue
-                if place.address not in listens:
-                    listens[place.address] = self._listens(place.address)
-                if listens[place.address]:
-                    self._answer(name, one, place.address)
-                    break
-            else:
-                self._begin(one, places, starting, now)
+            elif target and (listening or not one.begun):
+                places = target.places
+                found = [place.address for place in places if place.address in listening]
+                if found:
+                    self._answer(name, one, random.choice(found))  # noqa: S311 - no secret
+                else:
+                    self._begin(one, places, starting, now)
+
+    def _listening(self, target: Target | None) -> frozenset[str]:
+        """Return the addresses of an app that take connections: each is asked once, however many wait."""
+        places = {place.address: place for fleet in target.fleets.values() for place in _all(fleet)} if target else {}
+        return frozenset(
+            address
+            for address, place in places.items()
+            if address and not self._is_ending(slot(place.work.owner)) and self._listens(address)
+        )
 
     def _begin(self, one: Held, places: tuple[Place, ...], starting: set[Slot], now: float) -> None:
         # Not left to the loop, which looks at everything first: somebody waits.
@@ -229,9 +234,13 @@ def is_listened_on(address: str) -> bool:
     return True
 
 
+def _all(fleet: Fleet) -> tuple[Place, ...]:
+    return (*fleet.places, *filter(None, (fleet.asleep,)))
+
+
 def _rests(target: Target, until: float) -> bool:
     """Say whether nothing will run before ``until``: all has crashed too often."""
-    places = [place for fleet in target.fleets.values() for place in (*fleet.places, *filter(None, (fleet.asleep,)))]
+    places = [place for fleet in target.fleets.values() for place in _all(fleet)]
     return not any(place.alive or place.note.retry_at < until for place in places)
 
 
