@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from s2i.images.prove.proof import Found, Seen
-from s2i.resources.app import Config
+from s2i.resources.app import Config, Opened
 
 LEAST = 6  # characters; a shorter value hides more of a log than it gives away
 BLOT = "***"
@@ -17,7 +17,10 @@ Blot = Callable[[str], str]
 
 def blot(config: Config) -> Blot:
     """Return what blots the values of ``config`` out of a line; of a value of many lines each of them."""
-    pieces = {piece.strip() for _, value in config.env for piece in (value, *value.splitlines())}
+    values = [value for _, value in config.env]
+    if isinstance(config, Opened):
+        values += [value.decode("utf-8", "replace") for one in config.files for _, value in one.content]
+    pieces = {piece.strip() for value in values for piece in (value, *value.splitlines())}
     hidden = sorted((piece for piece in pieces if len(piece) >= LEAST), key=len, reverse=True)
 
     def blotted(text: str) -> str:
