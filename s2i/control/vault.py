@@ -19,6 +19,7 @@ from s2i.resources import mounts
 from s2i.resources.app import Config, Opened
 from s2i.resources.bundle import Bundle, BundleKind, EnvFrom, Values, checked_bundle, checked_reference, variables
 from s2i.resources.mounts import Files, Mount
+from s2i.resources.secret import Secret
 
 KEY_FILE = "secrets.key"
 
@@ -92,6 +93,22 @@ class Vault:
             return work
         return msgspec.structs.replace(work, config=self.opened(work.owner.project, work.config))
 
+    def given(self, project: str, name: str) -> tuple[Secret, ...]:
+        """Return every secret value that an app or a job of this name may have been given. Raises E_SEAL.
+
+        Of each secret that it has referred to, in whichever version is kept; of one that is not known (any more), of
+        all that its project has.
+        """
+        configs = [one.config for one in self._store.revisions(project, name)]
+        configs += [one.config for one in self._store.runs(project, name)]
+        configs += [one.config for one in self._store.jobs(project) if one.name == name]
+        names = {one.name for config in configs for one in references(config) if one.kind == "secret"}
+        every = [row for each in sorted(names) for row in self._store.every_sealed(project, "secret", each)]
+        if not configs:
+            every = self._store.every_sealed(project, "secret")
+        found = [(of, self._opened(project, "secret", of, sealed)) for of, sealed in every]
+        return tuple(Secret(f"{of}:{key}", value) for of, values in found for key, value in values.items())
+
     def outdated(self, project: str, config: Config) -> tuple[str, ...]:
         """Return what has another version than ``config`` has, in words: "secret db"."""
         found = []
@@ -130,11 +147,12 @@ class Vault:
 
     def _forget(self, project: str, kind: BundleKind, name: str, keep: set[int]) -> None:
         configs = [run.config for run in self._store.open_runs() if run.project == project]
-        configs += [job.config for job in self._store.jobs(project)]
         for app in self._store.apps(project):
             configs += [one.config for one in self._store.revisions(project, app.name)]
-        for config in configs:
-            keep |= {one.version for one in references(config) if (one.kind, one.name) == (kind, name)}
+        if any(one.version == 0 for config in configs for one in references(config) if _is(one, kind, name)):
+            return  # what has started with the newest of its time may print that still: see given
+        configs += [job.config for job in self._store.jobs(project)]
+        keep |= {one.version for config in configs for one in references(config) if _is(one, kind, name)}
         self._store.forget_versions(project, kind, name, frozenset(keep))
 
     def _pinned(self, project: str, one: R, *, newest: bool, force: bool) -> R:
@@ -199,7 +217,11 @@ def _refused(one: EnvFrom | Mount, why: str) -> S2IError:
 
 
 def _refers(config: Config, kind: BundleKind, name: str) -> bool:
-    return any((one.kind, one.name) == (kind, name) for one in references(config))
+    return any(_is(one, kind, name) for one in references(config))
+
+
+def _is(one: EnvFrom | Mount, kind: BundleKind, name: str) -> bool:
+    return (one.kind, one.name) == (kind, name)
 
 
 def _whose(project: str, kind: BundleKind, name: str) -> str:

@@ -30,10 +30,35 @@ def forms(value: str) -> tuple[bytes, ...]:
 
 FORMS = (*forms(CANARY), *forms(MOUNTED))
 PROGRAM = """
-import os
+import base64, json, os, sys, urllib.parse
 from flask import Flask
 
 app = Flask(__name__)
+
+
+def say():
+    with open("/etc/shop/PASSWORD") as file:
+        values = [os.environ["DB_PASSWORD"], file.read()]
+    for value in values:
+        print("raw", value)
+        print("base64", base64.b64encode(b"user:" + value.encode()).decode())
+        print("url", urllib.parse.quote(value, safe=""))
+        print("json", json.dumps({"value": value}))
+        print("hex", value.encode().hex())
+        for at in range(0, len(value), 7):
+            print(value[at:at + 7], end="", flush=True)
+        print(flush=True)
+
+
+@app.route("/say")
+def said():
+    say()
+    return "said"
+
+
+if "CRASH" in os.environ:
+    say()
+    sys.exit(3)
 
 
 @app.route("/")
@@ -124,6 +149,36 @@ def test_a_secret_is_in_its_container_and_nowhere_else(home: Home, tmp_path: Pat
     assert (refused.returncode, "is used by app shop" in refused.stderr) == (7, True)
 
 
+def test_what_an_app_prints_of_its_secrets_is_in_no_log_event_or_file(home: Home) -> None:
+    url = home.data("app", "get", "shop")["url"]
+    assert home.get(url, path="/say") == (200, "said")
+    until = time.monotonic() + 20
+    while (shown := home.ok("app", "logs", "shop")).count("***") < 12:
+        assert time.monotonic() < until, shown
+        time.sleep(0.2)
+    failed = home.run("app", "update", "shop", "--env", "CRASH=1")
+    assert (failed.returncode, "***" in failed.stdout + failed.stderr) == (6, True)
+    home.run("app", "restart", "shop")
+    until = time.monotonic() + 60
+    while home.ok("app", "logs", "shop", "--previous").count("***") < 12:
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    job = ("--env-from-secret", "DB_=db", "--mount-secret", "/etc/shop=keys", "--env", "CRASH=1", "--retrylimit", "0")
+    home.ok("job", "create", "say", "--image", home.data("app", "get", "shop")["image"], *job)
+    home.run("jobrun", "submit", "say", "--command", "python -c 'import app'", "--wait")
+    assert home.ok("jobrun", "logs", "say-1").count("***") >= 12
+    told = [home.run(*words) for words in (
+        ("app", "logs", "shop"), ("app", "logs", "shop", "--previous"), ("app", "events", "shop"), ("app", "get", "shop"),
+        ("app", "get", "shop", "-o", "json"), ("jobrun", "logs", "say-1"), ("jobrun", "get", "say-1", "-o", "json"),
+    )]  # fmt: skip
+    text = "".join(one.stdout + one.stderr for one in (*told, failed)) + shown
+    files = [path for path in home.folder.rglob("*") if path.is_file() and home.folder / "run" not in path.parents]
+    seen = {"text": text.encode()} | {str(path): path.read_bytes() for path in files}
+    printed = [base64.b64encode(b"user:" + value.encode())[8:-8] for value in (CANARY, MOUNTED)]
+    assert [name for name, data in seen.items() for form in (*FORMS, *printed) if form in data] == []
+    home.ok("app", "update", "shop", "--env-rm", "CRASH")
+
+
 def test_what_is_mounted_goes_with_its_container_and_is_there_again_after_a_reboot(home: Home) -> None:
     engine, server = docker.from_env(), home.server()["id"]
     places = [
@@ -136,7 +191,9 @@ def test_what_is_mounted_goes_with_its_container_and_is_there_again_after_a_rebo
         return [path for place in places for path in place.glob(f"s2i-{server}.*")]
 
     until = time.monotonic() + 60
-    while [path.name for path in laid()] != [f"s2i-{server}.default.shop.r2-0"]:  # what served before runs on a while
+    while [path.name for path in laid()] != [
+        f"s2i-{server}.default.shop.r{home.data('app', 'get', 'shop')['revision']}-0"
+    ]:  # what served before runs on a while
         assert time.monotonic() < until, laid()
         time.sleep(0.2)
     label = {"label": [f"s2i.server={server}", "s2i.role=instance"]}
@@ -164,11 +221,13 @@ def test_what_is_mounted_goes_with_its_container_and_is_there_again_after_a_rebo
 def test_what_runs_is_measured_as_the_engine_does(home: Home) -> None:
     engine = docker.from_env()
     until = time.monotonic() + 30
-    while not (found := [one for one in home.data("top") if one["name"] == "shop" and one["instance"] == "r2-0"]):
+    while not (found := [one for one in home.data("top") if one["name"] == "shop" and one["instance"]]):
         assert time.monotonic() < until
         time.sleep(0.5)
     (box,) = engine.containers.list(
-        filters={"label": [f"s2i.server={home.server()['id']}", "s2i.instance=r2-0", "s2i.role=instance"]}
+        filters={
+            "label": [f"s2i.server={home.server()['id']}", f"s2i.instance={found[0]['instance']}", "s2i.role=instance"]
+        }
     )
     stats = box.stats(stream=False)["memory_stats"]
     used = stats["usage"] - stats["stats"].get("total_inactive_file", stats["stats"].get("inactive_file", 0))
