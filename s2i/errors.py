@@ -484,6 +484,18 @@ E_REFERENCE = Kind(
     "cannot take variables from the {kind} {value}: {why}",
     "write NAME, PREFIX=NAME, NAME:KEY or NAME:NEW=KEY; `s2i {kind} list` shows what there is",
 )
+E_MOUNT = Kind(
+    "E_MOUNT",
+    2,
+    "cannot mount the {kind} {value}: {why}",
+    "write DIR=NAME, as /etc/shop=db: a folder of the container's own, and what fills it; `s2i {kind} list` shows that",
+)
+E_MOUNT_PLACE = Kind(
+    "E_MOUNT_PLACE",
+    6,
+    "secrets and configmaps cannot be mounted here: {why}",
+    "take them as variables: --env-from-secret, --env-from-configmap",
+)
 E_BUNDLE_USED = Kind(
     "E_BUNDLE_USED",
     7,

@@ -45,12 +45,12 @@ class Home:
     def kill_server(self) -> None:
         os.kill(int(str(self.server()["pid"])), signal.SIGKILL)
 
-    def get(self, url: str, timeout: float = 20.0) -> tuple[int, str]:
+    def get(self, url: str, timeout: float = 20.0, path: str = "/") -> tuple[int, str]:
         """Ask an app by its URL; the name is not resolved, as *.localhost need not be."""
         host, _, port = url.removeprefix("http://").partition(":")
         connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=timeout)
         with contextlib.closing(connection):
-            connection.request("GET", "/", headers={"Host": host})
+            connection.request("GET", path, headers={"Host": host})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 

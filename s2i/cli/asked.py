@@ -13,7 +13,7 @@ from s2i import sources
 from s2i.cli.private import arguments_of, asked, private_options
 from s2i.errors import E_VALUE
 from s2i.planning.secretnames import looks_secret
-from s2i.resources import bundle, config, masked, probes
+from s2i.resources import bundle, config, masked, mounts, probes
 from s2i.resources.change import Change
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,6 +42,13 @@ def process_options(command: F) -> F:
             for kind in ("secret", "configmap")
         ),
         click.option("--env-from-rm", multiple=True, metavar="NAME", help="Take no variables from it any more."),
+        *(
+            click.option(
+                f"--mount-{kind}", multiple=True, metavar="DIR=NAME", help=f"Each key of a {kind} as a file of DIR."
+            )
+            for kind in ("secret", "configmap")
+        ),
+        click.option("--mount-rm", multiple=True, metavar="DIR", help="Mount nothing at this folder any more."),
         click.option("--memory", metavar="SIZE", help="The most that a container may use, as 1G [default: 512M]."),
         click.option("--cpu", metavar="CORES", help="The most that a container may use, as 0.5 [default: 1]."),
         click.option("--command", metavar="WORDS", help="Start this in place of what the image starts; no shell."),
@@ -127,7 +134,7 @@ def outcome_options(command: F) -> F:
 
 
 def change_of(given: dict[str, Any]) -> Change:
-    """Return what the options ask to be otherwise. Raises E_ENV, E_LIMIT, E_PORT, E_VALUE, E_PROBE."""
+    """Return what the options ask to be otherwise. Raises E_ENV, E_LIMIT, E_PORT, E_VALUE, E_PROBE, E_MOUNT."""
     routing = {key: given[key] for key in ROUTING if given.get(key) is not None}
     if "body_limit" in routing:
         routing["body_limit"] = config.parse_size(routing["body_limit"], "body-limit")
@@ -157,6 +164,11 @@ def change_of(given: dict[str, Any]) -> Change:
             *(bundle.parse("configmap", word) for word in given.get("env_from_configmap", ())),
         ),
         env_from_rm=tuple(given.get("env_from_rm", ())),
+        mounts=(
+            *(mounts.parse("secret", word) for word in given.get("mount_secret", ())),
+            *(mounts.parse("configmap", word) for word in given.get("mount_configmap", ())),
+        ),
+        mount_rm=tuple(given.get("mount_rm", ())),
         scale={field: given[name] for name, field in SCALE.items() if given.get(name) is not None},
         routing=routing,
     )

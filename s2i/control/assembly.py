@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from s2i.control import kept
+from s2i.control import veil
 from s2i.control.pipeline import build
 from s2i.control.platform import Platform, late, open_store
 from s2i.control.tidy import FIRST_SECONDS
+from s2i.control.vault import Vault
 from s2i.engines.docker import trial
 from s2i.engines.docker.engine import DockerEngine
 from s2i.router.caddy import CaddyRouter
@@ -22,7 +23,7 @@ def assemble() -> Platform:
     store = open_store()
     server = store.server
     router = CaddyRouter()
-    platform = Platform(store, late(lambda: DockerEngine(server, keep=kept.keep)), router, build)
+    platform = Platform(store, late(lambda: DockerEngine(server, keep=veil.keeper(Vault(store)))), router, build)
     throttle = platform.throttle
     platform.gate = Desk(router.places.gate, "wake", platform.waker.ask)
     platform.turnstile = Desk(router.places.turnstile, "turn", throttle.ask, throttle.tick, lease=True)

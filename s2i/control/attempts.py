@@ -6,7 +6,7 @@ import ipaddress
 
 import msgspec
 
-from s2i.control import kept
+from s2i.control import kept, veil
 from s2i.control.actions import EndTask, FinishTask, LookAtTask, MarkRunning, StartTask
 from s2i.control.tasks import after, pause
 from s2i.control.world import World, engine_down, run_events
@@ -65,7 +65,7 @@ def finish(action: FinishTask, world: World) -> None:
     """Keep what an attempt wrote, then record its end: in this order, so that no end is known without its log."""
     run, task = action.run, action.task
     if action.container:
-        lines = world.engine.logs(action.container)
+        lines = veil.of(world.vault, run.project, run.job).lines(world.engine.logs(action.container))
         kept.of_run(run.project, run.name).keep(task.instance, action.container, lines)
     started = max(action.attempt.started or task.started, run.created)
     finished = max(action.attempt.finished or world.now(), started)

@@ -6,7 +6,7 @@ import logging
 from typing import assert_never, get_args
 
 from s2i import crash
-from s2i.control import attempts, diagnosis, kept
+from s2i.control import attempts, diagnosis, kept, veil
 from s2i.control.actions import (
     Action,
     EndInstance,
@@ -64,7 +64,9 @@ def _execute(action: Action, world: World) -> None:
             world.engine.stop(owner, attempts.GRACE_SECONDS)
         case EndInstance(owner, container, why):
             text = f"{owner.instance} no longer works, and is ended: {why}"
-            world.record(owner.project, owner.name, "unhealthy", text)
+            world.record(
+                owner.project, owner.name, "unhealthy", veil.of(world.vault, owner.project, owner.name).text(text)
+            )
             world.engine.end(container, attempts.GRACE_SECONDS)
         case Park(work):
             world.engine.park(world.vault.work(work), attempts.GRACE_SECONDS)
@@ -143,15 +145,16 @@ def _set_route(world: World, project: str, app: str) -> None:
 
 def _mark_failed(action: MarkFailed, world: World) -> None:
     owner = action.owner
+    hidden = veil.of(world.vault, owner.project, owner.name)
     tail: list[bytes] = []
     ports: tuple[tuple[str, int], ...] = ()
     try:
         if action.container:
-            tail = [line.text for line in world.engine.logs(action.container, tail=TAIL)]
+            tail = [line.text for line in hidden.lines(world.engine.logs(action.container, tail=TAIL))]
             ports = world.engine.listening(owner)
     except S2IError as error:
         log.warning("no diagnosis of %s: %s", owner.name, error)
-    reason = diagnosis.explain(action.cause, action.port, ports, tail)
+    reason = hidden.text(diagnosis.explain(action.cause, action.port, ports, tail))
     back = world.store.mark_failed(owner.project, owner.name, owner.number, reason)
     world.record(owner.project, owner.name, "failed", f"revision {owner.number}: {reason}")
     if back:

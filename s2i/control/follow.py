@@ -14,6 +14,7 @@ import msgspec
 from s2i.control import kept
 from s2i.control.position import Position
 from s2i.control.subject import Subject
+from s2i.control.veil import CLEAR, Veil
 from s2i.engines.engine import Engine, Line, Lines, Observed
 from s2i.errors import S2IError
 
@@ -36,8 +37,8 @@ class Said(msgspec.Struct, frozen=True, gc=False):
 class Follower:
     """The lines of a subject's containers as they come, in the order of time as far as HOLD allows.
 
-    ``begun``: containers that were read up to a Position; ``told``: what was kept before. Used from one thread; each
-    container is read in one of its own.
+    ``begun``: containers that were read up to a Position, through a Veil; ``told``: what was kept before; ``veil``: for
+    those that come. Used from one thread; each container is read in one of its own.
     """
 
     def __init__(
@@ -45,13 +46,16 @@ class Follower:
         engine: Engine,
         subject: Subject,
         instance: str,
-        begun: Sequence[tuple[Observed, Position]],
+        begun: Sequence[tuple[Observed, Position, Veil]],
         told: Sequence[kept.Kept],
+        veil: Veil = CLEAR,
     ) -> None:
         self._engine, self._subject, self._instance = engine, subject, instance
-        self._turn = threading.Condition()
-        self._sources = [_Source(engine, subject, box.id, box.owner.instance, at, self._turn) for box, at in begun]
-        self._known = {box.id for box, _ in begun}
+        self._turn, self._veil = threading.Condition(), veil
+        self._sources = [
+            _Source(engine, subject, box.id, box.owner.instance, at, own, self._turn) for box, at, own in begun
+        ]
+        self._known = {box.id for box, _, _ in begun}
         self._told = {one.container for one in told}
         self._looked = 0.0
 
@@ -102,7 +106,8 @@ class Follower:
 
     def _begin(self, container: str, instance: str) -> None:
         self._known.add(container)
-        self._sources.append(_Source(self._engine, self._subject, container, instance, Position(), self._turn))
+        new = _Source(self._engine, self._subject, container, instance, Position(), self._veil.again(), self._turn)
+        self._sources.append(new)
 
     def _due(self, hold: float) -> list[Said]:
         """Take the lines before which no other one can still come, or only one that is late."""
@@ -127,13 +132,20 @@ class _Source:
     """The lines of one container, read to its end in a thread."""
 
     def __init__(
-        self, engine: Engine, subject: Subject, container: str, instance: str, read: Position, turn: threading.Condition
+        self,
+        engine: Engine,
+        subject: Subject,
+        container: str,
+        instance: str,
+        read: Position,
+        veil: Veil,
+        turn: threading.Condition,
     ) -> None:
         self.instance = instance
         self.waiting: collections.deque[tuple[float, Line]] = collections.deque()  # and when each came
         self.ended = False
         self._engine, self._subject, self._container, self._read, self._turn = engine, subject, container, read, turn
-        self._ahead = 0
+        self._ahead, self._veil = 0, veil
         self._lines: Lines | None = None
         self._closed = threading.Event()
         threading.Thread(target=self._run, name="log", daemon=True).start()
@@ -183,7 +195,7 @@ class _Source:
         self._put(self._read.beyond(lines))
 
     def _put(self, lines: Iterator[Line]) -> None:
-        for line in lines:
+        for line in self._veil.lines(lines):
             with self._turn:
                 while self._ahead + len(line.text) > AHEAD and self.waiting and not self._closed.is_set():
                     self._turn.wait()

@@ -14,6 +14,7 @@ from s2i.control import kept
 from s2i.control.follow import BATCH, Follower, Said
 from s2i.control.position import Position
 from s2i.control.subject import Subject
+from s2i.control.veil import CLEAR, Veil
 from s2i.engines.engine import Engine, Line, Observed
 
 MERGED = 100  # files that are read at once; of more than that one is told after the other, as they ended
@@ -44,11 +45,14 @@ class Shown(msgspec.Struct, frozen=True):
     line: str
 
 
-def log_of(engine: Engine, subject: Subject, wish: Wish, exists: Callable[[], bool]) -> Generator[bytes, None, None]:
+def log_of(
+    engine: Engine, subject: Subject, wish: Wish, exists: Callable[[], bool], veil: Veil = CLEAR
+) -> Generator[bytes, None, None]:
     """Yield JSON objects, a line each: a Head, then Shown ones, some at a time; b"" now and then while none comes.
 
     Of an app it is what runs that is told, unless ``previous`` is wished; of a job run what has ended as well.
     With ``follow`` it goes on, over the containers that come and go, until the subject no longer ``exists``.
+    ``veil``: what hides the subject's secrets.
 
     Raises E_DOCKER.
     """
@@ -56,7 +60,7 @@ def log_of(engine: Engine, subject: Subject, wish: Wish, exists: Callable[[], bo
     names = tuple(dict.fromkeys(one.instance for one in ended))
     if wish.previous:
         yield _encoded(Head(names))
-        yield from _batches(_tail(_of_ended(ended, wish.tail), wish.tail))
+        yield from _batches(_tail(_of_ended(ended, wish.tail, veil), wish.tail))
         return
     boxes = subject.containers(engine.observe(), wish.instance)
     told: tuple[kept.Kept, ...] = ()
@@ -67,18 +71,21 @@ def log_of(engine: Engine, subject: Subject, wish: Wish, exists: Callable[[], bo
     yield _encoded(Head(tuple(dict.fromkeys((*(one.instance for one in told), *_names(boxes)))), names))
     tail = wish.tail if wish.tail is None or not wish.follow else max(wish.tail, 1)  # from there it goes on
     read = {box.id: Position() for box in boxes}
+    veils: dict[str, Veil] = {}
     with contextlib.ExitStack() as stack:
-        streams = [_said(one.instance, kept.read(one)) for one in told]
+        streams = [_said(one.instance, veil.again().lines(kept.read(one))) for one in told]
         if len(streams) > MERGED:
             streams = [itertools.chain.from_iterable(streams)]
         for box in boxes:
             lines = engine.logs(box.id, tail=tail)
             stack.callback(lines.close)
-            streams.append(_said(box.owner.instance, read[box.id].passing(lines)))
+            veils[box.id] = veil.again()
+            streams.append(_said(box.owner.instance, veils[box.id].lines(read[box.id].passing(lines))))
         yield from _batches(_tail(heapq.merge(*streams, key=lambda said: said.at), wish.tail))
     if not wish.follow:
         return
-    with Follower(engine, subject, wish.instance, [(box, read[box.id]) for box in boxes], ended) as follower:
+    begun = [(box, read[box.id], veils[box.id]) for box in boxes]
+    with Follower(engine, subject, wish.instance, begun, ended, veil) as follower:
         while exists():
             yield b"".join(map(_shown, follower.next()))
         yield from _batches(follower.rest())
@@ -88,7 +95,7 @@ def _names(boxes: Iterable[Observed]) -> list[str]:
     return [one.owner.instance for one in boxes]
 
 
-def _of_ended(ended: tuple[kept.Kept, ...], tail: int | None) -> Iterator[Said]:
+def _of_ended(ended: tuple[kept.Kept, ...], tail: int | None, veil: Veil) -> Iterator[Said]:
     """Yield the lines of instances that ended, one after the other; of no more than have ``tail`` lines."""
     first, lines = 0, 0
     if tail is not None:
@@ -97,7 +104,7 @@ def _of_ended(ended: tuple[kept.Kept, ...], tail: int | None) -> Iterator[Said]:
             first -= 1
             lines += sum(1 for _ in kept.read(ended[first]))
     for one in ended[first:]:
-        yield from _said(one.instance, kept.read(one))
+        yield from _said(one.instance, veil.again().lines(kept.read(one)))
 
 
 def _said(instance: str, lines: Iterable[Line]) -> Iterator[Said]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from s2i import dirs
-from s2i.control import kept, processes, quota, runs
+from s2i.control import kept, processes, quota, runs, veil
 from s2i.control.actions import RemoveRoute, SetRoute
 from s2i.control.deploy import Deployments
 from s2i.control.execute import execute, sweep_images
@@ -251,7 +251,8 @@ class Platform:
         def exists() -> bool:
             return any(one.name == app.name for one in self.store.apps(app.project))
 
-        return _begun(log_of(self.engine, Subject(app.project, app.name, "instance"), wish, exists))
+        hidden = veil.of(self.world.vault, app.project, app.name)
+        return _begun(log_of(self.engine, Subject(app.project, app.name, "instance"), wish, exists, hidden))
 
     def run_logs(self, run: JobRun, wish: Wish) -> Iterator[bytes]:
         """Yield the log of a job run as log_of does. Raises E_DOCKER at once."""
@@ -259,7 +260,8 @@ class Platform:
         def goes_on() -> bool:
             return any((one.project, one.name) == (run.project, run.name) for one in self.store.open_runs())
 
-        return _begun(log_of(self.engine, Subject(run.project, run.name, "task"), wish, goes_on))
+        hidden = veil.of(self.world.vault, run.project, run.job)
+        return _begun(log_of(self.engine, Subject(run.project, run.name, "task"), wish, goes_on, hidden))
 
     def _labels(self, project: str) -> dict[str, str]:
         return {labels.SERVER: self.store.server, labels.PROJECT: project}

@@ -5,18 +5,25 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from s2i import dirs
 from s2i.control.store import Store
 from s2i.engines.engine import Workload
-from s2i.errors import E_BUNDLE_USED, E_NOT_FOUND, E_REFERENCE, E_SEAL, S2IError
-from s2i.resources.app import Config
+from s2i.errors import E_BUNDLE_USED, E_MOUNT, E_NOT_FOUND, E_REFERENCE, E_SEAL, S2IError
+from s2i.resources import mounts
+from s2i.resources.app import Config, Opened
 from s2i.resources.bundle import Bundle, BundleKind, EnvFrom, Values, checked_bundle, checked_reference, variables
+from s2i.resources.mounts import Files, Mount
+from s2i.resources.secret import Secret
 
 KEY_FILE = "secrets.key"
+
+R = TypeVar("R", EnvFrom, Mount)
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -49,39 +56,63 @@ class Vault:
     def pinned(self, project: str, config: Config, *, newest: bool = False, force: bool = False) -> Config:
         """Return ``config`` with the version of each bundle that it refers to; one that has it keeps it.
 
-        ``newest``: none keeps it. With ``force`` what is not there is left for later. Raises E_REFERENCE, E_SEAL.
+        ``newest``: none keeps it. With ``force`` what is not there is left for later.
+        Raises E_REFERENCE, E_MOUNT, E_SEAL.
         """
-        if not config.env_from:
+        if not any(references(config)):
             return config
-        found = tuple(self._pinned(project, one, newest=newest, force=force) for one in config.env_from)
-        return msgspec.structs.replace(config, env_from=found)
+        env_from = tuple(self._pinned(project, one, newest=newest, force=force) for one in config.env_from)
+        every = tuple(self._pinned(project, one, newest=newest, force=force) for one in config.mounts)
+        return msgspec.structs.replace(config, env_from=env_from, mounts=every)
 
-    def opened(self, project: str, config: Config) -> Config:
-        """Return ``config`` with the variables that its references give; one that is set by itself goes before them.
+    def opened(self, project: str, config: Config) -> Opened:
+        """Return ``config`` with what its references give; a variable that is set by itself goes before theirs.
 
-        Raises E_REFERENCE, E_SEAL.
+        Raises E_REFERENCE, E_MOUNT, E_SEAL.
         """
         env: dict[str, str] = {}
-        for one in config.env_from:
+        files: list[Files] = []
+        for one in references(config):
             try:
-                env |= variables(one, self._of(project, one))
+                values = self._of(project, one)
+                if isinstance(one, Mount):
+                    files.append(mounts.files(one, values))
+                else:
+                    env |= variables(one, values)
             except S2IError as error:
                 # What was let pass while it was not there, and still is not, gives nothing.
-                if one.version or error.kind not in (E_REFERENCE, E_NOT_FOUND):
+                if one.version or error.kind not in (E_REFERENCE, E_MOUNT, E_NOT_FOUND):
                     raise
         env |= dict(config.env)
-        return msgspec.structs.replace(config, env=tuple(env.items()), env_from=())
+        fields = msgspec.structs.asdict(config) | {"env": tuple(env.items()), "env_from": (), "mounts": ()}
+        return Opened(**{**fields, "files": tuple(files)})
 
     def work(self, work: Workload) -> Workload:
-        """Return ``work`` as the engine is to run it. Raises E_REFERENCE, E_SEAL."""
-        if not work.config.env_from:
+        """Return ``work`` as the engine is to run it. Raises E_REFERENCE, E_MOUNT, E_SEAL."""
+        if not any(references(work.config)):
             return work
         return msgspec.structs.replace(work, config=self.opened(work.owner.project, work.config))
+
+    def given(self, project: str, name: str) -> tuple[Secret, ...]:
+        """Return every secret value that an app or a job of this name may have been given. Raises E_SEAL.
+
+        Of each secret that it has referred to, in whichever version is kept; of one that is not known (any more), of
+        all that its project has.
+        """
+        configs = [one.config for one in self._store.revisions(project, name)]
+        configs += [one.config for one in self._store.runs(project, name)]
+        configs += [one.config for one in self._store.jobs(project) if one.name == name]
+        names = {one.name for config in configs for one in references(config) if one.kind == "secret"}
+        every = [row for each in sorted(names) for row in self._store.every_sealed(project, "secret", each)]
+        if not configs:
+            every = self._store.every_sealed(project, "secret")
+        found = [(of, self._opened(project, "secret", of, sealed)) for of, sealed in every]
+        return tuple(Secret(f"{of}:{key}", value) for of, values in found for key, value in values.items())
 
     def outdated(self, project: str, config: Config) -> tuple[str, ...]:
         """Return what has another version than ``config`` has, in words: "secret db"."""
         found = []
-        for one in config.env_from:
+        for one in references(config):
             with contextlib.suppress(S2IError):
                 if one.version and self._store.bundle(project, one.kind, one.name).version != one.version:
                     found.append(f"{one.kind} {one.name}")
@@ -116,34 +147,37 @@ class Vault:
 
     def _forget(self, project: str, kind: BundleKind, name: str, keep: set[int]) -> None:
         configs = [run.config for run in self._store.open_runs() if run.project == project]
-        configs += [job.config for job in self._store.jobs(project)]
         for app in self._store.apps(project):
             configs += [one.config for one in self._store.revisions(project, app.name)]
-        for config in configs:
-            keep |= {one.version for one in config.env_from if (one.kind, one.name) == (kind, name)}
+        if any(one.version == 0 for config in configs for one in references(config) if _is(one, kind, name)):
+            return  # what has started with the newest of its time may print that still: see given
+        configs += [job.config for job in self._store.jobs(project)]
+        keep |= {one.version for config in configs for one in references(config) if _is(one, kind, name)}
         self._store.forget_versions(project, kind, name, frozenset(keep))
 
-    def _pinned(self, project: str, one: EnvFrom, *, newest: bool, force: bool) -> EnvFrom:
-        checked_reference(one)
+    def _pinned(self, project: str, one: R, *, newest: bool, force: bool) -> R:
+        mounts.checked(one) if isinstance(one, Mount) else checked_reference(one)
         if one.version and not newest:
             return one
         try:
             version = self._store.bundle(project, one.kind, one.name).version
             made = msgspec.structs.replace(one, version=version)
-            variables(made, self._of(project, made))  # a key that is not there is told now, and not at the start
+            values = self._of(project, made)
+            # A key that is not there is told now, and not at the start.
+            mounts.files(made, values) if isinstance(made, Mount) else variables(made, values)
         except S2IError as error:
             if force:
                 return msgspec.structs.replace(one, version=0)
-            if error.kind in (E_REFERENCE, E_SEAL):
+            if error.kind in (E_REFERENCE, E_MOUNT, E_SEAL):
                 raise
-            raise E_REFERENCE(kind=one.kind, value=one.name, why=f"there is none in the project {project}") from None
+            raise _refused(one, f"there is none in the project {project}") from None
         return made
 
-    def _of(self, project: str, one: EnvFrom) -> dict[str, bytes]:
+    def _of(self, project: str, one: EnvFrom | Mount) -> dict[str, bytes]:
         if one.version:
             sealed = self._store.sealed(project, one.kind, one.name, one.version)
             if not sealed:
-                raise E_REFERENCE(kind=one.kind, value=one.name, why=f"its version {one.version} is no longer kept")
+                raise _refused(one, f"its version {one.version} is no longer kept")
             return self._opened(project, one.kind, one.name, sealed)
         return self.values(self._store.bundle(project, one.kind, one.name))
 
@@ -164,14 +198,30 @@ class Vault:
         return found.values
 
 
+def references(config: Config) -> Iterator[EnvFrom | Mount]:
+    """Yield what refers to a secret or a configmap."""
+    yield from config.env_from
+    yield from config.mounts
+
+
 def unpinned(config: Config) -> Config:
     """Return ``config`` with the newest version of each bundle, whichever that is when a container starts."""
-    newest = tuple(msgspec.structs.replace(one, version=0) for one in config.env_from)
-    return msgspec.structs.replace(config, env_from=newest)
+    env_from = tuple(msgspec.structs.replace(one, version=0) for one in config.env_from)
+    every = tuple(msgspec.structs.replace(one, version=0) for one in config.mounts)
+    return msgspec.structs.replace(config, env_from=env_from, mounts=every)
+
+
+def _refused(one: EnvFrom | Mount, why: str) -> S2IError:
+    value, kind = (mounts.written(one), E_MOUNT) if isinstance(one, Mount) else (one.name, E_REFERENCE)
+    return kind(kind=one.kind, value=value, why=why)
 
 
 def _refers(config: Config, kind: BundleKind, name: str) -> bool:
-    return any((one.kind, one.name) == (kind, name) for one in config.env_from)
+    return any(_is(one, kind, name) for one in references(config))
+
+
+def _is(one: EnvFrom | Mount, kind: BundleKind, name: str) -> bool:
+    return (one.kind, one.name) == (kind, name)
 
 
 def _whose(project: str, kind: BundleKind, name: str) -> str:

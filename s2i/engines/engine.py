@@ -70,10 +70,16 @@ class Observed(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """One line that a container wrote, without its end; ``at`` is "2026-11-26T04:49:04.123456789Z", so times sort."""
+    """One line that a container wrote, without its end; ``at`` is "2026-11-26T04:49:04.123456789Z", so times sort.
+
+    ``stream``: 1 for its standard output, 2 for its standard error. ``cut``: it goes on in the next one of the stream,
+    if that has come.
+    """
 
     at: str
     text: bytes
+    stream: int = 1
+    cut: bool = False
 
 
 class Lines(Protocol):

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from s2i.resources.bundle import EnvFrom
+from s2i.resources.mounts import Files, Mount
 
 DeploymentStatus = Literal[
     "queued", "building", "rolling-out", "ready", "failed", "cancelled", "interrupted", "superseded"
@@ -37,7 +38,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``command`` takes the place of all that the image starts, ``arguments`` of what follows its entry point. ``release``
     is run once, before a new revision gets requests; () for what the source itself says, if anything.
-    ``env_from``: secrets and configmaps that give variables, before those of ``env``.
+    ``env_from``: secrets and configmaps that give variables, before those of ``env``; ``mounts``: that give files.
     ``probe_ready``: when it can take requests (None: as soon as it gives any HTTP answer); ``probe_live``: it is ended
     and started anew when that fails.
     """
@@ -52,6 +53,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probe_ready: Probe | None = None
     probe_live: Probe | None = None
     env_from: tuple[EnvFrom, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+
+
+class Opened(Config, frozen=True, forbid_unknown_fields=True):
+    """A config with what its secrets and configmaps give, in ``env`` and ``files``. It is never kept anywhere."""
+
+    files: tuple[Files, ...] = ()
 
 
 class Scale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

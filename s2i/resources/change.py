@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,6 +14,8 @@ from s2i.resources.app import Config, Routing, Scale
 from s2i.resources.bundle import EnvFrom, checked_reference, written
 from s2i.resources.config import checked_config, checked_routing, checked_scale
 from s2i.resources.masked import IsSecret
+from s2i.resources.mounts import Mount
+from s2i.resources.mounts import written as written_mount
 
 T = TypeVar("T", bound=msgspec.Struct)
 # Fields that people know by another name: that of their option.
@@ -36,7 +38,8 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What is to be otherwise: fields of a Config, a Scale, a Routing, by name. What is not named stays as it is.
 
     ``env`` is set beside what is there, without ``env_rm``; ``env_from`` so, too, without those of the bundles
-    ``env_from_rm``. ``exact``: what is not named has its default instead.
+    ``env_from_rm``; ``mounts`` so, without those at the folders ``mount_rm``. ``exact``: what is not named has its
+    default instead.
     """
 
     config: dict[str, Any] = {}
@@ -44,6 +47,8 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     env_rm: tuple[str, ...] = ()
     env_from: tuple[EnvFrom, ...] = ()
     env_from_rm: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    mount_rm: tuple[str, ...] = ()
     scale: dict[str, Any] = {}
     routing: dict[str, Any] = {}
     exact: bool = False
@@ -51,7 +56,8 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def makes_revision(self) -> bool:
         """Whether it changes what an instance is, not only how many there are and how requests come."""
-        return bool(self.config or self.env or self.env_rm or self.env_from or self.env_from_rm)
+        references = self.env_from or self.env_from_rm or self.mounts or self.mount_rm
+        return bool(self.config or self.env or self.env_rm or references)
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -63,13 +69,16 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def config_after(change: Change, before: Config) -> Config:
-    """Return ``before`` with ``change``. Raises E_REQUEST, E_ENV, E_LIMIT, E_PORT, E_VALUE, E_PROBE."""
+    """Return ``before`` with ``change``. Raises E_REQUEST, E_ENV, E_LIMIT, E_PORT, E_VALUE, E_PROBE, E_MOUNT."""
     start = Config() if change.exact else before
     env = {key: value for key, value in start.env if key not in change.env_rm} | dict(change.env)
     gone = {_place(one) for one in change.env_from}
     kept = [one for one in start.env_from if one.name not in change.env_from_rm and _place(one) not in gone]
     env_from = (*kept, *map(checked_reference, change.env_from))
-    config = msgspec.structs.replace(merged(start, change.config), env=tuple(env.items()), env_from=env_from)
+    taken = {*change.mount_rm, *(one.directory for one in change.mounts)}
+    mounts = (*(one for one in start.mounts if one.directory not in taken), *change.mounts)
+    config = merged(start, change.config)
+    config = msgspec.structs.replace(config, env=tuple(env.items()), env_from=env_from, mounts=mounts)
     after = checked_config(config)
     for what, probe in (("probe-ready", after.probe_ready), ("probe-live", after.probe_live)):
         if probe:
@@ -130,8 +139,9 @@ def shown(field: str, value: Any, is_secret: IsSecret) -> str:
         return "yes" if value else "no"
     if isinstance(value, (int, float)):
         return f"{value:g}"
-    if field == "env_from":
-        return " ".join(f"{one.kind} {written(one)}" + (f" v{one.version}" if one.version else "") for one in value)
+    if field in ("env_from", "mounts"):
+        write: Callable[[Any], str] = written if field == "env_from" else written_mount
+        return " ".join(f"{one.kind} {write(one)}" + (f" v{one.version}" if one.version else "") for one in value)
     if isinstance(value, tuple):
         return shlex.join(masked.words(map(str, value), is_secret))
     if isinstance(value, msgspec.Struct):

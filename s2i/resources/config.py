@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from s2i.errors import E_ENV, E_LIMIT, E_PORT, E_TRAFFIC, E_VALUE, S2IError
 from s2i.patterns import lazily
 from s2i.resources.app import Config, Routing, Scale
+from s2i.resources.mounts import checked_all
 
 MEMORY_LEAST = 32 << 20  # Docker's own minimum is 6 MB; a Python that has imported a web framework needs about 25
 CPU_LEAST = 0.1
@@ -190,11 +191,15 @@ def _between(what: str, value: float, least: float, most: float) -> None:
 
 
 def checked_config(config: Config) -> Config:
-    """Return ``config`` when all of it can be run: for what came over the wire. Raises E_ENV, E_LIMIT, E_PORT."""
+    """Return ``config`` when all of it can be run: for what came over the wire.
+
+    Raises E_ENV, E_LIMIT, E_PORT, E_MOUNT.
+    """
     checked_env(config.env)
     checked_memory(config.memory)
     checked_cpu(config.cpu)
     checked_port(config.port)
+    checked_all(config.mounts)
     for what, words in (("command", config.command), ("arguments", config.arguments), ("release", config.release)):
         if any("\0" in word for word in words):
             raise E_VALUE(what=what, value=" ".join(words), why="it has a NUL byte", command="app update")

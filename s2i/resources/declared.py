@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from s2i.errors import E_DECLARED, E_TOML, S2IError
-from s2i.resources import bundle, config, probes
+from s2i.resources import bundle, config, mounts, probes
 from s2i.resources.app import Routing, Scale
 from s2i.resources.change import Change, routing_after, scale_after
 from s2i.resources.names import app_name
@@ -33,6 +33,8 @@ class AppTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     env: dict[str, str] = {}
     env_from_secret: tuple[str, ...] = ()
     env_from_configmap: tuple[str, ...] = ()
+    mount_secret: tuple[str, ...] = ()
+    mount_configmap: tuple[str, ...] = ()
     cpu: float = 1.0
     memory: str = "512M"
     port: int | str | None = None
@@ -134,6 +136,12 @@ def _change(wanted: AppTable) -> Change:
         env_from=(
             *(bundle.parse("secret", word) for word in wanted.env_from_secret),
             *(bundle.parse("configmap", word) for word in wanted.env_from_configmap),
+        ),
+        mounts=mounts.checked_all(
+            (
+                *(mounts.parse("secret", word) for word in wanted.mount_secret),
+                *(mounts.parse("configmap", word) for word in wanted.mount_configmap),
+            )
         ),
         scale={
             "min": wanted.min_scale,

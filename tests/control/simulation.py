@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from s2i.control import kept, tasks
+from s2i.control import tasks, veil
 from s2i.control.actions import Action, LookAtTask, Park, StartInstance, StopInstance, lane
 from s2i.control.execute import execute
 from s2i.control.fleet import Key, Name, Wanted
@@ -15,6 +15,7 @@ from s2i.control.loop import batch_of, wanted_of
 from s2i.control.reconcile import reconcile
 from s2i.control.rollout import DRAIN_SECONDS
 from s2i.control.store import Store
+from s2i.control.vault import Vault
 from s2i.control.waker import WAIT_SECONDS, Waker
 from s2i.control.watch import Note, Seen, Slot, failed_start, group, remember, slot
 from s2i.control.world import World, engine_down
@@ -45,9 +46,9 @@ class Simulation:
 
     def __init__(self, folder: Path) -> None:
         self.now = 1000.0
-        self.engine = FakeEngine((IMAGE,), lambda: self.now, kept.keep)
-        self.router = FakeRouter()
         self.store = Store(folder / "s2i.db")
+        self.engine = FakeEngine((IMAGE,), lambda: self.now, veil.keeper(Vault(self.store)))
+        self.router = FakeRouter()
         self.world = World(self.engine, self.router, self.store, lambda: self.now)
         self.notes: dict[Slot, Note] = {}
         self.since: tasks.Since = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,8 @@ class _Server(Simulation):
         for _ in range(4):
             self.loop.step()
             for thread in threading.enumerate():
+                while thread.name.startswith("probe") and not thread.ident:  # one that has only begun
+                    time.sleep(0.001)
                 if thread.name.startswith("probe"):
                     thread.join(5)
             self.now += 0.05

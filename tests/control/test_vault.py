@@ -16,8 +16,9 @@ from s2i import dirs
 from s2i.control import runs
 from s2i.control.task import Built, Request, Task
 from s2i.control.vault import KEY_FILE, Vault
-from s2i.errors import E_BUNDLE, E_BUNDLE_USED, E_REFERENCE, E_SEAL, S2IError
-from s2i.resources.app import Config
+from s2i.errors import E_BUNDLE, E_BUNDLE_USED, E_MOUNT, E_REFERENCE, E_SEAL, S2IError
+from s2i.resources import mounts
+from s2i.resources.app import Config, Opened
 from s2i.resources.bundle import Bundle, BundleKind, parse
 from s2i.resources.change import Change
 from s2i.resources.job import Execution, Job
@@ -106,6 +107,46 @@ def test_what_is_not_there_is_refused_unless_it_may_come_later(world: Simulation
     put(world, name="nothing", NEW=b"here")
     put(world, USER=b"one", NO=b"now")
     assert set(dict(vault.opened("default", later).env)) in ({"A", "NEW"}, {"A", "NO"})
+
+
+def test_a_mount_gives_files_by_version_and_no_variables(world: Simulation) -> None:
+    vault = world.world.vault
+    put(world, USER=b"one", **{"tls.key": b"\0\xff"})
+    pinned = vault.pinned("default", Config(mounts=(mounts.parse("secret", "/etc/shop=db"),)))
+    assert pinned.mounts[0].version == 1
+    put(world, USER=b"two")
+    opened = vault.opened("default", pinned)
+    assert isinstance(opened, Opened)
+    assert (opened.env, opened.mounts) == ((), ())
+    assert opened.files == (mounts.Files("/etc/shop", (("USER", b"one"), ("tls.key", b"\0\xff"))),)
+    assert "xff" not in repr(opened)
+    assert vault.outdated("default", pinned) == ("secret db",)
+    vault.tidy("default", "secret", "db")
+    assert vault.opened("default", vault.pinned("default", pinned, newest=True)).files[0].content == (("USER", b"two"),)
+
+
+def test_a_mount_of_what_is_not_there_is_refused_unless_it_may_come_later(world: Simulation) -> None:
+    vault, wanted = world.world.vault, Config(mounts=(mounts.parse("secret", "/etc/shop=nothing"),))
+    with pytest.raises(S2IError, match="there is none in the project default") as caught:
+        vault.pinned("default", wanted)
+    assert caught.value.kind is E_MOUNT
+    later = vault.pinned("default", wanted, force=True)
+    assert vault.opened("default", later).files == ()
+    put(world, name="nothing", A=b"now")
+    assert vault.opened("default", later).files[0].content == (("A", b"now"),)
+
+
+def test_what_is_mounted_is_used(world: Simulation) -> None:
+    put(world, USER=b"one")
+    job = Job("default", "report", IMAGE, Config(mounts=(mounts.parse("secret", "/etc/shop=db"),)))
+    world.store.accept_job(job, "", world.now, None)
+    with pytest.raises(S2IError, match="is used by job report"):
+        world.world.vault.delete("default", "secret", "db", force=False)
+    runs.submit(world.world, "default", "report", runs.Wish())
+    world.step()
+    (work,) = world.engine.works.values()
+    assert isinstance(work.config, Opened)
+    assert work.config.files[0].content == (("USER", b"one"),)
 
 
 def test_two_who_make_or_change_the_same_do_not_overwrite_each_other(world: Simulation) -> None:

@@ -30,7 +30,11 @@ def test_however_a_stream_is_cut_its_lines_are_the_same(texts: list[bytes], data
 
 def test_parts_of_a_line_are_joined_and_both_outputs_are_kept_apart() -> None:
     stream = [frame(b"one ", AT), frame(b"error\n", LATER, 2), frame(b"line\n", LATER), frame(b"cut off", LATER)]
-    assert list(lines(frames(stream))) == [Line(LATER, b"error"), Line(AT, b"one line"), Line(LATER, b"cut off")]
+    assert list(lines(frames(stream))) == [
+        Line(LATER, b"error", 2),
+        Line(AT, b"one line"),
+        Line(LATER, b"cut off", cut=True),
+    ]
 
 
 def test_what_the_engine_says_of_itself_is_no_line() -> None:

@@ -31,6 +31,13 @@ class Bundles(Database):
             row = self._db.execute(query, (project, kind, name, version)).fetchone()
         return bytes(row[0]) if row else None
 
+    def every_sealed(self, project: str, kind: BundleKind, name: str = "") -> list[tuple[str, bytes]]:
+        """Return the name and the content of each version of one that is kept, or of all in a project."""
+        query = "SELECT name, sealed FROM bundle_versions WHERE project = ? AND kind = ? AND ? IN ('', name)"
+        with self._lock:
+            rows = self._db.execute(query, (project, kind, name)).fetchall()
+        return [(row[0], bytes(row[1])) for row in rows if row[1]]
+
     def put_bundle(self, one: Bundle, sealed: bytes) -> Bundle:
         """Record a new one, or the next version of one that is there, ``one.version``; return it.
 

@@ -12,7 +12,7 @@ from typing import Any
 import docker.errors
 
 from s2i.crash import around
-from s2i.engines.docker import connection, firewall, listing, ports, trial, usage
+from s2i.engines.docker import connection, firewall, listing, ports, sealed, trial, usage
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.docker.output import Output
@@ -23,6 +23,7 @@ from s2i.wire import Refused
 
 RUNTIME_BASE = "s2i.local/python:"
 _SHIELD_SECONDS = 60.0  # between two looks whether the firewall's rules are there still
+_SWEEP_SECONDS = 60.0  # between two looks for files of containers that somebody else has removed
 _ATTEMPTS = 3
 _CHANGES = ("start", "die")
 
@@ -45,6 +46,7 @@ class DockerEngine:
         self._pids: dict[str, int] = {}  # a process of each container that is measured
         self._known: dict[str, Declared] = {}  # images by id: they never change
         self._ended: dict[str, Observed] = {}  # containers that exited, by id: their details do not change
+        self._swept = float("-inf")  # monotonic
         self._shielded: tuple[float, tuple[int, ...], str] = (float("-inf"), (), "")  # when (monotonic), how, why not
 
     def info(self) -> EngineInfo:
@@ -83,6 +85,7 @@ class DockerEngine:
         with explained("containers"):
             rows = self._api.containers(all=True, filters={"label": f"{labels.SERVER}={self._server}"})
         rows = sorted(filter(self._is_ours, rows), key=lambda row: row["Names"][0])
+        self._sweep_files(rows)
         found = [one for row in rows if (one := listing.observed(row)) is not None]
         gone = self._ended.keys() - {one.id for one in found if one.state == "exited"}
         for container in gone:
@@ -109,6 +112,8 @@ class DockerEngine:
                 current = None
             if current is None:
                 self._create("instance", work, work.image, f"container:{box['Id']}", declared)
+            else:
+                sealed.lay(_plain(current["Name"]), sealed.files_of(work.config))  # they are gone after a reboot
             with around("start-instance"):
                 self._start(self._name(work.owner, "instance"))
         return listing.address(box["NetworkSettings"], box["Config"]["Labels"])
@@ -156,7 +161,7 @@ class DockerEngine:
         for role in _roles(owner):
             found = self._find(self._name(owner, role))
             if found is not None and role == "sandbox":
-                self._drop(found["Id"])
+                self._drop(found)
             elif found is not None:
                 self._end(found, grace, owner)
 
@@ -166,8 +171,8 @@ class DockerEngine:
                 self._api.stop(container, timeout=round(grace))
 
     def remove(self, container: str) -> None:
-        if self._find(container) is not None:
-            self._drop(container)
+        if (found := self._find(container)) is not None:
+            self._drop(found)
 
     def logs(self, container: str, *, follow: bool = False, tail: int | None = None, since: str = "") -> Lines:
         self._find(container)  # of another's nothing is read
@@ -215,7 +220,7 @@ class DockerEngine:
             if box is not None and box["State"]["Running"] and fits:
                 return box
             if box is not None and (box["State"]["Status"] != "created" or not fits):
-                self._drop(box["Id"])  # its instance's network died with it; start_instance sees that
+                self._drop(box)  # its instance's network died with it; start_instance sees that
                 box = None
             if box is None:
                 image = self._image_of_sandboxes(work.image)
@@ -226,7 +231,17 @@ class DockerEngine:
     def _create(self, role: Role, work: Workload, image: str, network: str, declared: Declared) -> bool:
         """Make a container; say whether it was this call that made it."""
         name = self._name(work.owner, role)
-        body = container_settings(role, work, server=self._server, image=image, network=network, declared=declared)
+        files = () if role == "sandbox" else sealed.files_of(work.config)
+        sealed.lay(name, files)
+        body = container_settings(
+            role,
+            work,
+            server=self._server,
+            image=image,
+            network=network,
+            declared=declared,
+            sealed=sealed.sources(name, files),
+        )
         with around(f"create-{role}"), explained(name, image):
             try:
                 self._api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
@@ -249,11 +264,15 @@ class DockerEngine:
                 self._api.stop(container, timeout=round(grace))
             if owner.kind == "app":
                 self._keep(owner, container, Output(self._wire, container))
-        self._drop(container)
+        self._drop(found)
 
-    def _drop(self, container: str) -> None:
+    def _drop(self, found: dict[str, Any]) -> None:
+        """Remove a container, by its details or its row of a list, with the files that were mounted in it."""
+        container = found["Id"]
         with explained(container):
-            _each(lambda name: self._api.remove_container(name, force=True, v=True), container)
+            _each(lambda ident: self._api.remove_container(ident, force=True, v=True), container)
+        for name in (found["Name"],) if "Name" in found else found["Names"]:
+            sealed.forget(_plain(name))
 
     def _find(self, container: str) -> dict[str, Any] | None:
         """Return the details of a container of ours, None when there is none. Raises E_CONTAINER for another's."""
@@ -277,6 +296,12 @@ class DockerEngine:
     def _is_ours(self, row: dict[str, Any]) -> bool:
         """Say whether a container is one that we made: a label can come with an image that somebody runs by hand."""
         return any(name.startswith((f"/s2i-{self._server}.", f"/{trial.PREFIX}")) for name in row["Names"] or ())
+
+    def _sweep_files(self, rows: Sequence[dict[str, Any]]) -> None:
+        if time.monotonic() - self._swept >= _SWEEP_SECONDS:
+            self._swept = time.monotonic()
+            names = [_plain(name) for row in rows for name in row["Names"]]
+            sealed.sweep(f"s2i-{self._server}.", names, time.time())
 
     def _name(self, owner: Owner, role: Role) -> str:
         parts = (f"s2i-{self._server}", owner.project, owner.run or owner.name, owner.instance)
@@ -332,7 +357,7 @@ class DockerEngine:
             boxes = [row for row in self._api.containers(all=True, filters=filters) if self._is_ours(row)]
             # Sandboxes last: an instance that outlives its network logs nothing but failures.
             for row in sorted(boxes, key=lambda row: row["Labels"].get(labels.ROLE) == "sandbox"):
-                self._drop(row["Id"])
+                self._drop(row)
             networks = self._api.networks(filters=filters)
             for row in networks:
                 _each(self._api.remove_network, row["Id"])
@@ -340,6 +365,11 @@ class DockerEngine:
             for row in images:
                 _each(lambda image: self._api.remove_image(image, force=True), row["Id"])
         return {"containers": len(boxes), "networks": len(networks), "images": len(images)}
+
+
+def _plain(name: str) -> str:
+    """Return the name of a container as it was given: the engine puts a slash before it."""
+    return name.removeprefix("/")
 
 
 def _is_nameless(row: dict[str, Any]) -> bool:

@@ -6,8 +6,11 @@ Benchmark, section 5.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from s2i.engines.docker.sealed import files_of
 from s2i.engines.engine import Owner, Workload
 from s2i.resources import labels
 
@@ -32,13 +35,21 @@ NOTHING = Declared()
 
 
 def container_settings(
-    role: Role, work: Workload, *, server: str, image: str, network: str, declared: Declared = NOTHING
+    role: Role,
+    work: Workload,
+    *,
+    server: str,
+    image: str,
+    network: str,
+    declared: Declared = NOTHING,
+    sealed: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Return the body of the engine's "create container" for one container of ``work``.
 
     ``network``: the project's network, ``container:ID`` of the sandbox whose network it joins, or "none": a "proof"
     is what an instance is, without a network. ``declared`` by the image: its volumes become sized tmpfs, so that no
-    anonymous one fills the disk; its labels never pass for ours.
+    anonymous one fills the disk; its labels never pass for ours. ``sealed``: where the files of the mounts of ``work``
+    lie (see engines/docker/sealed.py): the only paths of this machine that any container sees, and it chooses none.
     """
     sandbox = role == "sandbox"
     body: dict[str, Any] = {
@@ -48,7 +59,7 @@ def container_settings(
         "Labels": _labels(role, work, server, declared.labels),
         "StopSignal": "SIGTERM",
         "Healthcheck": {"Test": ["NONE"]},  # a health check of the image would run on a one second grid, unwatched
-        "HostConfig": _host(role, work, network, declared.volumes),
+        "HostConfig": _host(role, work, network, declared.volumes, () if sandbox else sealed),
     }
     if sandbox:
         body |= {"Entrypoint": ["sleep"], "Cmd": ["infinity"]}
@@ -63,14 +74,17 @@ def container_settings(
     return body
 
 
-def _host(role: Role, work: Workload, network: str, volumes: tuple[str, ...]) -> dict[str, Any]:
+def _host(role: Role, work: Workload, network: str, volumes: tuple[str, ...], sealed: Sequence[Path]) -> dict[str, Any]:
     sandbox = role == "sandbox"
+    mounts = _mounts(work, sealed)
+    taken = {one["Target"] for one in mounts}
     memory = SANDBOX_MEMORY if sandbox else work.config.memory
     scratch = f"rw,noexec,nosuid,nodev,mode=1777,size={memory // 2}"
     return {
         "Init": True,
         "ReadonlyRootfs": True,
-        "Tmpfs": dict.fromkeys(("/tmp", *volumes), scratch),  # noqa: S108 - a path in the container
+        "Tmpfs": {place: scratch for place in ("/tmp", *volumes) if place not in taken},  # noqa: S108 - in the container
+        **({"Mounts": mounts} if mounts else {}),
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "PidsLimit": SANDBOX_PIDS if sandbox else PIDS,
@@ -86,6 +100,20 @@ def _host(role: Role, work: Workload, network: str, volumes: tuple[str, ...]) ->
         "NetworkMode": network,
         "IpcMode": "private",
     }
+
+
+def _mounts(work: Workload, sealed: Sequence[Path]) -> list[dict[str, Any]]:
+    files = files_of(work.config) if sealed else ()
+    return [
+        {
+            "Type": "bind",
+            "Source": str(source),
+            "Target": one.directory,
+            "ReadOnly": True,
+            "BindOptions": {"Propagation": "rprivate"},
+        }
+        for source, one in zip(sealed, files, strict=True)
+    ]
 
 
 def _environment(work: Workload) -> list[str]:

@@ -88,15 +88,15 @@ def lines(found: Iterable[tuple[int, bytes]]) -> Iterator[Line]:
         stamp, _, text = frame.partition(b" ")
         whole = text.endswith(b"\n")
         if stream not in begun and whole:
-            yield Line(stamp.decode("ascii", "replace"), text[:-1])
+            yield Line(stamp.decode("ascii", "replace"), text[:-1], stream)
             continue
         at, parts = begun.setdefault(stream, (stamp.decode("ascii", "replace"), bytearray()))
         parts += text
         if whole or len(parts) >= LINE_LIMIT:
             del begun[stream]
-            yield Line(at, bytes(parts[:-1] if whole else parts))
-    for at, parts in begun.values():
-        yield Line(at, bytes(parts))
+            yield Line(at, bytes(parts[:-1] if whole else parts), stream, not whole)
+    for stream, (at, parts) in begun.items():
+        yield Line(at, bytes(parts), stream, cut=True)
 
 
 def _epoch(stamp: str) -> str:

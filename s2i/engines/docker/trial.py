@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from s2i.engines.docker import connection, netns
+from s2i.engines.docker import connection, netns, sealed
 from s2i.engines.docker.hardening import NOTHING, Declared, container_settings
 from s2i.engines.engine import Owner, Workload
 from s2i.errors import E_CONTAINER, E_DISK, E_DOCKER, E_IMAGE_GONE
@@ -70,7 +70,7 @@ class Trial:
         """Remove every container of the trial, the newest first. What cannot be removed is left to ``sweep``."""
         self.is_closed = True
         while self._made:
-            remove(self._engine.delete, self._made.pop())
+            _forget(self._engine.delete, self._made.pop())
 
     def start(self) -> None:
         """Start the image as an instance is started."""
@@ -137,14 +137,22 @@ class Trial:
     def _create(self, suffix: str, work: Workload, network: str) -> str:
         name = self._name + suffix
         declared = self._declared() if work.image == self.image else NOTHING
+        files = sealed.files_of(work.config)
         body = container_settings(
-            "proof", work, server=self._server, image=work.image, network=network, declared=declared
+            "proof",
+            work,
+            server=self._server,
+            image=work.image,
+            network=network,
+            declared=declared,
+            sealed=sealed.sources(name, files),
         )
         self._made.append(name)  # before it is there: a Ctrl-C in between would leave it behind else
+        sealed.lay(name, files)
         with self._meant():
             self._engine.post("/containers/create", {"name": name}, body)
         if self.is_closed:  # another thread has put everything away meanwhile
-            remove(self._engine.delete, name)
+            _forget(self._engine.delete, name)
         return name
 
     def _begin(self, name: str) -> None:
@@ -203,9 +211,10 @@ def sweep(before: float, server: str | None = None) -> int:
         names = [name[1:] for name in row["Names"] or () if name.startswith(f"/{PREFIX}")]
         strange = server is not None and not any(name.startswith(OURS) for name in names)
         if names and (strange or row["Created"] < int(before)):  # the engine says whole seconds
-            old.append(str(row["Id"]))
+            old += names[:1]
     for container in old:
-        remove(engine.delete, container)
+        _forget(engine.delete, container)
+    sealed.sweep(PREFIX, [name[1:] for row in rows for name in row["Names"] or ()], time.time())
     return len(old)
 
 
@@ -226,6 +235,11 @@ def remove(delete: Callable[..., Any], container: str) -> None:
     """Remove a container by name or ID, running or not; one that cannot be removed is left to ``sweep``."""
     with contextlib.suppress(Refused, OSError):
         delete(f"/containers/{container}", {"force": "true", "v": "true"})
+
+
+def _forget(delete: Callable[..., Any], name: str) -> None:
+    remove(delete, name)
+    sealed.forget(name)
 
 
 def _unframed(pieces: Iterator[bytes]) -> Iterator[bytes]:

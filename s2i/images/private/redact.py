@@ -1,8 +1,9 @@
-"""Take known secrets out of what a build prints, in the forms in which programs print them."""
+"""Take known secrets out of what a build or a program prints, in the forms in which programs print them."""
 
 from __future__ import annotations
 
 import base64
+import copy
 import itertools
 import json
 import re
@@ -22,9 +23,13 @@ CUT = 16 << 10
 
 
 class Redactor:
-    """Knows the secrets of one build. ``short`` are the ids of those with a value that is too short to look for."""
+    """Knows the secrets of one build, app or job, and puts ``mask`` in their place.
 
-    def __init__(self, given: Iterable[Secret], others: Iterable[str] = ()) -> None:
+    ``short`` are the ids of those with a value that is too short to look for.
+    """
+
+    def __init__(self, given: Iterable[Secret], others: Iterable[str] = (), *, mask: str = MASK) -> None:
+        self._mask = mask
         values: dict[str, None] = dict.fromkeys(others)
         short = []
         for secret in given:
@@ -37,37 +42,48 @@ class Redactor:
         self._pattern = re.compile("|".join(map(re.escape, self._forms))) if self._forms else None
         self._cut: set[str] = set()  # the steps whose last line was cut
 
+    def again(self) -> Redactor:
+        """Return one that knows the same secrets, for what is written elsewhere."""
+        made = copy.copy(self)
+        made._cut = set()
+        return made
+
     def __call__(self, event: StepEvent) -> StepEvent:
         """Return ``event`` without what is secret in its line."""
         if self._pattern is None or not event.line:
             return event
         return msgspec.structs.replace(event, line=self.line(event.line, event.step))
 
-    def line(self, text: str, step: str = "") -> str:
-        """Return a line without what is secret in it; ``step``: where the lines before it came from."""
+    def line(self, text: str, step: str = "", *, cut: bool | None = None) -> str:
+        """Return a line without what is secret in it; ``step``: where the lines before it came from.
+
+        ``cut``: whether it goes on in the next one of ``step``; None: as its length says. Bytes that are no UTF-8 are
+        surrogates.
+        """
         if self._pattern is None:
             return text
         begins = step in self._cut
         self._cut.discard(step)
-        if len(text) >= CUT:
+        text = self._without_start(text) if begins else text
+        if cut if cut is not None else len(text) >= CUT:
             self._cut.add(step)
             text = self._without_end(text)
-        return self._pattern.sub(MASK, self._without_start(text) if begins else text)
+        return self._pattern.sub(lambda _: self._mask, text)
 
     def _without_end(self, text: str) -> str:
         parts = (form[:size] for form in self._forms for size in range(len(form) - 1, 2, -1))
         found = next((part for part in parts if text.endswith(part)), "")
-        return text[: len(text) - len(found)] + MASK if found else text
+        return text[: len(text) - len(found)] + self._mask if found else text
 
     def _without_start(self, text: str) -> str:
         parts = (form[-size:] for form in self._forms for size in range(len(form) - 1, 2, -1))
         found = next((part for part in parts if text.startswith(part)), "")
-        return MASK + text[len(found) :] if found else text
+        return self._mask + text[len(found) :] if found else text
 
 
 def _values(secret: Secret) -> Iterator[str]:
     """Yield what of a secret is worth hiding: all of it, each of its lines; of a netrc only its passwords."""
-    text = secret.value.decode(errors="replace")
+    text = secret.value.decode(errors="surrogateescape")
     if secret.id == "netrc":
         words = text.split()
         # A token may stand where a user does: then there is no password.
@@ -86,9 +102,7 @@ def _forms(value: str) -> Iterator[str]:
     if len(value) < SHORTEST:
         return
     data = value.encode(errors="surrogateescape")
-    quoted = {urllib.parse.quote(value, safe=safe, errors="replace") for safe in ("", "/")} | {
-        urllib.parse.quote_plus(value, errors="replace")
-    }
+    quoted = {urllib.parse.quote(data, safe=safe) for safe in ("", "/")} | {urllib.parse.quote_plus(data)}
     yield from (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], data.hex())
     yield data.hex().upper()
     yield from ("".join(f"%{byte:{case}}" for byte in data) for case in ("02X", "02x"))

@@ -6,26 +6,22 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from s2i.images.private.redact import Redactor
 from s2i.images.prove.proof import Found, Seen
-from s2i.resources.app import Config
+from s2i.resources.app import Config, Opened
+from s2i.resources.secret import Secret
 
-LEAST = 6  # characters; a shorter value hides more of a log than it gives away
 BLOT = "***"
 
 Blot = Callable[[str], str]
 
 
 def blot(config: Config) -> Blot:
-    """Return what blots the values of ``config`` out of a line; of a value of many lines each of them."""
-    pieces = {piece.strip() for _, value in config.env for piece in (value, *value.splitlines())}
-    hidden = sorted((piece for piece in pieces if len(piece) >= LEAST), key=len, reverse=True)
-
-    def blotted(text: str) -> str:
-        for piece in hidden:
-            text = text.replace(piece, BLOT)
-        return text
-
-    return blotted
+    """Return what blots the values of ``config`` out of a line, as Redactor does."""
+    values = [Secret(f"env {key}", value.encode(errors="surrogateescape")) for key, value in config.env]
+    if isinstance(config, Opened):
+        values += [Secret(f"{one.directory}/{name}", value) for one in config.files for name, value in one.content]
+    return Redactor(values, mask=BLOT).line
 
 
 def lines(of: Iterable[str], by: Blot) -> tuple[str, ...]:
