@@ -1,18 +1,18 @@
-"""Projects over HTTP: list, get, create, change, delete."""
+"""Projects over HTTP: list, get, create, change, delete, restore."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from litestar import delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, RawBody
+from litestar.params import FromPath, FromQuery, RawBody
 
 from s2i.api.body import decoded
-from s2i.control import projects
+from s2i.control import aside, projects
 from s2i.control.platform import Platform
-from s2i.control.projects import Standing
+from s2i.control.projects import Deleted, How, Standing
 from s2i.resources.names import project_name
 from s2i.resources.project import NOTHING, Project, checked_limits
 
@@ -33,12 +33,28 @@ class Changed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: dict[str, Any] = {}
 
 
+class Gone(msgspec.Struct, frozen=True):
+    """A project that was deleted. ``until``: how long it can be restored, in epoch seconds; 0.0: not at all."""
+
+    deleted: str
+    until: float = 0.0
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """A project that is back. ``lost``: its apps whose image is gone."""
+
+    restored: str
+    lost: list[str] = []
+
+
 def routes(platform: Platform) -> list[HTTPRouteHandler]:
     """Return the handlers of /v1/projects and /v1/projects/P itself."""
     store = platform.store
 
     @get(ALL, sync_to_thread=True)
-    def every() -> list[Standing]:
+    def every(deleted: FromQuery[bool] = False) -> list[Standing] | list[Deleted]:
+        if deleted:
+            return projects.deleted(platform)
         return [projects.standing(platform, one) for one in store.projects()]
 
     @get(AT, sync_to_thread=True)
@@ -64,8 +80,12 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
         return projects.standing(platform, made)
 
     @delete(f"{AT}/{{how:str}}", status_code=200, sync_to_thread=True)
-    def remove(project: FromPath[str], how: FromPath[Literal["unused", "force"]]) -> dict[str, str]:
-        projects.delete(platform, project, force=how == "force")
-        return {"deleted": project}
+    def remove(project: FromPath[str], how: FromPath[How]) -> Gone:
+        left = projects.delete(platform, project, how)
+        return Gone(project, left.until if left else 0.0)
 
-    return [every, one, create, change, remove]
+    @post(f"{AT}/restore", status_code=200, sync_to_thread=True)
+    def restore(project: FromPath[str]) -> Restored:
+        return Restored(project, aside.restore(platform, project))
+
+    return [every, one, create, change, remove, restore]

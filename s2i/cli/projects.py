@@ -12,7 +12,7 @@ from s2i.cli import selection
 from s2i.cli.confirm import confirm
 from s2i.cli.group import Group
 from s2i.cli.output import emit, output_option, table, when
-from s2i.errors import E_PROJECT_USED, E_VALUE, S2IError
+from s2i.errors import E_PROJECT_DELETED, E_PROJECT_USED, E_VALUE, S2IError
 from s2i.resources.config import parse_cpu, parse_memory
 from s2i.resources.names import project_name
 from s2i.resources.project import COUNT_MOST, CPU_MOST, DEFAULT, FIELDS, MEMORY_MOST, shown, written
@@ -65,15 +65,27 @@ def create(name: str, output: str | None, **given: Any) -> None:
 
 
 @project.command("list")
+@click.option("--deleted", is_flag=True, help="Those that are deleted, and how long each can be restored.")
 @output_option
-def list_(output: str | None) -> None:
+def list_(deleted: bool, output: str | None) -> None:
     """List the projects, and what is in each.
 
     \b
     Example:  s2i project list
+              s2i project list --deleted
     """
     from s2i.cli.client import connect
 
+    if deleted:
+        gone = connect().call("GET", "/v1/projects?deleted=true")
+        if output:
+            emit(gone, output)
+        elif not gone:
+            click.echo("no deleted projects", err=True)
+        else:
+            ends = [(one["name"], when(one["deleted"]), when(one["until"]), ", ".join(one["holds"])) for one in gone]
+            table(("name", "deleted", "kept until", "holds"), ends)
+        return
     found, now = connect().call("GET", "/v1/projects"), selection.current()[0]
     if output:
         emit(found, output)
@@ -165,27 +177,64 @@ def update(name: str, output: str | None, **given: Any) -> None:
 @project.command()
 @click.argument("name")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--force", is_flag=True, help="Also when something is in it: all of that ends, and is removed.")
-def delete(name: str, yes: bool, force: bool) -> None:
-    """Delete a project. With --force its apps, jobs, runs, schedules, secrets and configmaps go with it.
+@click.option("--force", is_flag=True, help="Also when something is in it: all of that ends, and is kept for 7 days.")
+@click.option("--hard", is_flag=True, help="Remove it with all that is in it, at once and for good.")
+def delete(name: str, yes: bool, force: bool, hard: bool) -> None:
+    """Delete a project. With --force all that is in it ends, and can be restored for 7 days; with --hard it cannot.
 
     \b
     Example:  s2i project delete shop --force --yes
+              s2i project restore shop
     """
     from s2i.cli.client import connect
 
     at, client = _at(name), connect()
-    holds = client.call("GET", at)["holds"]
-    if holds and not force:
+    holds = _holds(client, at, hard=hard)
+    if holds and not (force or hard):
         raise E_PROJECT_USED(project=name, what=", ".join(holds))
-    if not yes and (force or name != DEFAULT):  # that is refused anyway
+    if not yes and (hard or name != DEFAULT):  # that is refused anyway
         what = f", with all that is in it: {', '.join(holds)}" if holds else ""
-        confirm(f"{'Empty' if name == DEFAULT else 'Delete'} the project {name}{what}?")
-    client.call("DELETE", f"{at}/{'force' if force else 'unused'}", timeout=DELETE_SECONDS)
+        does = "Empty" if name == DEFAULT else "Remove for good" if hard else "Delete"
+        confirm(f"{does} the project {name}{what}?")
+    how = "hard" if hard else "force" if force else "unused"
+    found = client.call("DELETE", f"{at}/{how}", timeout=DELETE_SECONDS)
     click.echo(f"{'emptied' if name == DEFAULT else 'deleted'} {name}")
+    if until := found.get("until"):
+        click.echo(f"`s2i project restore {name}` brings it back, until {when(until)}", err=True)
     if name != DEFAULT and selection.selected() == name:
         selection.select("")
         click.echo(f"commands look in {DEFAULT} from now on", err=True)
+
+
+@project.command()
+@click.argument("name")
+@output_option
+def restore(name: str, output: str | None) -> None:
+    """Bring back a project that was deleted, within 7 days: its apps and schedules run again.
+
+    \b
+    Example:  s2i project restore shop
+    """
+    from s2i.cli.client import connect
+
+    found = connect().call("POST", f"{_at(name)}/restore")
+    if output:
+        emit(found, output)
+        return
+    click.echo(f"restored {name}")
+    for app in found["lost"]:
+        click.echo(f"app {app}: its image is gone, deploy it again", err=True)
+
+
+def _holds(client: Any, at: str, *, hard: bool) -> list[str]:
+    """Return what is in a project; of one that is deleted already nothing is said, with ``hard``."""
+    try:
+        found: list[str] = client.call("GET", at)["holds"]
+    except S2IError as error:
+        if error.kind is not E_PROJECT_DELETED or not hard:
+            raise
+        return []
+    return found
 
 
 def _at(name: str) -> str:

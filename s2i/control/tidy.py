@@ -1,10 +1,11 @@
-"""Remove what nothing needs any more: old runs of jobs, images, work folders of processes that were killed."""
+"""Remove what nothing needs any more: old runs of jobs, deleted projects, images, work folders of killed processes."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from s2i.control import runs
 from s2i.control.execute import sweep_images
@@ -21,8 +22,9 @@ log = logging.getLogger("s2i")
 class Sweeper:
     """Sweeps soon after the server began, and every hour: what a crash left is nobody else's to find."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, more: Callable[[], None] = lambda: None) -> None:
+        """``more`` is done at each sweep, before images are removed."""
+        self._world, self._more = world, more
         self._timer: threading.Timer | None = None
         self._stopped = False
 
@@ -45,6 +47,7 @@ class Sweeper:
             sweep(time.time())
             for job in self._world.store.jobs():
                 runs.forget_old(self._world, job.project, job.name)
+            self._more()
             sweep_images(self._world)
         except S2IError as error:
             log.warning("not swept: %s", error)

@@ -197,8 +197,8 @@ class Engine(Protocol):
         () while there is no such network.
         """
 
-    def remove_project(self, project: str) -> None:
-        """Remove the project's containers, network and images."""
+    def remove_project(self, project: str, *, images: bool = True) -> None:
+        """Remove the project's containers and network, and its images unless these are to stay."""
 
     def remove_all(self) -> dict[str, int]:
         """Remove everything that carries this server's label; return counts by "containers", "networks" ..."""

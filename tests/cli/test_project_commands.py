@@ -12,6 +12,7 @@ import pytest
 from s2i import cli, dirs
 from s2i.cli import selection
 from s2i.cli.dryrun import Found
+from s2i.errors import E_PROJECT_DELETED
 
 LIMITS = {"cpu": 4.0, "memory": 8 << 30, "instances": 0, "apps": 0, "jobs": 0, "runs": 0}
 USED = {"cpu": 1.0, "memory": 1 << 29, "instances": 2, "apps": 1, "jobs": 0, "runs": 0}
@@ -26,7 +27,8 @@ class Client:
 
     def call(self, method: str, path: str, body: object = None, timeout: float = 0.0) -> Any:
         self.asked.append((method, path, body))
-        return [self.found] if path.endswith(("/projects", "/apps")) and method == "GET" else self.found
+        lists = ("/projects", "/projects?deleted=true", "/apps")
+        return [self.found] if path.endswith(lists) and method == "GET" else self.found
 
 
 @pytest.fixture
@@ -139,6 +141,34 @@ def test_a_project_with_something_in_it_is_not_deleted_without_force(run: Any, c
     assert (status, "(E_UNCONFIRMED, exit 2)" in said) == (2, True)
     assert "Delete the project shop, with all that is in it: app web, secret db?" in said
     assert [method for method, _, _ in client.asked] == ["GET", "GET"]
+
+
+def test_a_deleted_project_is_listed_restored_and_removed_for_good(
+    run: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.found |= {"deleted": 1.0, "until": 604801.0, "holds": ["app web"], "lost": ["web"]}
+    rows = [line.split() for line in run("project", "list", "--deleted")[1].splitlines()]
+    assert (rows[1][0], rows[1][-2:]) == ("shop", ["app", "web"])
+    assert client.asked[-1][:2] == ("GET", "/v1/projects?deleted=true")
+    status, out, said = run("project", "restore", "shop")
+    assert (status, out, said) == (0, "restored shop\n", "app web: its image is gone, deploy it again\n")
+    assert client.asked[-1][:2] == ("POST", "/v1/projects/shop/restore")
+    _, out, said = run("project", "delete", "shop", "--force", "--yes")
+    assert (out, "`s2i project restore shop` brings it back, until 1970-01-0" in said) == ("deleted shop\n", True)
+
+    def deleted(method: str, path: str, body: object = None, timeout: float = 0.0) -> Any:
+        client.asked.append((method, path, body))
+        if method == "GET":
+            raise E_PROJECT_DELETED(project="shop", until="tomorrow")
+        return {"deleted": "shop", "until": 0.0}
+
+    monkeypatch.setattr(client, "call", deleted)
+    status, _, said = run("project", "delete", "shop", "--yes")
+    assert (status, "`s2i project restore shop` brings it back" in said) == (2, True)
+    status, _, said = run("project", "delete", "shop", "--hard")
+    assert (status, "Remove for good the project shop?" in said) == (2, True)
+    assert run("project", "delete", "shop", "--hard", "--yes")[:2] == (0, "deleted shop\n")
+    assert client.asked[-1][:2] == ("DELETE", "/v1/projects/shop/hard")
 
 
 def test_nobody_is_asked_about_what_is_refused_anyway(run: Any, client: Client) -> None:

@@ -223,7 +223,7 @@ class FakeEngine:
         boxes = [one for one in self.containers.values() if one.role == "sandbox" and one.owner.project == project]
         return tuple(f"{one.address.partition(':')[0]}/32" for one in boxes if one.address)
 
-    def remove_project(self, project: str) -> None:
+    def remove_project(self, project: str, *, images: bool = True) -> None:
         self._fault("remove_project")
         self.calls.append(("remove_project", project))
         self.networks.discard(project)
