@@ -14,23 +14,25 @@ from s2i.control import aside, projects
 from s2i.control.platform import Platform
 from s2i.control.projects import Deleted, How, Standing
 from s2i.resources.names import project_name
-from s2i.resources.project import NOTHING, Project, checked_limits
+from s2i.resources.project import NOTHING, Egress, Project, checked_limits
 
 ALL = "/v1/projects"
 AT = f"{ALL}/{{project:str}}"
 
 
 class New(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A project to be. ``limits``: fields of Amounts by name."""
+    """A project to be. ``limits``: fields of Amounts by name; ``egress``: see Project."""
 
     name: str
     limits: dict[str, Any] = {}
+    egress: Egress = "all"
 
 
 class Changed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The limits that are to be otherwise: fields of Amounts by name, 0 for no limit."""
+    """What is to be otherwise: limits, fields of Amounts by name, 0 for no limit; ``egress`` (None: as it is)."""
 
     limits: dict[str, Any] = {}
+    egress: Egress | None = None
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -65,7 +67,10 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
     def create(body: RawBody) -> Standing:
         wanted, now = decoded(body, New), platform.world.now()
         limits = checked_limits(NOTHING, wanted.limits)
-        made = store.create_project(Project(project_name(wanted.name), limits, now))
+        with store.as_one():  # nothing is closed that is not
+            made = store.create_project(Project(project_name(wanted.name), limits, now, egress=wanted.egress))
+            if wanted.egress == "none":
+                projects.shielded(platform, made.name)
         return projects.standing(platform, made)
 
     @patch(AT, sync_to_thread=True)
@@ -73,9 +78,12 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
         wish, now = decoded(body, Changed), platform.world.now()
 
         def changed(found: Project) -> Project:
-            return projects.changed(found, checked_limits(found.limits, wish.limits), now)
+            return projects.changed(found, checked_limits(found.limits, wish.limits), wish.egress, now)
 
-        made = store.change_project(project, changed)
+        with store.as_one():
+            made = store.change_project(project, changed)
+            if wish.egress:
+                projects.shielded(platform, project)
         platform.loop.kick()  # tasks that waited may begin
         return projects.standing(platform, made)
 

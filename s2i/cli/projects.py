@@ -37,6 +37,13 @@ def _limit_options(command: F) -> F:
     return command
 
 
+egress_option = click.option(
+    "--egress",
+    type=click.Choice(["all", "none"]),
+    help="What its containers reach beyond their network: none: only the router's open port [default: all].",
+)
+
+
 @click.group(cls=Group)
 def project() -> None:
     """Projects: names, networks, secrets and limits of their own. One comes to be by its first use, too.
@@ -50,8 +57,9 @@ def project() -> None:
 @project.command()
 @click.argument("name")
 @_limit_options
+@egress_option
 @output_option
-def create(name: str, output: str | None, **given: Any) -> None:
+def create(name: str, output: str | None, egress: str | None, **given: Any) -> None:
     """Make a project, with limits or without. Apps count by what they come to at max-scale.
 
     \b
@@ -59,9 +67,9 @@ def create(name: str, output: str | None, **given: Any) -> None:
     """
     from s2i.cli.client import connect
 
-    body = {"name": project_name(name), "limits": _limits(given)}
+    body = {"name": project_name(name), "limits": _limits(given), **({"egress": egress} if egress else {})}
     found = connect().call("POST", "/v1/projects", body)
-    emit(found, output) if output else click.echo(f"project {name}: {_words(found['limits'])}")
+    emit(found, output) if output else click.echo(f"project {name}: {_settings(found)}")
 
 
 @project.command("list")
@@ -115,6 +123,8 @@ def get(name: str, output: str | None) -> None:
     click.echo(f"{'name':<10}{found['name']}")
     if found["created"]:
         click.echo(f"{'created':<10}{when(found['created'])}")
+    if found["egress"] != "all":
+        click.echo(f"{'egress':<10}{found['egress']}")
     if found["holds"]:
         click.echo(f"{'holds':<10}{', '.join(found['holds'])}")
     click.echo()
@@ -157,21 +167,23 @@ def current(output: str | None) -> None:
 @project.command()
 @click.argument("name")
 @_limit_options
+@egress_option
 @output_option
-def update(name: str, output: str | None, **given: Any) -> None:
-    """Change the limits of a project. What is not named stays; nothing that runs is ended by it.
+def update(name: str, output: str | None, egress: str | None, **given: Any) -> None:
+    """Change the limits of a project, or what it reaches. What is not named stays; nothing that runs is ended by it.
 
     \b
     Example:  s2i project update shop --limit-cpu 8 --limit-apps none
+              s2i project update shop --egress none
     """
     from s2i.cli.client import connect
 
     limits = _limits(given)
-    if not limits:
+    if not (limits or egress):
         why = "no option says what to change: --limit-cpu 8"
         raise E_VALUE(what="update", value=name, why=why, command="project update")
-    found = connect().call("PATCH", _at(name), {"limits": limits})
-    emit(found, output) if output else click.echo(f"project {name}: {_words(found['limits'])}")
+    found = connect().call("PATCH", _at(name), {"limits": limits, **({"egress": egress} if egress else {})})
+    emit(found, output) if output else click.echo(f"project {name}: {_settings(found)}")
 
 
 @project.command()
@@ -279,6 +291,11 @@ def _counts(one: dict[str, Any]) -> tuple[int, int, int]:
 
 def _words(limits: dict[str, Any]) -> str:
     return ", ".join(shown(field, limits[field]) for field in FIELDS if limits[field]) or "no limits"
+
+
+def _settings(found: dict[str, Any]) -> str:
+    closed = ", egress none" if found["egress"] == "none" else ""
+    return f"{_words(found['limits'])}{closed}"
 
 
 def _limit(found: dict[str, Any], field: str) -> str:

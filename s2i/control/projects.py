@@ -15,10 +15,10 @@ from s2i.control.actions import ForgetApp
 from s2i.control.execute import execute, sweep_images
 from s2i.control.store import Store
 from s2i.engines.engine import Observed
-from s2i.errors import E_BUSY, E_NOT_FOUND, E_PROJECT, E_PROJECT_USED, S2IError
+from s2i.errors import E_BUSY, E_EGRESS, E_NOT_FOUND, E_PROJECT, E_PROJECT_USED, S2IError
 from s2i.resources.app import OPEN_DEPLOYMENT
 from s2i.resources.bundle import BundleKind
-from s2i.resources.project import DEFAULT, Amounts, Project, containers, total
+from s2i.resources.project import DEFAULT, Amounts, Egress, Project, containers, total
 
 if TYPE_CHECKING:
     from s2i.control.platform import Platform
@@ -183,6 +183,17 @@ def _used(store: Store, project: str, seen: Iterable[Observed]) -> Amounts:
     return total(containers(config, 1) for config in found)
 
 
-def changed(one: Project, limits: Amounts, now: float) -> Project:
-    """Return a project with other limits; one that came to be by its use is made by that."""
-    return msgspec.structs.replace(one, limits=limits, created=one.created or now)
+def changed(one: Project, limits: Amounts, egress: Egress | None, now: float) -> Project:
+    """Return a project with other limits and egress (None: its own); one that came to be by its use is made by that."""
+    return msgspec.structs.replace(one, limits=limits, egress=egress or one.egress, created=one.created or now)
+
+
+def shielded(platform: Platform, name: str) -> None:
+    """Return when the egress of every project holds as the store has it.
+
+    Raises E_EGRESS when the project is closed and that cannot be.
+    """
+    closed = platform.store.closed_projects()
+    why = platform.engine.shield(platform.router.open_ports, closed)
+    if why and name in closed:
+        raise E_EGRESS(project=name, why=why)

@@ -301,6 +301,34 @@ def test_an_empty_project_is_removed_at_once(client: TestClient) -> None:
     assert client.get("/v1/projects?deleted=true").json() == []
 
 
+def test_the_egress_of_a_project_is_closed_before_it_is_said_to_be(client: TestClient, world: World) -> None:
+    limited(client)
+    assert client.get("/v1/projects/a").json()["egress"] == "all"
+    assert client.patch("/v1/projects/a", json={"egress": "none"}).json()["egress"] == "none"
+    assert world.engine.closed == ("a",)
+    assert client.patch("/v1/projects/a", json={"limits": {"cpu": 1}}).json()["egress"] == "none"
+    assert client.post("/v1/projects", json={"name": "b", "egress": "none"}).json()["egress"] == "none"
+    world.platform.loop.look()
+    assert world.engine.closed == ("a", "b")
+    assert client.patch("/v1/projects/a", json={"egress": "all"}).json()["egress"] == "all"
+    assert world.engine.closed == ("b",)
+    assert client.patch("/v1/projects/a", json={"egress": "some"}).json()["error"]["code"] == "E_REQUEST"
+
+
+def test_without_a_firewall_no_project_is_closed(client: TestClient, world: World) -> None:
+    limited(client)
+    world.engine.unshielded = "it takes root"
+    for answer in (
+        client.patch("/v1/projects/a", json={"egress": "none", "limits": {"cpu": 1}}),
+        client.post("/v1/projects", json={"name": "b", "egress": "none"}),
+    ):
+        error = answer.json()["error"]
+        assert (error["code"], error["exit"], "it takes root" in error["message"]) == ("E_EGRESS", 6, True)
+    shown = client.get("/v1/projects/a").json()
+    assert (shown["egress"], shown["limits"]["cpu"], names(client)) == ("all", 0.0, ["a", "default"])
+    assert client.patch("/v1/projects/a", json={"limits": {"cpu": 1}}).status_code == 200
+
+
 def test_the_default_project_is_emptied_and_stays_with_its_limits(client: TestClient) -> None:
     client.patch("/v1/projects/default", json={"limits": {"apps": 2}})
     deploy(client, "default", **scale(2))

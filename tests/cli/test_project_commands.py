@@ -23,7 +23,15 @@ class Client:
 
     def __init__(self, holds: tuple[str, ...] = ()) -> None:
         self.asked: list[tuple[str, str, Any]] = []
-        self.found = {"name": "shop", "created": 0.0, "limits": LIMITS, "used": USED, "forecast": USED, "holds": holds}
+        self.found = {
+            "name": "shop",
+            "created": 0.0,
+            "egress": "all",
+            "limits": LIMITS,
+            "used": USED,
+            "forecast": USED,
+            "holds": holds,
+        }
 
     def call(self, method: str, path: str, body: object = None, timeout: float = 0.0) -> Any:
         self.asked.append((method, path, body))
@@ -169,6 +177,15 @@ def test_a_deleted_project_is_listed_restored_and_removed_for_good(
     assert (status, "Remove for good the project shop?" in said) == (2, True)
     assert run("project", "delete", "shop", "--hard", "--yes")[:2] == (0, "deleted shop\n")
     assert client.asked[-1][:2] == ("DELETE", "/v1/projects/shop/hard")
+
+
+def test_the_egress_is_sent_shown_and_checked(run: Any, client: Client) -> None:
+    client.found["egress"] = "none"
+    status, out, _ = run("project", "update", "shop", "--egress", "none")
+    assert (status, out) == (0, "project shop: 4 CPUs, 8G of memory, egress none\n")
+    assert client.asked == [("PATCH", "/v1/projects/shop", {"limits": {}, "egress": "none"})]
+    assert "egress    none\n" in run("project", "get", "shop")[1]
+    assert run("project", "update", "shop", "--egress", "some")[0] == 2
 
 
 def test_nobody_is_asked_about_what_is_refused_anyway(run: Any, client: Client) -> None:

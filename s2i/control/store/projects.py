@@ -35,6 +35,11 @@ class Projects(Database):
         every = self._all(Project, "SELECT doc FROM projects ORDER BY name")
         return tuple(one for one in every if one.deleted)
 
+    def closed_projects(self) -> tuple[str, ...]:
+        """Return the projects whose containers reach nothing beyond, by name; deleted ones, too."""
+        every = self._all(Project, "SELECT doc FROM projects ORDER BY name")
+        return tuple(one.name for one in every if one.egress == "none")
+
     def check_project(self, name: str) -> None:
         """Return unless a project is deleted, whether or not there is one. Raises E_PROJECT_DELETED."""
         with self._lock:

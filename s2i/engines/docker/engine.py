@@ -47,7 +47,12 @@ class DockerEngine:
         self._known: dict[str, Declared] = {}  # images by id: they never change
         self._ended: dict[str, Observed] = {}  # containers that exited, by id: their details do not change
         self._swept = float("-inf")  # monotonic
-        self._shielded: tuple[float, tuple[int, ...], str] = (float("-inf"), (), "")  # when (monotonic), how, why not
+        self._shielding = threading.Lock()
+        self._shielded: tuple[float, tuple[object, ...], str] = (
+            float("-inf"),
+            (),
+            "",
+        )  # when (monotonic), how, why not
 
     def info(self) -> EngineInfo:
         with explained("engine"):
@@ -62,11 +67,12 @@ class DockerEngine:
             found = self._api.info()
         return Capacity(float(found["NCPU"]), int(found["MemTotal"]))
 
-    def shield(self, ports: Sequence[int]) -> str:
-        at, known, why = self._shielded
-        if tuple(ports) != known or time.monotonic() - at >= _SHIELD_SECONDS:
-            why = firewall.shut(self._server, ports)
-            self._shielded = time.monotonic(), tuple(ports), why
+    def shield(self, ports: Sequence[int], closed: Sequence[str] = ()) -> str:
+        with self._shielding:  # who changes a project does not wait for the loop
+            at, known, why = self._shielded
+            if (*ports, *closed) != known or time.monotonic() - at >= _SHIELD_SECONDS:
+                why = firewall.shut(self._server, ports, closed)
+                self._shielded = time.monotonic(), (*ports, *closed), why
         return why
 
     def usage(self, containers: Sequence[str]) -> dict[str, Usage]:
