@@ -509,6 +509,18 @@ E_NO_PROJECT = Kind(
     "`s2i project list` shows those that there are; `s2i project create {name}` makes it",
 )
 E_PROJECT = Kind("E_PROJECT", 2, 'the project "{project}" cannot be {done}: {why}', "{advice}")
+E_EGRESS = Kind(
+    "E_EGRESS",
+    6,
+    'the project "{project}" cannot be kept from what is beyond its network: {why}',
+    "let root run the server, with iptables, on the machine of the engine; `s2i doctor` shows what is missing",
+)
+E_PROJECT_DELETED = Kind(
+    "E_PROJECT_DELETED",
+    2,
+    'the project "{project}" is deleted, and kept until {until}',
+    "`s2i project restore {project}` brings it back; `s2i project delete {project} --hard` removes it for good",
+)
 E_PROJECT_USED = Kind(
     "E_PROJECT_USED",
     7,

@@ -22,6 +22,7 @@ from s2i.errors import (
     E_NO_PROJECT,
     E_NO_SUCH_REVISION,
     E_NOT_FOUND,
+    E_PROJECT_DELETED,
     E_QUOTA,
     E_REQUEST,
     S2IError,
@@ -32,6 +33,7 @@ STATUS = {2: 400, 3: 422, 4: 422, 5: 422, 6: 500, 7: 409, 75: 503, 130: 409}  # 
 STATUS_OF = {
     E_NOT_FOUND: 404,
     E_NO_SUCH_REVISION: 404,
+    E_PROJECT_DELETED: 409,
     E_NEVER_STARTED: 404,
     E_NO_PROJECT: 404,
     E_QUOTA: 403,
@@ -47,6 +49,13 @@ log = logging.getLogger("s2i")
 
 def make_app(platform: Platform, *, local: bool) -> Litestar:
     """Return the API of ``platform``. ``local``: callers are the server's own user, on a unix socket."""
+
+    def guard(request: _Request) -> None:
+        """Refuse whatever is asked of a deleted project but its end and its return."""
+        project = request.path_params.get("project", "")
+        if project and request.url.path not in (f"{projects.ALL}/{project}/{how}" for how in ("hard", "restore")):
+            platform.store.check_project(project)
+
     return Litestar(
         [
             *server.routes(platform),
@@ -59,6 +68,7 @@ def make_app(platform: Platform, *, local: bool) -> Litestar:
             *images.routes(platform),
             *domains.routes(platform),
         ],
+        before_request=guard,
         exception_handlers={S2IError: _refused, HTTPException: _http, Exception: _broken},
         request_max_body_size=BODY_LIMIT,
         openapi_config=None,

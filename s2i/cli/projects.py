@@ -12,7 +12,7 @@ from s2i.cli import selection
 from s2i.cli.confirm import confirm
 from s2i.cli.group import Group
 from s2i.cli.output import emit, output_option, table, when
-from s2i.errors import E_PROJECT_USED, E_VALUE, S2IError
+from s2i.errors import E_PROJECT_DELETED, E_PROJECT_USED, E_VALUE, S2IError
 from s2i.resources.config import parse_cpu, parse_memory
 from s2i.resources.names import project_name
 from s2i.resources.project import COUNT_MOST, CPU_MOST, DEFAULT, FIELDS, MEMORY_MOST, shown, written
@@ -37,6 +37,13 @@ def _limit_options(command: F) -> F:
     return command
 
 
+egress_option = click.option(
+    "--egress",
+    type=click.Choice(["all", "none"]),
+    help="What its containers reach beyond their network: none: only the router's open port [default: all].",
+)
+
+
 @click.group(cls=Group)
 def project() -> None:
     """Projects: names, networks, secrets and limits of their own. One comes to be by its first use, too.
@@ -50,8 +57,9 @@ def project() -> None:
 @project.command()
 @click.argument("name")
 @_limit_options
+@egress_option
 @output_option
-def create(name: str, output: str | None, **given: Any) -> None:
+def create(name: str, output: str | None, egress: str | None, **given: Any) -> None:
     """Make a project, with limits or without. Apps count by what they come to at max-scale.
 
     \b
@@ -59,21 +67,33 @@ def create(name: str, output: str | None, **given: Any) -> None:
     """
     from s2i.cli.client import connect
 
-    body = {"name": project_name(name), "limits": _limits(given)}
+    body = {"name": project_name(name), "limits": _limits(given), **({"egress": egress} if egress else {})}
     found = connect().call("POST", "/v1/projects", body)
-    emit(found, output) if output else click.echo(f"project {name}: {_words(found['limits'])}")
+    emit(found, output) if output else click.echo(f"project {name}: {_settings(found)}")
 
 
 @project.command("list")
+@click.option("--deleted", is_flag=True, help="Those that are deleted, and how long each can be restored.")
 @output_option
-def list_(output: str | None) -> None:
+def list_(deleted: bool, output: str | None) -> None:
     """List the projects, and what is in each.
 
     \b
     Example:  s2i project list
+              s2i project list --deleted
     """
     from s2i.cli.client import connect
 
+    if deleted:
+        gone = connect().call("GET", "/v1/projects?deleted=true")
+        if output:
+            emit(gone, output)
+        elif not gone:
+            click.echo("no deleted projects", err=True)
+        else:
+            ends = [(one["name"], when(one["deleted"]), when(one["until"]), ", ".join(one["holds"])) for one in gone]
+            table(("name", "deleted", "kept until", "holds"), ends)
+        return
     found, now = connect().call("GET", "/v1/projects"), selection.current()[0]
     if output:
         emit(found, output)
@@ -103,6 +123,8 @@ def get(name: str, output: str | None) -> None:
     click.echo(f"{'name':<10}{found['name']}")
     if found["created"]:
         click.echo(f"{'created':<10}{when(found['created'])}")
+    if found["egress"] != "all":
+        click.echo(f"{'egress':<10}{found['egress']}")
     if found["holds"]:
         click.echo(f"{'holds':<10}{', '.join(found['holds'])}")
     click.echo()
@@ -145,47 +167,86 @@ def current(output: str | None) -> None:
 @project.command()
 @click.argument("name")
 @_limit_options
+@egress_option
 @output_option
-def update(name: str, output: str | None, **given: Any) -> None:
-    """Change the limits of a project. What is not named stays; nothing that runs is ended by it.
+def update(name: str, output: str | None, egress: str | None, **given: Any) -> None:
+    """Change the limits of a project, or what it reaches. What is not named stays; nothing that runs is ended by it.
 
     \b
     Example:  s2i project update shop --limit-cpu 8 --limit-apps none
+              s2i project update shop --egress none
     """
     from s2i.cli.client import connect
 
     limits = _limits(given)
-    if not limits:
+    if not (limits or egress):
         why = "no option says what to change: --limit-cpu 8"
         raise E_VALUE(what="update", value=name, why=why, command="project update")
-    found = connect().call("PATCH", _at(name), {"limits": limits})
-    emit(found, output) if output else click.echo(f"project {name}: {_words(found['limits'])}")
+    found = connect().call("PATCH", _at(name), {"limits": limits, **({"egress": egress} if egress else {})})
+    emit(found, output) if output else click.echo(f"project {name}: {_settings(found)}")
 
 
 @project.command()
 @click.argument("name")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--force", is_flag=True, help="Also when something is in it: all of that ends, and is removed.")
-def delete(name: str, yes: bool, force: bool) -> None:
-    """Delete a project. With --force its apps, jobs, runs, schedules, secrets and configmaps go with it.
+@click.option("--force", is_flag=True, help="Also when something is in it: all of that ends, and is kept for 7 days.")
+@click.option("--hard", is_flag=True, help="Remove it with all that is in it, at once and for good.")
+def delete(name: str, yes: bool, force: bool, hard: bool) -> None:
+    """Delete a project. With --force all that is in it ends, and can be restored for 7 days; with --hard it cannot.
 
     \b
     Example:  s2i project delete shop --force --yes
+              s2i project restore shop
     """
     from s2i.cli.client import connect
 
     at, client = _at(name), connect()
-    holds = client.call("GET", at)["holds"]
-    if holds and not force:
+    holds = _holds(client, at, hard=hard)
+    if holds and not (force or hard):
         raise E_PROJECT_USED(project=name, what=", ".join(holds))
-    if not yes and (force or name != DEFAULT):  # that is refused anyway
+    if not yes and (hard or name != DEFAULT):  # that is refused anyway
         what = f", with all that is in it: {', '.join(holds)}" if holds else ""
-        confirm(f"{'Empty' if name == DEFAULT else 'Delete'} the project {name}{what}?")
-    client.call("DELETE", f"{at}/{'force' if force else 'unused'}", timeout=DELETE_SECONDS)
+        does = "Empty" if name == DEFAULT else "Remove for good" if hard else "Delete"
+        confirm(f"{does} the project {name}{what}?")
+    how = "hard" if hard else "force" if force else "unused"
+    found = client.call("DELETE", f"{at}/{how}", timeout=DELETE_SECONDS)
     click.echo(f"{'emptied' if name == DEFAULT else 'deleted'} {name}")
+    if until := found.get("until"):
+        click.echo(f"`s2i project restore {name}` brings it back, until {when(until)}", err=True)
     if name != DEFAULT and selection.selected() == name:
         selection.select("")
         click.echo(f"commands look in {DEFAULT} from now on", err=True)
+
+
+@project.command()
+@click.argument("name")
+@output_option
+def restore(name: str, output: str | None) -> None:
+    """Bring back a project that was deleted, within 7 days: its apps and schedules run again.
+
+    \b
+    Example:  s2i project restore shop
+    """
+    from s2i.cli.client import connect
+
+    found = connect().call("POST", f"{_at(name)}/restore")
+    if output:
+        emit(found, output)
+        return
+    click.echo(f"restored {name}")
+    for app in found["lost"]:
+        click.echo(f"app {app}: its image is gone, deploy it again", err=True)
+
+
+def _holds(client: Any, at: str, *, hard: bool) -> list[str]:
+    """Return what is in a project; of one that is deleted already nothing is said, with ``hard``."""
+    try:
+        found: list[str] = client.call("GET", at)["holds"]
+    except S2IError as error:
+        if error.kind is not E_PROJECT_DELETED or not hard:
+            raise
+        return []
+    return found
 
 
 def _at(name: str) -> str:
@@ -230,6 +291,11 @@ def _counts(one: dict[str, Any]) -> tuple[int, int, int]:
 
 def _words(limits: dict[str, Any]) -> str:
     return ", ".join(shown(field, limits[field]) for field in FIELDS if limits[field]) or "no limits"
+
+
+def _settings(found: dict[str, Any]) -> str:
+    closed = ", egress none" if found["egress"] == "none" else ""
+    return f"{_words(found['limits'])}{closed}"
 
 
 def _limit(found: dict[str, Any], field: str) -> str:

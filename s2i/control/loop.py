@@ -96,7 +96,8 @@ class Loop:
         self._begun = self._done = 0  # looks, counted
         self.targets: Mapping[Name, Target] = {}  # of the last look
         self.containers: tuple[Observed, ...] = ()  # of the last look
-        self._read: tuple[object, Wanted, tasks.Batch] | None = None  # what the store asked for, and its state then
+        # What the store asked for, and its state then; and which projects it has closed.
+        self._read: tuple[object, Wanted, tasks.Batch, tuple[str, ...]] | None = None
         self._since: tasks.Since = {}
         self._looked: frozenset[str] = frozenset()  # containers of tasks, for whether they serve
         self.waits: Mapping[tasks.Run, str] = {}  # for what runs wait whose tasks could begin otherwise
@@ -157,13 +158,13 @@ class Loop:
             containers = self._world.engine.observe()
         except S2IError as error:
             return self._blind(error)
-        self._shield()
         if self._faults:
             self._spawn(lambda: self.returned(self._gone))
         self.engine_error, self._faults = None, 0
         self.containers = containers
         # Wanted is read after the look: a container that is seen was wanted before it was made.
         wanted, batch = self._wanted()
+        self._shield()
         seen = self._look(containers, wanted)
         now = self._clock()
         while not self._refused.empty():
@@ -193,7 +194,7 @@ class Loop:
         return pause if due is None else min(pause, max(due, DUE_SECONDS))
 
     def _shield(self) -> None:
-        why = self._world.engine.shield(self._world.router.open_ports)
+        why = self._world.engine.shield(self._world.router.open_ports, self._read[3] if self._read else ())
         if why != self.exposed:
             if why:
                 log.warning("containers can reach services of this machine: %s", why)
@@ -246,8 +247,9 @@ class Loop:
     def _wanted(self) -> tuple[Wanted, tasks.Batch]:
         state = self._world.store.state()
         if self._read is None or self._read[0] != state:
-            self._read = (state, wanted_of(self._world.store), batch_of(self._world.store))
-        _, wanted, batch = self._read
+            store = self._world.store
+            self._read = (state, wanted_of(store), batch_of(store), store.closed_projects())
+        _, wanted, batch, _ = self._read
         return msgspec.structs.replace(wanted, counts=self._counts(), awake=frozenset(self._awake())), batch
 
     def _look(self, containers: tuple[Observed, ...], wanted: Wanted) -> Seen:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from s2i import dirs
-from s2i.control import kept, processes, quota, runs, veil
+from s2i.control import kept, processes, projects, quota, runs, veil
 from s2i.control.actions import RemoveRoute, SetRoute
 from s2i.control.deploy import Deployments
 from s2i.control.execute import execute, sweep_images
@@ -64,7 +64,7 @@ class Platform:
         self.turnstile: Desk | None = None  # and for each request of an app with a limit
         self.timer = Timer(self.world, self.loop.kick)
         self.meter = Meter(self.world, lambda: self.loop.containers)
-        self.sweeper = Sweeper(self.world)
+        self.sweeper = Sweeper(self.world, lambda: projects.end_old(self))
         self.stopping = threading.Event()
 
     def start(self) -> None:

@@ -1,28 +1,31 @@
-"""A project as a whole: what is in it, what it uses, and its end."""
+"""A project as a whole: what is in it, what it uses, and its end, at once or a week after it was deleted."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import msgspec
 
-from s2i.control import kept, quota
-from s2i.control.execute import sweep_images
+from s2i.control import aside, kept, quota
+from s2i.control.actions import ForgetApp
+from s2i.control.execute import execute, sweep_images
 from s2i.control.store import Store
 from s2i.engines.engine import Observed
-from s2i.errors import E_BUSY, E_NOT_FOUND, E_PROJECT, E_PROJECT_USED, S2IError
+from s2i.errors import E_BUSY, E_EGRESS, E_NOT_FOUND, E_PROJECT, E_PROJECT_USED, S2IError
 from s2i.resources.app import OPEN_DEPLOYMENT
 from s2i.resources.bundle import BundleKind
-from s2i.resources.project import DEFAULT, Amounts, Project, containers, total
+from s2i.resources.project import DEFAULT, Amounts, Egress, Project, containers, total
 
 if TYPE_CHECKING:
     from s2i.control.platform import Platform
 
-END_SECONDS = 240.0  # until nothing is left: instances may answer what they have for 30 s, and get 10 s to end
-POLL_SECONDS = 0.1
+log = logging.getLogger("s2i")
+
+How = Literal["unused", "force", "hard"]
 
 
 class Standing(Project, frozen=True):
@@ -45,24 +48,65 @@ def standing(platform: Platform, one: Project) -> Standing:
     return Standing(**fields, used=total((used, counts)), forecast=forecast, holds=tuple(_holds(platform, one.name)))
 
 
-def delete(platform: Platform, name: str, *, force: bool) -> None:
-    """Delete a project; with ``force`` all that is in it ends first, and "default" is emptied.
+class Deleted(Project, frozen=True):
+    """A deleted project that can be restored. ``until``: how long, in epoch seconds; ``holds``: see Standing."""
 
-    Returns when nothing of it is left. Raises E_NO_PROJECT, E_PROJECT, E_PROJECT_USED, E_DOCKER, E_BUSY after
-    END_SECONDS.
+    until: float = 0.0
+    holds: tuple[str, ...] = ()
+
+
+def deleted(platform: Platform) -> list[Deleted]:
+    """Return the projects that can be restored."""
+    return [_deleted(platform, one) for one in platform.store.deleted_projects()]
+
+
+def delete(platform: Platform, name: str, how: How) -> Deleted | None:
+    """Delete a project. "unused": when nothing is in it; "force": so that it can be restored, and return that.
+
+    "hard": at once, with all that is in it, also one that was deleted before; "default" is emptied.
+    Returns when nothing of it runs. Raises E_NO_PROJECT, E_PROJECT, E_PROJECT_USED, E_PROJECT_DELETED, E_DOCKER, E_BUSY
+    after aside.END_SECONDS.
     """
-    platform.store.project(name)
-    if name == DEFAULT and not force:
-        advice = f"`s2i project delete {name} --force` ends and removes all that is in it"
+    hidden = any(one.name == name for one in platform.store.deleted_projects())
+    if not (hidden and how == "hard"):
+        platform.store.project(name)
+    if name == DEFAULT and how != "hard":
+        advice = f"`s2i project delete {name} --hard` ends and removes all that is in it, at once"
         raise E_PROJECT(project=name, done="deleted", why="it is always there", advice=advice)
-    if (holds := list(_holds(platform, name))) and not force:
+    if (holds := list(_holds(platform, name))) and how == "unused":
         raise E_PROJECT_USED(project=name, what=", ".join(holds))
     platform.engine.info()  # before anything ends: without an engine nothing can be removed
-    until = time.monotonic() + END_SECONDS
-    while left := _end(platform, name):
+    if how == "force" and holds:
+        return _deleted(platform, aside.put(platform, name))
+    if hidden:
+        aside.put(platform, name)  # a server that was killed may have left something of it
+    _remove(platform, name, hidden=hidden)
+    return None
+
+
+def end_old(platform: Platform) -> None:
+    """Remove the deleted projects whose time is over, and end what a killed server has left of the others."""
+    for one in platform.store.deleted_projects():
+        try:
+            if platform.world.now() >= one.ends:
+                delete(platform, one.name, "hard")
+            else:
+                aside.put(platform, one.name)
+        except S2IError as error:
+            log.warning("the deleted project %s: %s", one.name, error)
+
+
+def _deleted(platform: Platform, one: Project) -> Deleted:
+    fields = {field: getattr(one, field) for field in Project.__struct_fields__}
+    return Deleted(**fields, until=one.ends, holds=tuple(_holds(platform, one.name)))
+
+
+def _remove(platform: Platform, name: str, *, hidden: bool) -> None:
+    until = time.monotonic() + aside.END_SECONDS
+    while left := _end(platform, name, hidden=hidden):
         if time.monotonic() > until:
             raise platform.loop.engine_error or E_BUSY(name=name, holder=f"{left} is still being ended")
-        time.sleep(POLL_SECONDS)
+        time.sleep(aside.POLL_SECONDS)
     platform.engine.remove_project(name)
     for one in platform.store.deployments(name):
         platform.deployments.forget(name, one.name)
@@ -72,15 +116,20 @@ def delete(platform: Platform, name: str, *, force: bool) -> None:
     sweep_images(platform.world)
 
 
-def _end(platform: Platform, project: str) -> str:
-    """Have everything of a project end, as far as nobody has asked for that yet; return something that is left."""
+def _end(platform: Platform, project: str, *, hidden: bool) -> str:
+    """Have everything of a project end, as far as nobody has asked for that yet; return something that is left.
+
+    ``hidden``: it is deleted already, and nothing of it runs: the loop does not look at it.
+    """
     store = platform.store
     ending = [one for one in store.deployments(project) if one.status in OPEN_DEPLOYMENT]
     for deployment in ending:
         platform.deployments.cancel(project, deployment.id)
     apps = store.apps(project)
     for app in apps:
-        if not app.deleting:
+        if hidden:
+            execute(ForgetApp(project, app.name), platform.world)
+        elif not app.deleting:
             with _gone():
                 store.delete_app(project, app.name)
     for job in store.jobs(project):
@@ -134,6 +183,17 @@ def _used(store: Store, project: str, seen: Iterable[Observed]) -> Amounts:
     return total(containers(config, 1) for config in found)
 
 
-def changed(one: Project, limits: Amounts, now: float) -> Project:
-    """Return a project with other limits; one that came to be by its use is made by that."""
-    return msgspec.structs.replace(one, limits=limits, created=one.created or now)
+def changed(one: Project, limits: Amounts, egress: Egress | None, now: float) -> Project:
+    """Return a project with other limits and egress (None: its own); one that came to be by its use is made by that."""
+    return msgspec.structs.replace(one, limits=limits, egress=egress or one.egress, created=one.created or now)
+
+
+def shielded(platform: Platform, name: str) -> None:
+    """Return when the egress of every project holds as the store has it.
+
+    Raises E_EGRESS when the project is closed and that cannot be.
+    """
+    closed = platform.store.closed_projects()
+    why = platform.engine.shield(platform.router.open_ports, closed)
+    if why and name in closed:
+        raise E_EGRESS(project=name, why=why)

@@ -1,9 +1,10 @@
-"""Each hour: keep a copy of what is known; remove old runs of jobs, images, work folders of killed processes."""
+"""Each hour: copy what is known, remove old runs, deleted projects, images, work folders of killed processes."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from s2i import dirs
 from s2i.control import backup, runs
@@ -23,8 +24,9 @@ log = logging.getLogger("s2i")
 class Sweeper:
     """Sweeps soon after the server began, and every hour: what a crash left is nobody else's to find."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, more: Callable[[], None] = lambda: None) -> None:
+        """``more`` is done at each sweep, before images are removed."""
+        self._world, self._more = world, more
         self._began = False
         self._kept: object = None  # the state of the database at the last backup
         self._beat = Beat("sweep", self.step, EVERY_SECONDS)
@@ -46,6 +48,7 @@ class Sweeper:
         sweep(time.time())
         for job in self._world.store.jobs():
             runs.forget_old(self._world, job.project, job.name)
+        self._more()
         sweep_images(self._world)
         return EVERY_SECONDS
 

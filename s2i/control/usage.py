@@ -32,11 +32,11 @@ def uses(store: Store) -> tuple[ImageUse, ...]:
     """
     found: list[ImageUse] = []
     revisions = store.revisions_by_app()
-    for app in store.apps():
+    for app in store.apps(hidden=True):  # of a deleted project, too: it may be restored
         for one in reversed(revisions.get((app.project, app.name), [])):
             if needed(app, one):
                 found.append(_revision(app, one))
-    for job in store.jobs():
+    for job in store.jobs(hidden=True):
         text = f"the job {job.name} of the project {job.project} runs it"
         found.append(ImageUse(job.image, job.project, "job", job.name, text))
     for run in store.open_runs():

@@ -125,9 +125,10 @@ class Engine(Protocol):
     def capacity(self) -> Capacity:
         """Return what the engine's machine has. Raises E_DOCKER."""
 
-    def shield(self, ports: Sequence[int]) -> str:
+    def shield(self, ports: Sequence[int], closed: Sequence[str] = ()) -> str:
         """Keep containers from this machine's own services, but these TCP ``ports``, and from link-local addresses.
 
+        Those of the projects ``closed`` reach nothing beyond their own network but these ports.
         Returns why that cannot be, "" when it holds. Cheap when it was done lately.
         """
 
@@ -197,8 +198,8 @@ class Engine(Protocol):
         () while there is no such network.
         """
 
-    def remove_project(self, project: str) -> None:
-        """Remove the project's containers, network and images."""
+    def remove_project(self, project: str, *, images: bool = True) -> None:
+        """Remove the project's containers and network, and its images unless these are to stay."""
 
     def remove_all(self) -> dict[str, int]:
         """Remove everything that carries this server's label; return counts by "containers", "networks" ..."""

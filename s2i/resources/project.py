@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,7 +13,11 @@ from s2i.resources.change import merged
 
 DEFAULT = "default"  # the project that is always there
 CPU_MOST, MEMORY_MOST, COUNT_MOST = 9999.0, 1 << 50, 1_000_000
+KEPT_SECONDS = 7 * 86400.0  # a deleted project can be restored
 GIB, MIB = 1 << 30, 1 << 20
+
+
+Egress = Literal["all", "none"]
 
 
 class Amounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,11 +36,22 @@ class Amounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Project(msgspec.Struct, frozen=True):
-    """A project that somebody made, or that came to be by its first use (``created`` 0.0, epoch seconds)."""
+    """A project that somebody made, or that came to be by its first use (``created`` 0.0, epoch seconds).
+
+    ``deleted``: since when it is hidden, and can be restored (0.0: it is not). ``egress`` "none": its containers reach
+    each other and the router's open ports, and nothing beyond.
+    """
 
     name: str
     limits: Amounts = Amounts()
     created: float = 0.0
+    deleted: float = 0.0
+    egress: Egress = "all"
+
+    @property
+    def ends(self) -> float:
+        """When a deleted one can be restored no more, in epoch seconds."""
+        return self.deleted + KEPT_SECONDS
 
 
 class Room(msgspec.Struct, frozen=True):

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from litestar.testing import TestClient
 
 from s2i.api.app import make_app
+from s2i.control import projects
+from s2i.control.execute import sweep_images
 from s2i.control.platform import Platform
 from s2i.control.task import Built, Task
 from s2i.resources.job import Execution, Job, Schedule
-from s2i.resources.project import FIELDS
+from s2i.resources.project import FIELDS, KEPT_SECONDS
 from tests.control.simulation import Simulation
 
 
@@ -106,6 +109,10 @@ def test_a_project_is_there_by_its_first_use(client: TestClient) -> None:
         ("PATCH", "/default", {"limit": {"cpu": 1}}, 400, "E_REQUEST"),
         ("DELETE", "/none/force", None, 404, "E_NO_PROJECT"),
         ("DELETE", "/default/unused", None, 400, "E_PROJECT"),
+        ("DELETE", "/default/force", None, 400, "E_PROJECT"),
+        ("DELETE", "/none/hard", None, 404, "E_NO_PROJECT"),
+        ("POST", "/none/restore", None, 404, "E_NO_PROJECT"),
+        ("POST", "/default/restore", None, 400, "E_PROJECT"),
         ("DELETE", "/default/now", None, 400, "E_REQUEST"),
     ],
 )
@@ -175,9 +182,8 @@ def test_a_run_that_waits_says_for_what(client: TestClient) -> None:
     assert [one["waits"] for one in client.get("/v1/projects/a/jobruns").json()] == [found["waits"]]
 
 
-def test_a_project_with_something_in_it_is_deleted_by_force_alone_and_no_other_with_it(
-    client: TestClient, world: World
-) -> None:
+def fill(client: TestClient, world: World) -> None:
+    """Make two projects with an app, a job, a schedule and a secret each."""
     for project in ("a", "b"):
         deploy(client, project, **scale(2))
         world.store.accept_job(
@@ -185,12 +191,23 @@ def test_a_project_with_something_in_it_is_deleted_by_force_alone_and_no_other_w
         )
         world.store.change_job(project, "report", lambda job: _scheduled(job))
         client.post(f"/v1/projects/{project}/secrets", json={"name": "db", "values": {"A": "Yg=="}})
+
+
+@pytest.mark.parametrize("before", ["", "force"])
+def test_a_project_with_something_in_it_is_removed_by_hard_alone_and_no_other_with_it(
+    client: TestClient, world: World, before: str
+) -> None:
+    fill(client, world)
     refused = client.delete("/v1/projects/a/unused")
     assert (refused.status_code, refused.json()["error"]["message"]) == (
         409,
         'the project "a" still has app shop, job report, secret db',
     )
-    assert client.delete("/v1/projects/a/force").json() == {"deleted": "a"}
+    if before:
+        assert client.delete("/v1/projects/a/force").json()["until"] > 0
+    assert client.delete("/v1/projects/a/hard").json() == {"deleted": "a", "until": 0.0}
+    assert client.get("/v1/projects?deleted=true").json() == []
+    assert world.store.revisions("a", "shop") == ()
     assert names(client) == ["b", "default"]
     assert {one.owner.project for one in world.engine.observe()} == {"b"}
     assert {project for project, _ in world.router.routes()} == {"b"}
@@ -199,16 +216,127 @@ def test_a_project_with_something_in_it_is_deleted_by_force_alone_and_no_other_w
     assert world.engine.networks == {"b"}
 
 
+def test_a_deleted_project_is_hidden_takes_nothing_and_comes_back_as_it_was(client: TestClient, world: World) -> None:
+    limited(client, apps=3)
+    fill(client, world)
+    client.post("/v1/projects/a/jobs/report/runs", json={})
+    shown = client.get("/v1/projects/a/apps/shop").json()
+    until = client.delete("/v1/projects/a/force").json()["until"]
+    assert until == pytest.approx(time.time() + KEPT_SECONDS, abs=60)
+    assert {one.owner.project for one in world.engine.observe()} == {"b"}
+    assert {project for project, _ in world.router.routes()} == {"b"}
+    assert (world.engine.networks, names(client)) == ({"b"}, ["b", "default"])
+    assert [one.project for one in world.store.jobs() if one.schedule] == ["b"]
+    assert [one for one in world.store.open_runs() if one.project == "a"] == []
+    (gone,) = client.get("/v1/projects?deleted=true").json()
+    assert (gone["name"], gone["until"], gone["holds"]) == ("a", until, ["app shop", "job report", "secret db"])
+    for method, path, body in (
+        ("POST", "", {"name": "a"}),
+        ("GET", "/a", None),
+        ("PATCH", "/a", {"limits": {"cpu": 1}}),
+        ("DELETE", "/a/unused", None),
+        ("DELETE", "/a/force", None),
+        ("GET", "/a/apps", None),
+        ("GET", "/a/secrets/db?decode=true", None),
+        ("POST", "/a/secrets", {"name": "new", "values": {"A": "Yg=="}}),
+        ("POST", "/a/deployments", {"source": {"type": "folder", "path": "/src"}, "name": "shop"}),
+        ("POST", "/a/jobs/report/runs", {}),
+    ):
+        answer = client.request(method, f"/v1/projects{path}", json=body)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["exit"]) == (409, "E_PROJECT_DELETED", 2), (method, path)
+    assert "`s2i project restore a`" in error["advice"]
+    assert "--hard" in error["advice"]
+    sweep_images(world.world)
+    assert "sha256:app" in world.engine.images
+    assert client.post("/v1/projects/a/restore").json() == {"restored": "a", "lost": []}
+    assert client.get("/v1/projects/a").json()["limits"]["apps"] == 3
+    assert client.get("/v1/projects/a/secrets/db?decode=true").json()["values"] == {"A": "Yg=="}
+    assert client.get("/v1/projects/a/jobs/report").json()["schedule"]["cron"] == "0 0 1 1 *"
+    end = time.monotonic() + 10
+    while (found := client.get("/v1/projects/a/apps/shop").json())["running"] != 1:
+        assert time.monotonic() < end
+    assert [found[key] for key in ("revision", "image", "scale")] == [
+        shown[key] for key in ("revision", "image", "scale")
+    ]
+    assert ("a", "shop") in world.router.routes()
+
+
+def test_what_was_lost_meanwhile_is_told(client: TestClient, world: World) -> None:
+    fill(client, world)
+    client.delete("/v1/projects/a/force")
+    world.engine.images.clear()
+    assert client.post("/v1/projects/a/restore").json()["lost"] == ["shop"]
+
+
+def test_after_a_week_a_deleted_project_ends(client: TestClient, world: World) -> None:
+    fill(client, world)
+    until = client.delete("/v1/projects/a/force").json()["until"]
+    for now, left in ((until - 1, ["a"]), (until, [])):
+        world.platform.world = msgspec.structs.replace(world.platform.world, now=lambda now=now: now)
+        projects.end_old(world.platform)
+        assert [one.name for one in world.store.deleted_projects()] == left
+    assert (world.store.apps("a"), world.store.bundles("a", "secret"), world.store.revisions("a", "shop")) == (
+        (),
+        (),
+        (),
+    )
+    assert len(world.store.apps("b")) == 1
+    assert client.post("/v1/projects", json={"name": "a"}).status_code == 201
+
+
+def test_a_server_that_died_while_a_project_ended_goes_on_with_that(client: TestClient, world: World) -> None:
+    fill(client, world)
+    client.post("/v1/projects/a/jobs/report/runs", json={})
+    world.store.hide_project("a", world.platform.world.now())  # and no more
+    projects.end_old(world.platform)
+    assert {one.owner.project for one in world.engine.observe()} == {"b"}
+    assert {project for project, _ in world.router.routes()} == {"b"}
+    assert [one for one in world.store.open_runs() if one.project == "a"] == []
+
+
+def test_an_empty_project_is_removed_at_once(client: TestClient) -> None:
+    limited(client)
+    assert client.delete("/v1/projects/a/force").json() == {"deleted": "a", "until": 0.0}
+    assert client.get("/v1/projects?deleted=true").json() == []
+
+
+def test_the_egress_of_a_project_is_closed_before_it_is_said_to_be(client: TestClient, world: World) -> None:
+    limited(client)
+    assert client.get("/v1/projects/a").json()["egress"] == "all"
+    assert client.patch("/v1/projects/a", json={"egress": "none"}).json()["egress"] == "none"
+    assert world.engine.closed == ("a",)
+    assert client.patch("/v1/projects/a", json={"limits": {"cpu": 1}}).json()["egress"] == "none"
+    assert client.post("/v1/projects", json={"name": "b", "egress": "none"}).json()["egress"] == "none"
+    world.platform.loop.look()
+    assert world.engine.closed == ("a", "b")
+    assert client.patch("/v1/projects/a", json={"egress": "all"}).json()["egress"] == "all"
+    assert world.engine.closed == ("b",)
+    assert client.patch("/v1/projects/a", json={"egress": "some"}).json()["error"]["code"] == "E_REQUEST"
+
+
+def test_without_a_firewall_no_project_is_closed(client: TestClient, world: World) -> None:
+    limited(client)
+    world.engine.unshielded = "it takes root"
+    for answer in (
+        client.patch("/v1/projects/a", json={"egress": "none", "limits": {"cpu": 1}}),
+        client.post("/v1/projects", json={"name": "b", "egress": "none"}),
+    ):
+        error = answer.json()["error"]
+        assert (error["code"], error["exit"], "it takes root" in error["message"]) == ("E_EGRESS", 6, True)
+    shown = client.get("/v1/projects/a").json()
+    assert (shown["egress"], shown["limits"]["cpu"], names(client)) == ("all", 0.0, ["a", "default"])
+    assert client.patch("/v1/projects/a", json={"limits": {"cpu": 1}}).status_code == 200
+
+
 def test_the_default_project_is_emptied_and_stays_with_its_limits(client: TestClient) -> None:
     client.patch("/v1/projects/default", json={"limits": {"apps": 2}})
     deploy(client, "default", **scale(2))
-    assert client.delete("/v1/projects/default/force").status_code == 200
+    assert client.delete("/v1/projects/default/hard").status_code == 200
     shown = client.get("/v1/projects/default").json()
     assert (shown["holds"], shown["limits"]["apps"]) == ([], 2)
     assert client.get("/v1/projects/default/deployments").json() == []
 
 
 def _scheduled(job: Job) -> Job:
-    import msgspec
-
     return msgspec.structs.replace(job, schedule=Schedule("0 0 1 1 *", since=1000.0))

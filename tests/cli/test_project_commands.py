@@ -12,6 +12,7 @@ import pytest
 from s2i import cli, dirs
 from s2i.cli import selection
 from s2i.cli.dryrun import Found
+from s2i.errors import E_PROJECT_DELETED
 
 LIMITS = {"cpu": 4.0, "memory": 8 << 30, "instances": 0, "apps": 0, "jobs": 0, "runs": 0}
 USED = {"cpu": 1.0, "memory": 1 << 29, "instances": 2, "apps": 1, "jobs": 0, "runs": 0}
@@ -22,11 +23,20 @@ class Client:
 
     def __init__(self, holds: tuple[str, ...] = ()) -> None:
         self.asked: list[tuple[str, str, Any]] = []
-        self.found = {"name": "shop", "created": 0.0, "limits": LIMITS, "used": USED, "forecast": USED, "holds": holds}
+        self.found = {
+            "name": "shop",
+            "created": 0.0,
+            "egress": "all",
+            "limits": LIMITS,
+            "used": USED,
+            "forecast": USED,
+            "holds": holds,
+        }
 
     def call(self, method: str, path: str, body: object = None, timeout: float = 0.0) -> Any:
         self.asked.append((method, path, body))
-        return [self.found] if path.endswith(("/projects", "/apps")) and method == "GET" else self.found
+        lists = ("/projects", "/projects?deleted=true", "/apps")
+        return [self.found] if path.endswith(lists) and method == "GET" else self.found
 
 
 @pytest.fixture
@@ -139,6 +149,43 @@ def test_a_project_with_something_in_it_is_not_deleted_without_force(run: Any, c
     assert (status, "(E_UNCONFIRMED, exit 2)" in said) == (2, True)
     assert "Delete the project shop, with all that is in it: app web, secret db?" in said
     assert [method for method, _, _ in client.asked] == ["GET", "GET"]
+
+
+def test_a_deleted_project_is_listed_restored_and_removed_for_good(
+    run: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.found |= {"deleted": 1.0, "until": 604801.0, "holds": ["app web"], "lost": ["web"]}
+    rows = [line.split() for line in run("project", "list", "--deleted")[1].splitlines()]
+    assert (rows[1][0], rows[1][-2:]) == ("shop", ["app", "web"])
+    assert client.asked[-1][:2] == ("GET", "/v1/projects?deleted=true")
+    status, out, said = run("project", "restore", "shop")
+    assert (status, out, said) == (0, "restored shop\n", "app web: its image is gone, deploy it again\n")
+    assert client.asked[-1][:2] == ("POST", "/v1/projects/shop/restore")
+    _, out, said = run("project", "delete", "shop", "--force", "--yes")
+    assert (out, "`s2i project restore shop` brings it back, until 1970-01-0" in said) == ("deleted shop\n", True)
+
+    def deleted(method: str, path: str, body: object = None, timeout: float = 0.0) -> Any:
+        client.asked.append((method, path, body))
+        if method == "GET":
+            raise E_PROJECT_DELETED(project="shop", until="tomorrow")
+        return {"deleted": "shop", "until": 0.0}
+
+    monkeypatch.setattr(client, "call", deleted)
+    status, _, said = run("project", "delete", "shop", "--yes")
+    assert (status, "`s2i project restore shop` brings it back" in said) == (2, True)
+    status, _, said = run("project", "delete", "shop", "--hard")
+    assert (status, "Remove for good the project shop?" in said) == (2, True)
+    assert run("project", "delete", "shop", "--hard", "--yes")[:2] == (0, "deleted shop\n")
+    assert client.asked[-1][:2] == ("DELETE", "/v1/projects/shop/hard")
+
+
+def test_the_egress_is_sent_shown_and_checked(run: Any, client: Client) -> None:
+    client.found["egress"] = "none"
+    status, out, _ = run("project", "update", "shop", "--egress", "none")
+    assert (status, out) == (0, "project shop: 4 CPUs, 8G of memory, egress none\n")
+    assert client.asked == [("PATCH", "/v1/projects/shop", {"limits": {}, "egress": "none"})]
+    assert "egress    none\n" in run("project", "get", "shop")[1]
+    assert run("project", "update", "shop", "--egress", "some")[0] == 2
 
 
 def test_nobody_is_asked_about_what_is_refused_anyway(run: Any, client: Client) -> None:

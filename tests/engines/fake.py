@@ -48,6 +48,8 @@ class FakeEngine:
         self.ports: dict[Owner, tuple[tuple[str, int], ...]] = {}
         self.connections: dict[Owner, int] = {}
         self.used: dict[str, Usage] = {}
+        self.unshielded = ""  # why it cannot keep containers from anything
+        self.closed: tuple[str, ...] = ()
         self.has = Capacity(4.0, 16 << 30)
         self.calls: list[tuple[str, str]] = []
         self._now, self._keep = now, keep
@@ -107,9 +109,9 @@ class FakeEngine:
         self._fault("info")
         return EngineInfo("fake", "1.0", "memory")
 
-    def shield(self, ports: Sequence[int]) -> str:
-        self.open_ports = tuple(ports)
-        return ""
+    def shield(self, ports: Sequence[int], closed: Sequence[str] = ()) -> str:
+        self.open_ports, self.closed = tuple(ports), tuple(closed)
+        return self.unshielded
 
     def capacity(self) -> Capacity:
         self._fault("capacity")
@@ -223,7 +225,7 @@ class FakeEngine:
         boxes = [one for one in self.containers.values() if one.role == "sandbox" and one.owner.project == project]
         return tuple(f"{one.address.partition(':')[0]}/32" for one in boxes if one.address)
 
-    def remove_project(self, project: str) -> None:
+    def remove_project(self, project: str, *, images: bool = True) -> None:
         self._fault("remove_project")
         self.calls.append(("remove_project", project))
         self.networks.discard(project)

@@ -23,6 +23,7 @@ def test_the_rules_of_a_server() -> None:
     assert firewall.rules(SERVER, (8080, 8443)).splitlines() == [
         "*mangle",
         ":S2I-0123456789ab - [0:0]",
+        ":S2I-0123456789ab-out - [0:0]",
         "-A S2I-0123456789ab -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
         "-A S2I-0123456789ab -d 169.254.0.0/16 -j DROP",
         "-A S2I-0123456789ab -m addrtype --dst-type LOCAL -p udp --dport 53 -j RETURN",
@@ -32,3 +33,21 @@ def test_the_rules_of_a_server() -> None:
         "-A S2I-0123456789ab -m addrtype --dst-type LOCAL -j DROP",
         "COMMIT",
     ]
+
+
+def test_a_closed_project_gets_rules_of_its_own_and_no_other_does() -> None:
+    name = firewall.bridge(SERVER, "shop")
+    more = set(firewall.rules(SERVER, (8080,), ("shop",)).splitlines()) - set(
+        firewall.rules(SERVER, (8080,)).splitlines()
+    )
+    assert more == {
+        f"-A S2I-0123456789ab -m addrtype --dst-type LOCAL -i {name} -p udp --dport 53 -j DROP",
+        f"-A S2I-0123456789ab -m addrtype --dst-type LOCAL -i {name} -p tcp --dport 53 -j DROP",
+        f"-A S2I-0123456789ab-out -i {name} ! -o {name} -j DROP",
+    }
+
+
+def test_the_names_of_chains_are_not_too_long() -> None:
+    names = [firewall.jump("0" * 12, "-C", hook)[-1] for hook in firewall.HOOKS]
+    assert len(set(names)) == 2
+    assert max(map(len, names)) <= 28  # of iptables

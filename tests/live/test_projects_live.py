@@ -191,6 +191,27 @@ def test_a_project_ends_with_all_that_is_in_it_and_leaves_the_other_alone(
     assert labelled(home, engine, "one")[0]
     home.ok("project", "delete", "one", "--yes", "--force")
     assert labelled(home, engine, "one") == ([], [])
+    assert home.get(f"http://web.one.localhost:{home.port}")[0] == 404
+    (gone,) = home.data("project", "list", "--deleted")
+    assert (gone["name"], gone["until"] - gone["deleted"], gone["holds"]) == (
+        *("one", 7 * 86400),
+        ["app web", "job work", "secret db"],
+    )
+    again = home.run("app", "create", "web", source, "--strategy", "dockerfile", "--project", "one", "-o", "json")
+    error = json.loads(again.stderr.splitlines()[-1])["error"]
+    assert (again.returncode, error["code"]) == (2, "E_PROJECT_DELETED")
+    assert all(words in error["advice"] for words in ("`s2i project restore one`", "--hard"))
+    home.kill_server()
+    assert [one["name"] for one in home.data("project", "list")] == ["default", "two"]
+    home.ok("project", "restore", "one")
+    assert home.answer_within(f"http://web.one.localhost:{home.port}", 60) == "one"
+    assert home.data("job", "get", "work", "--project", "one")["schedule"]["cron"] == "0 0 1 1 *"
+    assert home.data("jobrun", "list", "--project", "one")[0]["status"] == "cancelled"
+    assert home.data("project", "get", "one")["limits"]["runs"] == 3
+    home.ok("project", "delete", "one", "--yes", "--force")
+    home.ok("project", "delete", "one", "--yes", "--hard")
+    assert labelled(home, engine, "one") == ([], [])
+    assert home.data("project", "list", "--deleted") == []
     assert [one["name"] for one in home.data("project", "list")] == ["default", "two"]
     assert home.get(f"http://web.one.localhost:{home.port}")[0] == 404
     assert labelled(home, engine, "two") == kept

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from s2i.control.store.database import Database, change_deployment, decode
+from s2i.control.store.database import HIDDEN, Database, change_deployment, decode
 from s2i.errors import E_BUSY, E_DOMAIN_TAKEN, E_NO_SUCH_REVISION, E_TAKEN, E_TRAFFIC
 from s2i.resources.app import App, Domain, Revision, RevisionStatus
 from s2i.resources.change import Change, routing_after, scale_after
@@ -19,10 +19,11 @@ NO_CHANGE = Change()
 class Apps(Database):
     """The apps of one server."""
 
-    def apps(self, project: str | None = None) -> tuple[App, ...]:
-        """Return the apps (of one project), by name."""
+    def apps(self, project: str | None = None, *, hidden: bool = False) -> tuple[App, ...]:
+        """Return the apps (of one project), by name; with ``hidden`` those of deleted projects as well."""
         if project is None:
-            return self._all(App, "SELECT doc FROM apps ORDER BY project, name")
+            query = f"SELECT doc FROM apps WHERE ? OR project NOT IN ({HIDDEN}) ORDER BY project, name"  # noqa: S608
+            return self._all(App, query, hidden)
         return self._all(App, "SELECT doc FROM apps WHERE project = ? ORDER BY name", project)
 
     def app(self, project: str, name: str) -> App:
@@ -153,7 +154,7 @@ class Apps(Database):
         """Let a domain lead to an app, or change how it does; return the app. Raises E_NOT_FOUND, E_DOMAIN_TAKEN."""
         with self._write() as db:
             app = self.app(project, name)
-            for other in self.apps():
+            for other in self.apps(hidden=True):
                 if other != app and any(one.host == domain.host for one in other.domains):
                     raise E_DOMAIN_TAKEN(host=domain.host, app=other.name, project=other.project)
             kept = [one for one in app.domains if one.host != domain.host]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import secrets
 import sqlite3
 import threading
@@ -13,10 +14,14 @@ from typing import TypeVar
 import msgspec
 
 from s2i.control.store.schema import migrate
-from s2i.errors import E_NOT_FOUND, E_STORE, S2IError
+from s2i.errors import E_NOT_FOUND, E_PROJECT_DELETED, E_STORE, S2IError
 from s2i.resources.app import Deployment
+from s2i.resources.project import Project
 
 BUSY_SECONDS = 30.0
+
+# The projects that are deleted and can be restored: what lists of all projects leave out.
+HIDDEN = "SELECT name FROM projects WHERE json_extract(CAST(doc AS TEXT), '$.deleted') > 0"
 
 T = TypeVar("T")
 
@@ -100,6 +105,14 @@ class Database:
 
 def decode(blob: bytes, kind: type[T]) -> T:
     return msgspec.json.decode(blob, type=kind)
+
+
+def checked_project(db: sqlite3.Connection, name: str) -> None:
+    """Return unless a project is deleted, and can be restored: nothing new comes into it. Raises E_PROJECT_DELETED."""
+    row = db.execute(f"SELECT doc FROM projects WHERE name = ? AND name IN ({HIDDEN})", (name,)).fetchone()  # noqa: S608
+    if row:
+        ends = datetime.datetime.fromtimestamp(decode(row[0], Project).ends).astimezone()
+        raise E_PROJECT_DELETED(project=name, until=f"{ends:%Y-%m-%d %H:%M}")
 
 
 def missing(what: str, name: str, project: str) -> S2IError:

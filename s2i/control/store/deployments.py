@@ -6,7 +6,7 @@ import sqlite3
 
 import msgspec
 
-from s2i.control.store.database import Database, change_deployment, decode
+from s2i.control.store.database import Database, change_deployment, checked_project, decode
 from s2i.errors import E_BUSY, S2IError
 from s2i.resources.app import Deployment, Event
 from s2i.resources.names import project_words
@@ -21,9 +21,10 @@ class Deployments(Database):
         """Record a deployment that begins; return it as it is recorded.
 
         While another one of the same name is under way it is "queued", with ``queue``: one that was queued before is
-        superseded. Raises E_BUSY without, and while a job runs, which can take for ever.
+        superseded. Raises E_BUSY without, and while a job runs, which can take for ever; E_PROJECT_DELETED.
         """
         with self._write() as db:
+            checked_project(db, new.project)
             holder = _holder(db, new)
             if holder and (not queue or holder.kind == "job"):
                 raise _busy(holder)

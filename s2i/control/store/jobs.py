@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from s2i.control.store.database import Database, change_deployment, decode
+from s2i.control.store.database import HIDDEN, Database, change_deployment, checked_project, decode
 from s2i.errors import E_RUN_ENDED, E_TAKEN
 from s2i.resources import indices
 from s2i.resources.app import Revision
@@ -21,10 +21,11 @@ _OPEN = "status IN ('pending', 'running')"
 class Jobs(Database):
     """The jobs of one server."""
 
-    def jobs(self, project: str | None = None) -> tuple[Job, ...]:
-        """Return the jobs (of one project), by name."""
+    def jobs(self, project: str | None = None, *, hidden: bool = False) -> tuple[Job, ...]:
+        """Return the jobs (of one project), by name; with ``hidden`` those of deleted projects as well."""
         if project is None:
-            return self._all(Job, "SELECT doc FROM jobs ORDER BY project, name")
+            query = f"SELECT doc FROM jobs WHERE ? OR project NOT IN ({HIDDEN}) ORDER BY project, name"  # noqa: S608
+            return self._all(Job, query, hidden)
         return self._all(Job, "SELECT doc FROM jobs WHERE project = ? ORDER BY name", project)
 
     def job(self, project: str, name: str) -> Job:
@@ -250,6 +251,7 @@ def _outcome(tasks: tuple[Task, ...]) -> tuple[int | None, str]:
 
 def _add_run(db: sqlite3.Connection, run: JobRun) -> JobRun:
     """Record a run and its tasks, under the next name of its job or app; return it with that."""
+    checked_project(db, run.project)
     number = _next_run(db, run.project, run.job)
     made = msgspec.structs.replace(run, name=f"{run.job}-{number}")
     row = (made.project, made.job, number, made.name, made.status, msgspec.json.encode(made))

@@ -47,7 +47,12 @@ class DockerEngine:
         self._known: dict[str, Declared] = {}  # images by id: they never change
         self._ended: dict[str, Observed] = {}  # containers that exited, by id: their details do not change
         self._swept = float("-inf")  # monotonic
-        self._shielded: tuple[float, tuple[int, ...], str] = (float("-inf"), (), "")  # when (monotonic), how, why not
+        self._shielding = threading.Lock()
+        self._shielded: tuple[float, tuple[object, ...], str] = (
+            float("-inf"),
+            (),
+            "",
+        )  # when (monotonic), how, why not
 
     def info(self) -> EngineInfo:
         with explained("engine"):
@@ -62,11 +67,12 @@ class DockerEngine:
             found = self._api.info()
         return Capacity(float(found["NCPU"]), int(found["MemTotal"]))
 
-    def shield(self, ports: Sequence[int]) -> str:
-        at, known, why = self._shielded
-        if tuple(ports) != known or time.monotonic() - at >= _SHIELD_SECONDS:
-            why = firewall.shut(self._server, ports)
-            self._shielded = time.monotonic(), tuple(ports), why
+    def shield(self, ports: Sequence[int], closed: Sequence[str] = ()) -> str:
+        with self._shielding:  # who changes a project does not wait for the loop
+            at, known, why = self._shielded
+            if (*ports, *closed) != known or time.monotonic() - at >= _SHIELD_SECONDS:
+                why = firewall.shut(self._server, ports, closed)
+                self._shielded = time.monotonic(), (*ports, *closed), why
         return why
 
     def usage(self, containers: Sequence[str]) -> dict[str, Usage]:
@@ -200,8 +206,8 @@ class DockerEngine:
             rows = [part for row in self._api.networks(filters=filters) for part in row["IPAM"]["Config"] or ()]
         return tuple(row["Subnet"] for row in rows) + tuple(f"!{row['Gateway']}" for row in rows if "Gateway" in row)
 
-    def remove_project(self, project: str) -> None:
-        self._sweep(f"{labels.PROJECT}={project}")
+    def remove_project(self, project: str, *, images: bool = True) -> None:
+        self._sweep(f"{labels.PROJECT}={project}", with_images=images)
 
     def remove_all(self) -> dict[str, int]:
         counts = self._sweep()
@@ -350,7 +356,7 @@ class DockerEngine:
         runtime = (image["Id"] for image in bases if any(t.startswith(RUNTIME_BASE) for t in image["RepoTags"] or ()))
         return next(runtime, own)
 
-    def _sweep(self, *more: str) -> dict[str, int]:
+    def _sweep(self, *more: str, with_images: bool = True) -> dict[str, int]:
         """Remove the containers, networks and images that carry the labels; return how many there were of each."""
         filters = {"label": [f"{labels.SERVER}={self._server}", *more]}
         with explained("what this server made"):
@@ -361,7 +367,8 @@ class DockerEngine:
             networks = self._api.networks(filters=filters)
             for row in networks:
                 _each(self._api.remove_network, row["Id"])
-            images = [row for row in self._api.images(filters=filters) if _is_nameless(row)]
+            found = self._api.images(filters=filters) if with_images else ()
+            images = [row for row in found if _is_nameless(row)]
             for row in images:
                 _each(lambda image: self._api.remove_image(image, force=True), row["Id"])
         return {"containers": len(boxes), "networks": len(networks), "images": len(images)}

@@ -1,7 +1,8 @@
 """Keep the containers of one server from the machine that they run on: its services, the metadata of its cloud (T45).
 
 One chain in the table mangle, before anything is translated or routed: neither Docker nor a firewall's own tool, which
-work in the tables filter and nat, take it away. Our bridges are known by the beginning of their names.
+work in the tables filter and nat, take it away. Our bridges are known by the beginning of their names. A second chain,
+where packets are passed on, keeps projects that are closed from everything beyond their own bridge.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from s2i.engines.docker import connection
 LINK_LOCAL = "169.254.0.0/16"
 DNS = 53  # the engine's name server asks that of the machine from within the container's network
 PROGRAMS = ("iptables", "ip6tables")
+HOOKS = ("PREROUTING", "FORWARD")
 SECONDS = 10.0
 NAME_BYTES = 15  # of an interface, at most
 
@@ -29,26 +31,38 @@ def bridge(server: str, project: str) -> str:
     return f"{_ours(server)}{digest}"[:NAME_BYTES]
 
 
-def rules(server: str, ports: Sequence[int], link_local: str = LINK_LOCAL) -> str:
-    """Return the chain of a server in the language of iptables-restore. ``ports``: TCP, of ours, open to containers."""
-    chain = _chain(server)
+def rules(server: str, ports: Sequence[int], closed: Sequence[str] = (), link_local: str = LINK_LOCAL) -> str:
+    """Return the chains of a server in the language of iptables-restore.
+
+    ``ports``: TCP, of ours, open to containers. ``closed``: projects that reach nothing beyond their bridge.
+    """
+    chain, beyond = _chain(server), _beyond(server)
     local = f"-A {chain} -m addrtype --dst-type LOCAL"
+    shut_off = [bridge(server, one) for one in closed]
     lines = (
         "*mangle",
-        f":{chain} - [0:0]",  # what was in it goes
+        *(f":{one} - [0:0]" for one in (chain, beyond)),  # what was in them goes
         f"-A {chain} -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
         *((f"-A {chain} -d {link_local} -j DROP",) if link_local else ()),
+        # A name server carries questions anywhere. That of the engine answers for neighbours without it.
+        *(f"{local} -i {name} -p {protocol} --dport {DNS} -j DROP" for name in shut_off for protocol in ("udp", "tcp")),
         *(f"{local} -p {protocol} --dport {DNS} -j RETURN" for protocol in ("udp", "tcp")),
         *(f"{local} -p tcp --dport {port} -j RETURN" for port in ports),
         f"{local} -j DROP",
+        # Whatever was open before counts as well: nobody beyond asks a container anything.
+        *(f"-A {beyond} -i {name} ! -o {name} -j DROP" for name in shut_off),
         "COMMIT",
     )
     return "".join(f"{line}\n" for line in lines)
 
 
-def jump(server: str, verb: str) -> tuple[str, ...]:
-    """Return the words that ask for ("-C"), make ("-I") or remove ("-D") the way into the chain."""
-    return ("-w", "-t", "mangle", verb, "PREROUTING", "-i", f"{_ours(server)}+", "-j", _chain(server))
+def jump(server: str, verb: str, hook: str = "PREROUTING") -> tuple[str, ...]:
+    """Return the words that ask for ("-C"), make ("-I") or remove ("-D") the way into the chain of ``hook``.
+
+    ``hook``: PREROUTING, or FORWARD for the chain of closed projects.
+    """
+    chain = _chain(server) if hook == "PREROUTING" else _beyond(server)
+    return ("-w", "-t", "mangle", verb, hook, "-i", f"{_ours(server)}+", "-j", chain)
 
 
 def hindrance() -> str:
@@ -61,16 +75,17 @@ def hindrance() -> str:
     return f"there is no program {missing[0]}" if missing else ""
 
 
-def shut(server: str, ports: Sequence[int]) -> str:
+def shut(server: str, ports: Sequence[int], closed: Sequence[str] = ()) -> str:
     """Have the rules in force; return why they are not. Idempotent: rules that are there are replaced at once."""
     if why := hindrance():
         return why
     for program in _programs():
-        own = rules(server, ports, LINK_LOCAL if program == "iptables" else "")
+        own = rules(server, ports, closed, LINK_LOCAL if program == "iptables" else "")
         if why := _run((f"{program}-restore", "-w", "--noflush"), own):
             return why
-        if _run((program, *jump(server, "-C"))) and (why := _run((program, *jump(server, "-I")))):
-            return why
+        for hook in HOOKS:
+            if _run((program, *jump(server, "-C", hook))) and (why := _run((program, *jump(server, "-I", hook)))):
+                return why
     return ""
 
 
@@ -78,12 +93,13 @@ def open_again(server: str) -> None:
     """Take the rules of a server away. Idempotent."""
     if hindrance():
         return
-    chain = _chain(server)
     for program in _programs():
-        while not _run((program, *jump(server, "-D"))):
-            pass
-        for verb in ("-F", "-X"):
-            _run((program, "-w", "-t", "mangle", verb, chain))
+        for hook in HOOKS:
+            while not _run((program, *jump(server, "-D", hook))):
+                pass
+        for chain in (_chain(server), _beyond(server)):
+            for verb in ("-F", "-X"):
+                _run((program, "-w", "-t", "mangle", verb, chain))
 
 
 def _programs() -> tuple[str, ...]:
@@ -110,3 +126,7 @@ def _ours(server: str) -> str:
 
 def _chain(server: str) -> str:
     return f"S2I-{server}"
+
+
+def _beyond(server: str) -> str:
+    return f"{_chain(server)}-out"

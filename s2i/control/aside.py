@@ -1,0 +1,105 @@
+"""A deleted project that can be restored: nothing of it runs, and its records, secrets and images are kept."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from s2i.control import attempts, processes
+from s2i.control.actions import ForgetApp, SetRoute
+from s2i.control.execute import execute
+from s2i.control.fleet import instance_of
+from s2i.errors import E_BUSY, E_NOT_FOUND, E_PROJECT, E_RUN_ENDED, S2IError
+from s2i.resources.app import OPEN_DEPLOYMENT, App
+from s2i.resources.project import Project
+
+if TYPE_CHECKING:
+    from s2i.control.platform import Platform
+
+END_SECONDS = 240.0  # until nothing runs: instances may answer what they have for 30 s, and get 10 s to end
+POLL_SECONDS = 0.1
+WHY = "its project was deleted"
+
+
+def put(platform: Platform, name: str) -> Project:
+    """Delete a project so that it can be restored, and return it when nothing of it runs. Idempotent.
+
+    Raises E_NO_PROJECT, E_DOCKER, E_BUSY after END_SECONDS.
+    """
+    now = platform.world.now()
+    made = platform.store.hide_project(name, now)  # from here on the loop wants nothing of it, and nothing new comes
+    until = time.monotonic() + END_SECONDS
+    while left := _end(platform, name):
+        if time.monotonic() > until:
+            raise platform.loop.engine_error or E_BUSY(name=name, holder=f"{left} is still being ended")
+        time.sleep(POLL_SECONDS)
+    platform.engine.remove_project(name, images=False)
+    return made
+
+
+def restore(platform: Platform, name: str) -> list[str]:
+    """Bring a deleted project back: its apps and schedules run again. Returns the apps whose image is gone.
+
+    Raises E_NO_PROJECT, E_PROJECT when it is not deleted, E_DOCKER.
+    """
+    store, world = platform.store, platform.world
+    if all(one.name != name for one in store.deleted_projects()):
+        store.project(name)
+        raise E_PROJECT(project=name, done="restored", why="it is not deleted", advice="`s2i project list` shows it")
+    platform.engine.info()
+    store.show_project(name)
+    lost = []
+    for app in store.apps(name):
+        serving = app.serving and store.revision(name, app.name, app.serving)
+        if not serving:
+            continue
+        if not platform.engine.image_exists(serving.image):
+            lost.append(app.name)
+        if not app.stopped:
+            platform.engine.start_sandbox(instance_of(serving))  # with the network that its route may have to name
+            processes.start(world, app)
+        execute(SetRoute(name, app.name), world)
+    platform.timer.kick()
+    platform.loop.kick()
+    return lost
+
+
+def _end(platform: Platform, project: str) -> str:
+    """Have everything of a hidden project end; return something that still runs."""
+    store = platform.store
+    boxes = [one.owner for one in platform.engine.observe() if one.owner.project == project]
+    ending = [one for one in store.deployments(project) if one.status in OPEN_DEPLOYMENT]
+    for deployment in ending:
+        platform.deployments.cancel(project, deployment.id)
+    for app in store.apps(project):
+        _end_app(platform, app, has_boxes=any(owner.name == app.name for owner in boxes))
+    routes = [name for name in platform.router.routes() if name[0] == project]
+    for name in routes:
+        platform.router.remove(*name)
+    runs = [one for one in store.open_runs() if one.project == project]
+    for run in runs:
+        if not run.cancelled:
+            _tried_cancel(platform, project, run.name)
+    platform.loop.kick()
+    words = [f"the deployment of {deployment.name}" for deployment in ending]
+    words += [f"the run {run.name}" for run in runs]
+    words += [f"a container of {owner.run or owner.name}" for owner in boxes]
+    words += [f"the route of {app}" for _, app in routes]
+    return next(iter(words), "")
+
+
+def _end_app(platform: Platform, app: App, *, has_boxes: bool) -> None:
+    if app.deleting and not has_boxes:
+        execute(ForgetApp(app.project, app.name), platform.world)  # the loop does not see it any more
+    elif app.target != app.serving:
+        found = platform.store.revision(app.project, app.name, app.target)
+        if found.status == "starting":
+            platform.store.mark_failed(app.project, app.name, app.target, WHY)
+
+
+def _tried_cancel(platform: Platform, project: str, run: str) -> None:
+    try:
+        attempts.cancel(platform.world, project, run)
+    except S2IError as error:
+        if error.kind not in (E_NOT_FOUND, E_RUN_ENDED):  # it has ended by itself meanwhile
+            raise
