@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -20,21 +21,38 @@ END_SECONDS = 240.0  # until nothing runs: instances may answer what they have f
 POLL_SECONDS = 0.1
 WHY = "its project was deleted"
 
+log = logging.getLogger("s2i")
+
 
 def put(platform: Platform, name: str) -> Project:
     """Delete a project so that it can be restored, and return it when nothing of it runs. Idempotent.
 
     Raises E_NO_PROJECT, E_DOCKER, E_BUSY after END_SECONDS.
     """
-    now = platform.world.now()
-    made = platform.store.hide_project(name, now)  # from here on the loop wants nothing of it, and nothing new comes
+    # From here on the loop wants nothing of it, and nothing new comes.
+    made = platform.store.hide_project(name, platform.world.now())
+    end(platform, name)
+    return made
+
+
+def end(platform: Platform, name: str) -> None:
+    """Return when nothing of a deleted project runs, or somebody has restored it. Raises E_DOCKER, E_BUSY."""
     until = time.monotonic() + END_SECONDS
-    while left := _end(platform, name):
+    while True:
+        with platform.asides:
+            if not is_deleted(platform, name):
+                return
+            if not (left := _end(platform, name)):
+                platform.engine.remove_project(name, images=False)
+                return
         if time.monotonic() > until:
             raise platform.loop.engine_error or E_BUSY(name=name, holder=f"{left} is still being ended")
         time.sleep(POLL_SECONDS)
-    platform.engine.remove_project(name, images=False)
-    return made
+
+
+def is_deleted(platform: Platform, name: str) -> bool:
+    """Say whether a project is deleted, and can be restored."""
+    return any(one.name == name for one in platform.store.deleted_projects())
 
 
 def restore(platform: Platform, name: str) -> list[str]:
@@ -42,26 +60,33 @@ def restore(platform: Platform, name: str) -> list[str]:
 
     Raises E_NO_PROJECT, E_PROJECT when it is not deleted, E_DOCKER.
     """
-    store, world = platform.store, platform.world
-    if all(one.name != name for one in store.deleted_projects()):
-        store.project(name)
-        raise E_PROJECT(project=name, done="restored", why="it is not deleted", advice="`s2i project list` shows it")
-    platform.engine.info()
-    store.show_project(name)
-    lost = []
-    for app in store.apps(name):
-        serving = app.serving and store.revision(name, app.name, app.serving)
-        if not serving:
-            continue
-        if not platform.engine.image_exists(serving.image):
-            lost.append(app.name)
-        if not app.stopped:
-            platform.engine.start_sandbox(instance_of(serving))  # with the network that its route may have to name
-            processes.start(world, app)
-        execute(SetRoute(name, app.name), world)
+    store = platform.store
+    with platform.asides:
+        if not is_deleted(platform, name):
+            store.project(name)
+            raise E_PROJECT(
+                project=name, done="restored", why="it is not deleted", advice="`s2i project list` shows it"
+            )
+        platform.engine.info()
+        store.show_project(name)
+        lost = [app.name for app in store.apps(name) if app.serving and not _begin(platform, app)]
     platform.timer.kick()
     platform.loop.kick()
     return lost
+
+
+def _begin(platform: Platform, app: App) -> bool:
+    """Let requests come to a restored app, and run what runs beside it; say whether its image is there."""
+    revision = platform.store.revision(app.project, app.name, app.serving)
+    if not app.stopped:
+        try:
+            # It makes the network, which the app's route may have to name.
+            platform.engine.start_sandbox(instance_of(revision))
+        except S2IError as error:
+            log.warning("the network of %s does not run yet: %s", app.name, error)
+        processes.start(platform.world, app)
+    execute(SetRoute(app.project, app.name), platform.world)
+    return platform.engine.image_exists(revision.image)
 
 
 def _end(platform: Platform, project: str) -> str:

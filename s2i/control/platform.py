@@ -65,6 +65,7 @@ class Platform:
         self.timer = Timer(self.world, self.loop.kick)
         self.meter = Meter(self.world, lambda: self.loop.containers)
         self.sweeper = Sweeper(self.world, lambda: projects.end_old(self))
+        self.asides = threading.RLock()  # held by who ends, restores or removes a deleted project
         self.stopping = threading.Event()
 
     def start(self) -> None:

@@ -67,7 +67,7 @@ def delete(platform: Platform, name: str, how: How) -> Deleted | None:
     Returns when nothing of it runs. Raises E_NO_PROJECT, E_PROJECT, E_PROJECT_USED, E_PROJECT_DELETED, E_DOCKER, E_BUSY
     after aside.END_SECONDS.
     """
-    hidden = any(one.name == name for one in platform.store.deleted_projects())
+    hidden = aside.is_deleted(platform, name)
     if not (hidden and how == "hard"):
         platform.store.project(name)
     if name == DEFAULT and how != "hard":
@@ -78,9 +78,14 @@ def delete(platform: Platform, name: str, how: How) -> Deleted | None:
     platform.engine.info()  # before anything ends: without an engine nothing can be removed
     if how == "force" and holds:
         return _deleted(platform, aside.put(platform, name))
-    if hidden:
-        aside.put(platform, name)  # a server that was killed may have left something of it
-    _remove(platform, name, hidden=hidden)
+    if not hidden:
+        _remove(platform, name)
+        return None
+    aside.end(platform, name)  # a server that was killed may have left something of it
+    with platform.asides:
+        if not aside.is_deleted(platform, name):
+            raise E_BUSY(name=name, holder="somebody has just restored it")
+        _remove(platform, name, hidden=True)
     return None
 
 
@@ -91,7 +96,7 @@ def end_old(platform: Platform) -> None:
             if platform.world.now() >= one.ends:
                 delete(platform, one.name, "hard")
             else:
-                aside.put(platform, one.name)
+                aside.end(platform, one.name)
         except S2IError as error:
             log.warning("the deleted project %s: %s", one.name, error)
 
@@ -101,7 +106,7 @@ def _deleted(platform: Platform, one: Project) -> Deleted:
     return Deleted(**fields, until=one.ends, holds=tuple(_holds(platform, one.name)))
 
 
-def _remove(platform: Platform, name: str, *, hidden: bool) -> None:
+def _remove(platform: Platform, name: str, *, hidden: bool = False) -> None:
     until = time.monotonic() + aside.END_SECONDS
     while left := _end(platform, name, hidden=hidden):
         if time.monotonic() > until:

@@ -12,7 +12,7 @@ import pytest
 from litestar.testing import TestClient
 
 from s2i.api.app import make_app
-from s2i.control import projects
+from s2i.control import aside, projects
 from s2i.control.execute import sweep_images
 from s2i.control.platform import Platform
 from s2i.control.task import Built, Task
@@ -293,6 +293,15 @@ def test_a_server_that_died_while_a_project_ended_goes_on_with_that(client: Test
     assert {one.owner.project for one in world.engine.observe()} == {"b"}
     assert {project for project, _ in world.router.routes()} == {"b"}
     assert [one for one in world.store.open_runs() if one.project == "a"] == []
+
+
+def test_a_sweep_leaves_a_project_alone_that_was_restored_meanwhile(client: TestClient, world: World) -> None:
+    fill(client, world)
+    client.delete("/v1/projects/a/force")
+    client.post("/v1/projects/a/restore")
+    aside.end(world.platform, "a")
+    assert {project for project, _ in world.router.routes()} == {"a", "b"}
+    assert "a" in names(client)
 
 
 def test_an_empty_project_is_removed_at_once(client: TestClient) -> None:
