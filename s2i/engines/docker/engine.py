@@ -25,6 +25,7 @@ RUNTIME_BASE = "s2i.local/python:"
 _SHIELD_SECONDS = 60.0  # between two looks whether the firewall's rules are there still
 _SWEEP_SECONDS = 60.0  # between two looks for files of containers that somebody else has removed
 _ATTEMPTS = 3
+_NAME_SECONDS, _NAME_PAUSE = 10.0, 0.02  # while a container is made or removed whose name is wanted
 _CHANGES = ("start", "die")
 
 
@@ -248,15 +249,22 @@ class DockerEngine:
             declared=declared,
             sealed=sealed.sources(name, files),
         )
+        until = time.monotonic() + _NAME_SECONDS
         with around(f"create-{role}"), explained(name, image):
-            try:
-                self._api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
-            except docker.errors.APIError as error:
-                # Somebody (a call of ours that timed out, another thread) was faster: what is there is adopted.
-                if error.status_code != 409 or self._find(name) is None:
-                    raise
-                return False
-        return True
+            while True:
+                try:
+                    self._api.create_container_from_config(body, name)  # type: ignore[no-untyped-call]
+                    return True
+                except docker.errors.APIError as error:
+                    if error.status_code != 409:
+                        raise
+                    # Somebody (a call of ours that timed out, another thread) was faster: what is there is adopted.
+                    if self._find(name) is not None:
+                        return False
+                    # The name is taken before the container can be seen, and still when it no longer can.
+                    if time.monotonic() > until:
+                        raise
+                time.sleep(_NAME_PAUSE)
 
     def _start(self, name: str) -> None:
         with explained(name):
