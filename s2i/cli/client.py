@@ -111,6 +111,9 @@ def _start(client: Client) -> dict[str, Any] | None:
     ended = False
     while time.monotonic() < until:
         if (about := _about(client)) is not None:
+            # One that came too late would begin when the one that was faster is stopped.
+            while about["pid"] != pid and shell.alive(pid) and time.monotonic() < until:
+                time.sleep(0.02)
             return about
         if ended and not _locked():
             raise _last_error(log, size)

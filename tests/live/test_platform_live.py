@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -246,6 +247,16 @@ def test_a_deleted_app_leaves_no_container_image_or_route(
     assert home.run("app", "get", "gone").returncode == 2
 
 
+def servers_of(folder: str) -> list[str]:
+    """Return the servers of a home that run, whoever started them."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"S2I_HOME={folder}".encode() in (place / "environ").read_bytes().split(b"\0"):
+                found.append((place / "cmdline").read_text().replace("\0", " "))
+    return [one for one in found if "server run" in one]
+
+
 def test_two_clients_at_once_start_one_server() -> None:
     with tempfile.TemporaryDirectory(prefix="s2i-") as folder:
         other = Home(Path(folder))
@@ -258,6 +269,7 @@ def test_two_clients_at_once_start_one_server() -> None:
         assert len(set(outputs)) == 1
         assert len(outputs) == 3
         assert other.ok("server", "stop") == "the server has ended; 0 apps are left running, unrouted"
+        assert servers_of(folder) == [], "one that came too late has begun"
 
 
 def test_stop_with_all_leaves_nothing_with_our_label(source: Path, engine: docker.DockerClient) -> None:
