@@ -164,7 +164,10 @@ class Loop:
         self.containers = containers
         # Wanted is read after the look: a container that is seen was wanted before it was made.
         wanted, batch = self._wanted()
-        self._shield()
+        if (
+            containers or wanted.apps or wanted.coming or batch.runs
+        ):  # a server that runs nothing leaves no rules behind
+            self._shield()
         seen = self._look(containers, wanted)
         now = self._clock()
         while not self._refused.empty():
