@@ -164,9 +164,7 @@ class Loop:
         self.containers = containers
         # Wanted is read after the look: a container that is seen was wanted before it was made.
         wanted, batch = self._wanted()
-        if (
-            containers or wanted.apps or wanted.coming or batch.runs
-        ):  # a server that runs nothing leaves no rules behind
+        if containers or wanted.apps or wanted.coming or batch.runs:  # who runs nothing leaves no rules behind
             self._shield()
         seen = self._look(containers, wanted)
         now = self._clock()
