@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,11 @@ def host() -> str:
     if address.startswith(("tcp://", "http://")) and not os.environ.get("DOCKER_TLS_VERIFY"):
         raise E_DOCKER_INSECURE(socket=address)
     return address
+
+
+def is_here() -> bool:
+    """Say whether the engine is one of this machine, where what it runs can be reached by other ways than its API."""
+    return sys.platform == "linux" and host().startswith("unix://")
 
 
 def client(timeout: float = 30) -> docker.DockerClient:

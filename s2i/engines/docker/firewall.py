@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,7 +66,7 @@ def jump(server: str, verb: str, hook: str = "PREROUTING") -> tuple[str, ...]:
 
 def hindrance() -> str:
     """Return why this machine's containers cannot be kept from it, "" when they can."""
-    if sys.platform != "linux" or not connection.host().startswith("unix://"):
+    if not connection.is_here():
         return "the engine is on another machine"
     if os.geteuid() != 0:
         return "it takes root"

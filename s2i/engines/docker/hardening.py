@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from s2i.engines.docker.sealed import files_of
+from s2i.engines.docker.sealed import UID, files_of
 from s2i.engines.engine import Owner, Workload
 from s2i.resources import labels
 
 Role = Literal["sandbox", "instance", "task", "proof"]
 
-USER = "1001:0"  # numeric: an image cannot map it to root by its /etc/passwd
+USER = f"{UID}:0"  # numeric: an image cannot map it to root by its /etc/passwd
 PIDS = 256
 FILES = 16384
 LOG_SIZE, LOG_FILES = "10m", "2"

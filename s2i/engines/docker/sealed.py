@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from s2i.errors import E_MOUNT_PLACE
 from s2i.resources.app import Config, Opened
 from s2i.resources.mounts import Files
 
-USER = 1001  # as hardening.USER
+UID = 1001  # of every container's user
 SHARED = Path("/dev/shm")  # noqa: S108 - a tmpfs on every Linux; a folder of our own in it
 STALE_SECONDS = 300.0  # a container is made within a call's limit after its folder
 _MOUNTS = Path("/proc/self/mounts")
@@ -84,7 +83,7 @@ def _write(part: Path, path: Path, content: bytes) -> None:
 def _hand_over(path: Path, mode: int) -> None:
     """Give ``path`` to the user of containers; of a server that is not root, to all of one: there is no other in it."""
     if os.geteuid() == 0:
-        os.chown(path, USER, 0)
+        os.chown(path, UID, 0)
     else:
         mode |= mode >> 3 | mode >> 6 | 0o200  # the container sees all of it read-only
     path.chmod(mode)
@@ -96,7 +95,7 @@ def _folder(container: str) -> Path:
 
 def _place() -> Path:
     """Return the folder of all these files. Raises E_MOUNT_PLACE."""
-    if sys.platform != "linux" or not connection.host().startswith("unix://"):
+    if not connection.is_here():
         raise E_MOUNT_PLACE(why="the engine is on another machine")
     for folder in (dirs.runtime(), SHARED / f"s2i-{os.geteuid()}"):
         if _is_memory(folder):
