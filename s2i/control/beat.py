@@ -1,4 +1,4 @@
-"""Do one thing over and over, in a thread of its own, whatever becomes of it once."""
+"""Do things in threads of their own: once, or over and over, whatever becomes of it once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from s2i.errors import S2IError
 STOP_SECONDS = 5.0
 
 log = logging.getLogger("s2i")
+
+
+def in_thread(work: Callable[[], None]) -> None:
+    """Do ``work`` beside everything else, once."""
+    threading.Thread(target=work, daemon=True).start()
 
 
 class Beat:

@@ -21,7 +21,8 @@ class Wanted(msgspec.Struct, frozen=True):
     """What the store asks for: the apps, and the revisions that each serves or is to serve.
 
     ``coming``: the instances of the revisions that are being built, under the numbers that they will have. ``counts``:
-    how many instances of each revision the autoscaler wants; ``awake``: the apps for which a request waits.
+    how many instances of each revision the autoscaler wants; ``awake``: the apps for which a request waits. ``closed``:
+    the projects whose containers reach nothing beyond their network.
     """
 
     apps: tuple[App, ...] = ()
@@ -29,6 +30,7 @@ class Wanted(msgspec.Struct, frozen=True):
     coming: tuple[Workload, ...] = ()
     counts: Mapping[Key, int] = {}
     awake: frozenset[Name] = frozenset()
+    closed: tuple[str, ...] = ()
 
 
 class Place(msgspec.Struct, frozen=True):

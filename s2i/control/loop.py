@@ -23,6 +23,7 @@ from s2i.control.actions import (
     TellWait,
     lane,
 )
+from s2i.control.beat import in_thread
 from s2i.control.execute import execute
 from s2i.control.fleet import Key, Name, Wanted, fleets, successor_of
 from s2i.control.happenings import crashes, tell
@@ -82,7 +83,7 @@ class Loop:
         self.returned: Callable[[float], None] = lambda gone: None  # told when the engine is back, and since when not
         self._world = world
         self._clock = clock
-        self._spawn = spawn or _in_thread
+        self._spawn = spawn or in_thread
         self._counts, self._awake = counts, awake
         self._prober = Prober(self.kick, probe)
         self._kicked = threading.Event()
@@ -96,8 +97,7 @@ class Loop:
         self._begun = self._done = 0  # looks, counted
         self.targets: Mapping[Name, Target] = {}  # of the last look
         self.containers: tuple[Observed, ...] = ()  # of the last look
-        # What the store asked for, and its state then; and which projects it has closed.
-        self._read: tuple[object, Wanted, tasks.Batch, tuple[str, ...]] | None = None
+        self._read: tuple[object, Wanted, tasks.Batch] | None = None  # what the store asked for, and its state then
         self._since: tasks.Since = {}
         self._looked: frozenset[str] = frozenset()  # containers of tasks, for whether they serve
         self.waits: Mapping[tasks.Run, str] = {}  # for what runs wait whose tasks could begin otherwise
@@ -165,7 +165,7 @@ class Loop:
         # Wanted is read after the look: a container that is seen was wanted before it was made.
         wanted, batch = self._wanted()
         if containers or wanted.apps or wanted.coming or batch.runs:  # who runs nothing leaves no rules behind
-            self._shield()
+            self._shield(wanted.closed)
         seen = self._look(containers, wanted)
         now = self._clock()
         while not self._refused.empty():
@@ -194,8 +194,8 @@ class Loop:
         pause = min(pause, ECHO_SECONDS) if echo and batch.runs else pause
         return pause if due is None else min(pause, max(due, DUE_SECONDS))
 
-    def _shield(self) -> None:
-        why = self._world.engine.shield(self._world.router.open_ports, self._read[3] if self._read else ())
+    def _shield(self, closed: tuple[str, ...]) -> None:
+        why = self._world.engine.shield(self._world.router.open_ports, closed)
         if why != self.exposed:
             if why:
                 log.warning("containers can reach services of this machine: %s", why)
@@ -248,9 +248,8 @@ class Loop:
     def _wanted(self) -> tuple[Wanted, tasks.Batch]:
         state = self._world.store.state()
         if self._read is None or self._read[0] != state:
-            store = self._world.store
-            self._read = (state, wanted_of(store), batch_of(store), store.closed_projects())
-        _, wanted, batch, _ = self._read
+            self._read = (state, wanted_of(self._world.store), batch_of(self._world.store))
+        _, wanted, batch = self._read
         return msgspec.structs.replace(wanted, counts=self._counts(), awake=frozenset(self._awake())), batch
 
     def _look(self, containers: tuple[Observed, ...], wanted: Wanted) -> Seen:
@@ -347,10 +346,6 @@ def _watched(address: str, config: Config | None) -> Watched:
     return Watched(address, config.probe_ready, config.probe_live) if config else Watched(address)
 
 
-def _in_thread(lane: Callable[[], None]) -> None:
-    threading.Thread(target=lane, daemon=True).start()
-
-
 def wanted_of(store: Store) -> Wanted:
     """Return all that the store asks for."""
     apps, every = store.apps(), store.revisions_by_app()
@@ -358,7 +353,7 @@ def wanted_of(store: Store) -> Wanted:
     for app in apps:
         numbers = app.numbers
         revisions += [one for one in every.get((app.project, app.name), ()) if one.number in numbers]
-    return Wanted(apps, tuple(revisions), tuple(_coming(store, apps)))
+    return Wanted(apps, tuple(revisions), tuple(_coming(store, apps)), closed=store.closed_projects())
 
 
 def batch_of(store: Store) -> tasks.Batch:

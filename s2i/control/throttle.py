@@ -7,16 +7,15 @@ What was under way before anybody counted, when this server started or when the 
 from __future__ import annotations
 
 import collections
-import functools
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping
 
 import msgspec
 
+from s2i.control.beat import in_thread
 from s2i.control.fleet import Name
-from s2i.control.waker import WAIT_SECONDS, Target, Waker
+from s2i.control.waker import WAIT_SECONDS, Answer, Target, Waker
 from s2i.router.router import Router
 
 QUEUE_EACH = 250  # requests that may wait, for each instance that is wanted
@@ -24,8 +23,6 @@ LOST_SECONDS = 1.0  # an address that took no connection is given again after: t
 SETTLED_SECONDS = 1.0  # a lease that is older has long been a request that the proxy counts
 TICK_SECONDS, IDLE_SECONDS, NOBODY_SECONDS = 0.005, 0.5, 60.0  # while somebody waits, while something is known, else
 LOOK_SECONDS = 0.25  # between two attempts to wake an app
-
-Answer = Callable[[str | None], None]
 
 
 def choose(shares: Mapping[str, int], busy: Mapping[str, int], limit: int, at: float) -> str | None:
@@ -89,7 +86,7 @@ class Throttle:
         pick: Callable[[], float] = random.random,
     ) -> None:
         self._router, self._targets, self._waker = router, targets, waker
-        self._spawn, self._clock, self._pick = spawn or _in_thread, clock, pick
+        self._spawn, self._clock, self._pick = spawn or in_thread, clock, pick
         self._apps: dict[Name, _App] = {}
         self._results: collections.deque[Callable[[], None]] = collections.deque()  # what came of what was spawned
         self._reading = False
@@ -193,11 +190,8 @@ class Throttle:
 
     def _wake(self, name: Name, known: _App, now: float) -> None:
         if known.waking is None and now - known.woken >= LOOK_SECONDS:
-            told = functools.partial(self._told, name)
+            told = lambda found: self._results.append(lambda: self._woken(name, found))  # noqa: E731
             known.waking = self._waker.ask(*name, "", told)
-
-    def _told(self, name: Name, found: str | None) -> None:
-        self._results.append(lambda: self._woken(name, found))
 
     def _woken(self, name: Name, found: str | None) -> None:
         if (known := self._apps.get(name)) is None:
@@ -239,7 +233,3 @@ class Throttle:
 
 def _instances(target: Target | None) -> int:
     return max(sum(len(fleet.places) for fleet in target.fleets.values()), 1) if target else 1
-
-
-def _in_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, daemon=True).start()

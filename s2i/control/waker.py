@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from s2i.control.beat import in_thread
 from s2i.control.fleet import Fleet, Place
 from s2i.control.watch import Slot, slot
 from s2i.engines.engine import Workload
@@ -46,10 +47,9 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, eq=False):
-    """One request that waits, from ``since`` until ``until`` (monotonic)."""
+    """One request that waits, until ``until`` (monotonic)."""
 
     answer: Answer
-    since: float
     until: float
     begun: bool = False  # what it would be sent to was started
 
@@ -73,8 +73,8 @@ class Waker:
         spawn: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         self._targets, self._look, self._start, self._is_ending = targets, look, start, is_ending
-        self._listens, self._clock, self._spawn = listens or is_listened_on, clock, spawn or _in_thread
-        self._lock = threading.Lock()
+        self._listens, self._clock, self._spawn = listens or is_listened_on, clock, spawn or in_thread
+        self._lock = threading.RLock()
         self._waiting: dict[Name, dict[int, Held]] = {}  # by identity, of the apps that are seen to
         self._held: collections.Counter[Name] = collections.Counter()
         self._most: dict[Name, int] = {}
@@ -101,23 +101,17 @@ class Waker:
     def hold(self, name: Name) -> None:
         """Count a request that waits, whoever holds it."""
         with self._lock:
-            self._hold(name)
+            self._held[name] += 1
+            self._most[name] = max(self._most.get(name, 0), self._held[name])
 
     def let_go(self, name: Name, *, gone: bool = False) -> None:
         """Count it no longer; those whose clients are ``gone`` were no load, but one: it wakes, and may come again."""
         with self._lock:
-            self._let_go(name, gone=gone)
-
-    def _hold(self, name: Name) -> None:
-        self._held[name] += 1
-        self._most[name] = max(self._most.get(name, 0), self._held[name])
-
-    def _let_go(self, name: Name, *, gone: bool = False) -> None:
-        self._held[name] -= 1
-        if gone and name in self._most:
-            self._most[name] = max(self._most[name] - 1, self._held[name], 1)
-        if not self._held[name]:
-            del self._held[name]
+            self._held[name] -= 1
+            if gone and name in self._most:
+                self._most[name] = max(self._most[name] - 1, self._held[name], 1)
+            if not self._held[name]:
+                del self._held[name]
 
     # Those that wait here
 
@@ -127,13 +121,13 @@ class Waker:
         With None when there is none within ``limit`` seconds, none will be, or too many wait already. Returns what to
         call when the request is over, or its client gone.
         """
-        name, now = (project, app), self._clock()
-        one = Held(answer, now, now + limit)
+        name = project, app
+        one = Held(answer, self._clock() + limit)
         with self._lock:
             waiting = self._waiting.get(name)
             full = len(waiting or ()) >= QUEUE_LIMIT or sum(map(len, self._waiting.values())) >= QUEUE_LIMIT_ALL
             if not full:
-                self._hold(name)
+                self.hold(name)
                 self._waiting.setdefault(name, {})[id(one)] = one
         if full:
             answer(None)
@@ -144,13 +138,13 @@ class Waker:
     def _leave(self, name: Name, one: Held) -> None:
         with self._lock:
             if self._waiting.get(name, {}).pop(id(one), None):
-                self._let_go(name, gone=True)
+                self.let_go(name, gone=True)
 
     def _answer(self, name: Name, one: Held, address: str | None) -> None:
         with self._lock:
             if not self._waiting[name].pop(id(one), None):
                 return
-            self._let_go(name)
+            self.let_go(name)
         one.answer(address)
 
     def _those(self, name: Name) -> list[Held]:
@@ -242,7 +236,3 @@ def _rests(target: Target, until: float) -> bool:
     """Say whether nothing will run before ``until``: all has crashed too often."""
     places = [place for fleet in target.fleets.values() for place in _all(fleet)]
     return not any(place.alive or place.note.retry_at < until for place in places)
-
-
-def _in_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, name="waking", daemon=True).start()
