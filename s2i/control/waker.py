@@ -161,11 +161,13 @@ class Waker:
         try:
             while waiting := self._those(name):
                 now = self._clock()
-                self._send(name, waiting, now)
+                left = self._send(name, waiting, now)
+                if not left:
+                    continue
                 if now - looked >= LOOK_SECONDS:
                     self._look()
                     looked = self._clock()
-                    self._refuse(name, waiting)
+                    self._refuse(name, left)
                     continue
                 time.sleep(min(max(PAUSE_SECONDS, (now - began) * PAUSE_SHARE), PAUSE_LIMIT))
         except Exception:  # noqa: BLE001 - those that wait are answered, whatever it is
@@ -174,21 +176,24 @@ class Waker:
                 for one in waiting:
                     self._answer(name, one, None)
 
-    def _send(self, name: Name, waiting: list[Held], now: float) -> None:
-        """Send each to an instance that listens, if one does, and give up on who has waited too long."""
+    def _send(self, name: Name, waiting: list[Held], now: float) -> list[Held]:
+        """Send each to an instance that listens, if one does; give up on who has waited too long; return the rest."""
+        left: list[Held] = []
         target = self._targets().get(name)
         listening = self._listening(target)
         starting: set[Slot] = set()
         for one in waiting:
             if now >= one.until:
                 self._answer(name, one, None)
-            elif target and (listening or not one.begun):
-                places = target.places
-                found = [place.address for place in places if place.address in listening]
-                if found:
-                    self._answer(name, one, random.choice(found))  # noqa: S311 - no secret
-                else:
-                    self._begin(one, places, starting, now)
+                continue
+            places = target.places if target and (listening or not one.begun) else ()
+            if found := [place.address for place in places if place.address in listening]:
+                self._answer(name, one, random.choice(found))  # noqa: S311 - no secret
+                continue
+            if target:
+                self._begin(one, places, starting, now)
+            left.append(one)
+        return left
 
     def _listening(self, target: Target | None) -> frozenset[str]:
         """Return the addresses of an app that take connections: each is asked once, however many wait."""
