@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from s2i.control import attempts, processes
 from s2i.control.actions import ForgetApp, SetRoute
 from s2i.control.execute import execute
 from s2i.control.fleet import instance_of
+from s2i.engines.engine import Owner
 from s2i.errors import E_BUSY, E_NOT_FOUND, E_PROJECT, E_RUN_ENDED, S2IError
-from s2i.resources.app import OPEN_DEPLOYMENT, App
+from s2i.resources.app import OPEN_DEPLOYMENT, App, Deployment
 from s2i.resources.project import Project
 
 if TYPE_CHECKING:
@@ -37,17 +40,48 @@ def put(platform: Platform, name: str) -> Project:
 
 def end(platform: Platform, name: str) -> None:
     """Return when nothing of a deleted project runs, or somebody has restored it. Raises E_DOCKER, E_BUSY."""
-    until = time.monotonic() + END_SECONDS
-    while True:
+
+    def left() -> str:
         with platform.asides:
             if not is_deleted(platform, name):
-                return
-            if not (left := _end(platform, name)):
+                return ""
+            found = _end(platform, name)
+            if not found:
                 platform.engine.remove_project(name, images=False)
-                return
+            return found
+
+    until_ended(platform, name, left)
+
+
+def until_ended(platform: Platform, name: str, left: Callable[[], str]) -> None:
+    """Return when ``left``, which ends what it can of a project, names nothing any more.
+
+    Raises what it does, E_DOCKER, E_BUSY after END_SECONDS.
+    """
+    until = time.monotonic() + END_SECONDS
+    while found := left():
         if time.monotonic() > until:
-            raise platform.loop.engine_error or E_BUSY(name=name, holder=f"{left} is still being ended")
+            raise platform.loop.engine_error or E_BUSY(name=name, holder=f"{found} is still being ended")
         time.sleep(POLL_SECONDS)
+
+
+def cancelled(platform: Platform, project: str) -> list[Deployment]:
+    """Cancel the deployments of a project that are under way, and return them."""
+    found = [one for one in platform.store.deployments(project) if one.status in OPEN_DEPLOYMENT]
+    for one in found:
+        platform.deployments.cancel(project, one.id)
+    return found
+
+
+def boxes(platform: Platform, project: str) -> list[Owner]:
+    """Return whose containers of a project there are, asked of the engine: what the loop saw may be from before."""
+    return [one.owner for one in platform.engine.observe() if one.owner.project == project]
+
+
+def words_of(ending: Iterable[Deployment], owners: Iterable[Owner]) -> Iterator[str]:
+    """Yield what is left of a project, for people."""
+    yield from (f"the deployment of {one.name}" for one in ending)
+    yield from (f"a container of {owner.run or owner.name}" for owner in owners)
 
 
 def is_deleted(platform: Platform, name: str) -> bool:
@@ -92,12 +126,9 @@ def _begin(platform: Platform, app: App) -> bool:
 def _end(platform: Platform, project: str) -> str:
     """Have everything of a hidden project end; return something that still runs."""
     store = platform.store
-    boxes = [one.owner for one in platform.engine.observe() if one.owner.project == project]
-    ending = [one for one in store.deployments(project) if one.status in OPEN_DEPLOYMENT]
-    for deployment in ending:
-        platform.deployments.cancel(project, deployment.id)
+    owners, ending = boxes(platform, project), cancelled(platform, project)
     for app in store.apps(project):
-        _end_app(platform, app, has_boxes=any(owner.name == app.name for owner in boxes))
+        _end_app(platform, app, has_boxes=any(owner.name == app.name for owner in owners))
     routes = [name for name in platform.router.routes() if name[0] == project]
     for name in routes:
         platform.router.remove(*name)
@@ -106,11 +137,8 @@ def _end(platform: Platform, project: str) -> str:
         if not run.cancelled:
             _tried_cancel(platform, project, run.name)
     platform.loop.kick()
-    words = [f"the deployment of {deployment.name}" for deployment in ending]
-    words += [f"the run {run.name}" for run in runs]
-    words += [f"a container of {owner.run or owner.name}" for owner in boxes]
-    words += [f"the route of {app}" for _, app in routes]
-    return next(iter(words), "")
+    words = [f"the run {run.name}" for run in runs] + [f"the route of {app}" for _, app in routes]
+    return next(itertools.chain(words_of(ending, owners), words), "")
 
 
 def _end_app(platform: Platform, app: App, *, has_boxes: bool) -> None:

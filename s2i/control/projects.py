@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
-import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -16,7 +16,6 @@ from s2i.control.execute import execute, sweep_images
 from s2i.control.store import Store
 from s2i.engines.engine import Observed
 from s2i.errors import E_BUSY, E_EGRESS, E_NOT_FOUND, E_PROJECT, E_PROJECT_USED, S2IError
-from s2i.resources.app import OPEN_DEPLOYMENT
 from s2i.resources.bundle import BundleKind
 from s2i.resources.project import DEFAULT, Amounts, Egress, Project, containers, total
 
@@ -107,11 +106,7 @@ def _deleted(platform: Platform, one: Project) -> Deleted:
 
 
 def _remove(platform: Platform, name: str, *, hidden: bool = False) -> None:
-    until = time.monotonic() + aside.END_SECONDS
-    while left := _end(platform, name, hidden=hidden):
-        if time.monotonic() > until:
-            raise platform.loop.engine_error or E_BUSY(name=name, holder=f"{left} is still being ended")
-        time.sleep(aside.POLL_SECONDS)
+    aside.until_ended(platform, name, lambda: _end(platform, name, hidden=hidden))
     platform.engine.remove_project(name)
     for one in platform.store.deployments(name):
         platform.deployments.forget(name, one.name)
@@ -127,9 +122,7 @@ def _end(platform: Platform, project: str, *, hidden: bool) -> str:
     ``hidden``: it is deleted already, and nothing of it runs: the loop does not look at it.
     """
     store = platform.store
-    ending = [one for one in store.deployments(project) if one.status in OPEN_DEPLOYMENT]
-    for deployment in ending:
-        platform.deployments.cancel(project, deployment.id)
+    ending = aside.cancelled(platform, project)
     apps = store.apps(project)
     for app in apps:
         if hidden:
@@ -145,12 +138,8 @@ def _end(platform: Platform, project: str, *, hidden: bool) -> str:
             with _gone():
                 platform.world.vault.delete(project, kind, bundle.name, force=True)
     platform.loop.kick()
-    # Asked of the engine itself: what the loop has seen last may be from before.
-    boxes = [one.owner for one in platform.engine.observe() if one.owner.project == project]
-    words = [f"the app {app.name}" for app in apps]
-    words += [f"the deployment of {deployment.name}" for deployment in ending]
-    words += [f"a container of {owner.run or owner.name}" for owner in boxes]
-    return next(iter(words), "")
+    words = (f"the app {app.name}" for app in apps)
+    return next(itertools.chain(words, aside.words_of(ending, aside.boxes(platform, project))), "")
 
 
 @contextlib.contextmanager
