@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 import s2i
-from s2i.control.store.schema import VERSION
+from s2i.control.store.schema import VERSION, copy
 from s2i.control.vault import KEY_FILE
 from s2i.errors import E_BACKUP, S2IError
 
@@ -59,9 +59,10 @@ def write(state: Path, target: Path, now: float, *, key: bool = False, replace: 
             what=target, done="made", why="there is such a file already", advice="choose another name, or --force"
         )
     with _told(target, "made"), tempfile.TemporaryDirectory(prefix=".s2i-", dir=target.absolute().parent) as folder:
-        copy = Path(folder) / DATABASE
-        manifest = msgspec.structs.replace(_copied(state / DATABASE, copy, target), created=now)
-        files = {DATABASE: copy}
+        files = {DATABASE: Path(folder) / DATABASE}
+        with contextlib.closing(sqlite3.connect(state / DATABASE)) as db:
+            copy(db, files[DATABASE])
+        manifest = msgspec.structs.replace(_manifest(files[DATABASE], target, "made"), created=now)
         if key and (state / KEY_FILE).exists():
             files[KEY_FILE], manifest = state / KEY_FILE, msgspec.structs.replace(manifest, key=True)
         draft = Path(folder) / "backup"
@@ -110,28 +111,21 @@ def kept(state: Path) -> list[Path]:
     return sorted((state / FOLDER).glob("s2i-*.backup"), reverse=True)
 
 
-def _copied(source: Path, target: Path, backup: Path) -> Manifest:
-    """Copy a database that may be in use, as it is at one moment. Raises E_BACKUP when it is damaged."""
-    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
-        target.chmod(0o600)
-        old.backup(new)
-        new.execute("PRAGMA journal_mode = DELETE")
-        return _manifest(new, backup, "made")
-
-
 def _check(database: Path, backup: Path) -> None:
-    with contextlib.closing(sqlite3.connect(database)) as db:
-        found = _manifest(db, backup, "restored")
+    found = _manifest(database, backup, "restored")
     if found.schema > VERSION:
         why = f"a newer s2i made it (schema {found.schema}, this one knows {VERSION})"
         raise E_BACKUP(what=backup, done="restored", why=why, advice="use that newer s2i")
 
 
-def _manifest(db: sqlite3.Connection, backup: Path, done: str) -> Manifest:
-    if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise E_BACKUP(what=backup, done=done, why=f"the database is damaged: {found}", advice="take an older backup")
-    row = db.execute("SELECT value FROM settings WHERE key = 'server'").fetchone()
-    schema = db.execute("PRAGMA user_version").fetchone()[0]
+def _manifest(database: Path, backup: Path, done: str) -> Manifest:
+    """Return what a copy of a database is of. Raises E_BACKUP when it is damaged."""
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            why = f"the database is damaged: {found}"
+            raise E_BACKUP(what=backup, done=done, why=why, advice="take an older backup")
+        row = db.execute("SELECT value FROM settings WHERE key = 'server'").fetchone()
+        schema = db.execute("PRAGMA user_version").fetchone()[0]
     return Manifest(row[0] if row else "", 0.0, schema)
 
 

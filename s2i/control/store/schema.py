@@ -55,7 +55,7 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
     if (found := _version(db)) == VERSION:
         return
     if 0 < found < VERSION:
-        _copy(db, path.with_name(f"before-schema-{VERSION}-{path.name}"))
+        copy(db, path.with_name(f"before-schema-{VERSION}-{path.name}"))
     db.execute("BEGIN IMMEDIATE")
     with db:
         found = _version(db)  # again: another process may have been faster
@@ -73,8 +73,10 @@ def _version(db: sqlite3.Connection) -> int:
     return row[0]
 
 
-def _copy(db: sqlite3.Connection, target: Path) -> None:
+def copy(db: sqlite3.Connection, target: Path) -> None:
+    """Write a database, as it is at one moment, to a file for its owner alone. Raises sqlite3.Error."""
     target.unlink(missing_ok=True)
-    with contextlib.closing(sqlite3.connect(target)) as copy:
+    with contextlib.closing(sqlite3.connect(target)) as made:
         target.chmod(0o600)
-        db.backup(copy)
+        db.backup(made)
+        made.execute("PRAGMA journal_mode = DELETE")  # one file, with none beside it
