@@ -114,8 +114,9 @@ def _why_not(line: str) -> str:
             return f"there is no {words[0]}"
         command, words = found, words[1:]
     known = {name for option in command.get_params(context) for name in (*option.opts, *option.secondary_opts)}
-    known |= {f"--limit-{{{place}}}" for place in ("field",) if "--limit-cpu" in known}  # which one is filled in
-    unknown = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)} - known - {"-h", "--help"}
+    named = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)} - {"-h", "--help"}
+    # A part of a name that is filled in later stands for some of those that there are.
+    unknown = {one for one in named if not any(map(re.compile(re.sub(r"{\w+}", "[a-z]+", one)).fullmatch, known))}
     return f"it has no {', '.join(sorted(unknown))}" if unknown else ""
 
 

@@ -46,13 +46,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.platform.stop()
 
 
-@pytest.fixture
-def client(world: World) -> Iterator[TestClient]:
-    world.platform.start()
-    with TestClient(make_app(world.platform, local=True), raise_server_exceptions=False) as one:
-        yield one
-
-
 BODY = {"source": {"type": "folder", "path": "/src/shop"}, "name": "shop"}
 BASE = "/v1/projects/default"
 

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from s2i.api.app import make_app
 from s2i.control import aside, projects
 from s2i.control.execute import sweep_images
 from s2i.control.platform import Platform
@@ -40,13 +39,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
     yield made
     made.platform.stop()
-
-
-@pytest.fixture
-def client(world: World) -> Iterator[TestClient]:
-    world.platform.start()
-    with TestClient(make_app(world.platform, local=True), raise_server_exceptions=False) as one:
-        yield one
 
 
 def deploy(client: TestClient, project: str, name: str = "shop", **more: object) -> Any:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
 from home import Home
 
 from tests.live import second_engine
+from tests.live.test_jobs_live import eventually
 
 OPEN = ("pending", "running")
 PROGRAM = """
@@ -58,14 +57,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def engine() -> docker.DockerClient:
     return docker.from_env()
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.1)
-    return found
 
 
 def web(home: Home, project: str, source: str, *words: str) -> str:
