@@ -275,13 +275,9 @@ def _limits(given: dict[str, Any]) -> dict[str, float | int]:
 
 def _number(text: str, what: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(COUNT_MOST)) and int(text) <= COUNT_MOST):
-        raise _no_number(text, what)
+        why = f"it is no number from 0 to {COUNT_MOST}, and not none"
+        raise E_VALUE(what=what, value=text, why=why, command="project update")
     return int(text)
-
-
-def _no_number(text: str, what: str) -> S2IError:
-    why = f"it is no number from 0 to {COUNT_MOST}, and not none"
-    return E_VALUE(what=what, value=text, why=why, command="project update")
 
 
 def _counts(one: dict[str, Any]) -> tuple[int, int, int]:

@@ -74,9 +74,7 @@ def status(output: str | None) -> None:
         "engine": f"{engine['name']} {engine['version']} at {engine['socket']}" if engine else about["problem"],
         "router": f"http://APP.PROJECT.localhost:{about['port']}",
         "apps": about["apps"],
-        "firewall": f"containers reach services of this machine: {why}"
-        if (why := about["exposed"])
-        else "no container reaches a service of this machine",
+        "firewall": _firewall(about["exposed"]),
         "id": about["id"],
     }
     for field, value in rows.items():
@@ -174,6 +172,13 @@ def restore(file: Path | None, yes: bool) -> None:
         click.echo(f"kept what was there: {path}")
     if not done.opens:
         click.echo(f"secrets cannot be opened before their key is there: {state}/secrets.key", err=True)
+
+
+def _firewall(why: str) -> str:
+    """Return what containers reach of this machine, for people. ``why``: they cannot be kept from it."""
+    if why:
+        return f"containers reach services of this machine: {why}"
+    return "no container reaches a service of this machine"
 
 
 def _tell_of_builds() -> None:

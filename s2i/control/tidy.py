@@ -17,7 +17,6 @@ from s2i.sources.workspace import sweep
 FIRST_SECONDS = 1.5  # after the start: the last work of a killed server is older than a moment then
 EVERY_SECONDS = 3600.0
 
-
 log = logging.getLogger("s2i")
 
 

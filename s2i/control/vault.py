@@ -84,8 +84,8 @@ class Vault:
                 if one.version or error.kind not in (E_REFERENCE, E_MOUNT, E_NOT_FOUND):
                     raise
         env |= dict(config.env)
-        fields = msgspec.structs.asdict(config) | {"env": tuple(env.items()), "env_from": (), "mounts": ()}
-        return Opened(**{**fields, "files": tuple(files)})
+        given = {"env": tuple(env.items()), "env_from": (), "mounts": (), "files": tuple(files)}
+        return Opened(**(msgspec.structs.asdict(config) | given))
 
     def work(self, work: Workload) -> Workload:
         """Return ``work`` as the engine is to run it. Raises E_REFERENCE, E_MOUNT, E_SEAL."""

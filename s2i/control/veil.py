@@ -12,8 +12,7 @@ from s2i.control.vault import Vault
 from s2i.engines.engine import Keep, Line, Owner
 from s2i.errors import S2IError
 from s2i.images.private.redact import Redactor
-
-MASK = "***"
+from s2i.resources.masked import MASK
 
 
 class Veil:

@@ -19,16 +19,12 @@ class Projects(Database):
 
     def projects(self) -> tuple[Project, ...]:
         """Return every project but deleted ones, by name: also those that came to be by their use, and "default"."""
-        every = {one.name: one for one in self._all(Project, "SELECT doc FROM projects")}
-        made = {name: one for name, one in every.items() if not one.deleted}
+        made = {one.name: one for one in self._all(Project, "SELECT doc FROM projects")}
         query = " UNION ".join(f"SELECT project FROM {table}" for table in USED)  # noqa: S608
         with self._lock:
             used = {row[0] for row in self._db.execute(query)}
-        return tuple(
-            made.get(name, Project(name))
-            for name in sorted({DEFAULT, *made, *used})
-            if name not in every or name in made
-        )
+        every = (made.get(name, Project(name)) for name in sorted({DEFAULT, *made, *used}))
+        return tuple(one for one in every if not one.deleted)
 
     def deleted_projects(self) -> tuple[Project, ...]:
         """Return the projects that are deleted and can be restored, by name."""

@@ -49,11 +49,7 @@ class DockerEngine:
         self._ended: dict[str, Observed] = {}  # containers that exited, by id: their details do not change
         self._swept = float("-inf")  # monotonic
         self._shielding = threading.Lock()
-        self._shielded: tuple[float, tuple[object, ...], str] = (
-            float("-inf"),
-            (),
-            "",
-        )  # when (monotonic), how, why not
+        self._shielded: tuple[float, tuple[object, ...], str] = float("-inf"), (), ""  # when (monotonic), how, why not
 
     def info(self) -> EngineInfo:
         with explained("engine"):

@@ -9,9 +9,8 @@ import msgspec
 from s2i.images.private.redact import Redactor
 from s2i.images.prove.proof import Found, Seen
 from s2i.resources.app import Config, Opened
+from s2i.resources.masked import MASK
 from s2i.resources.secret import Secret
-
-BLOT = "***"
 
 Blot = Callable[[str], str]
 
@@ -21,7 +20,7 @@ def blot(config: Config) -> Blot:
     values = [Secret(f"env {key}", value.encode(errors="surrogateescape")) for key, value in config.env]
     if isinstance(config, Opened):
         values += [Secret(f"{one.directory}/{name}", value) for one in config.files for name, value in one.content]
-    return Redactor(values, mask=BLOT).line
+    return Redactor(values, mask=MASK).line
 
 
 def lines(of: Iterable[str], by: Blot) -> tuple[str, ...]:
