@@ -37,7 +37,7 @@ unit: setup ## Run the tests that need no Docker Engine
 live: setup ## Run the tests with a real Docker Engine, installed and started when there is none
 	@echo "== live tests"
 	@$(S2I) doctor --fix
-	@$(PYTHON) -m pytest -q -m live
+	@$(PYTHON) scripts/live.py
 
 golden: setup ## Write the golden plans and Dockerfiles of the fixtures anew
 	@$(PYTHON) -m pytest -q tests/test_golden.py --update-golden

@@ -34,7 +34,7 @@ class Meter:
     ) -> None:
         self._world, self._containers, self._clock = world, containers, clock
         self._last: dict[str, _Sample] = {}
-        self._live: tuple[Live, ...] = ()
+        self._live: dict[str, Live] = {}  # by container
         self._sums: dict[tuple[str, str, str], Hour] = {}
         self._written = clock()
         self._beat = Beat("meter", self.step, EVERY_SECONDS)
@@ -49,8 +49,14 @@ class Meter:
             self._write()
 
     def live(self) -> tuple[Live, ...]:
-        """Return what each container used over the last seconds, as far as two readings of it are known."""
-        return self._live
+        """Return what each container that runs used over the last seconds, as far as two readings of it are known."""
+        running = self._running()
+        return tuple(
+            sorted(
+                (one for ident, one in self._live.items() if ident in running),
+                key=lambda one: (one.project, one.kind, one.name, one.instance),
+            )
+        )
 
     def forget(self, project: str) -> None:
         """Drop what is measured of a project, and not written down yet."""
@@ -58,18 +64,21 @@ class Meter:
 
     def step(self) -> float:
         """Read once; return the seconds until the next reading is due."""
-        running = {one.id: one.owner for one in self._containers() if one.role != "sandbox" and one.state == "running"}
+        running = self._running()
         now = self._clock()
         found = self._world.engine.usage(tuple(running)) if running else {}
-        self._live = tuple(
-            sorted(self._measured(running, found, now), key=lambda one: (one.project, one.kind, one.name, one.instance))
-        )
+        self._live = dict(self._measured(running, found, now))
         self._last = {ident: _Sample(now, usage) for ident, usage in found.items()}
         if now - self._written >= KEEP_SECONDS:
             self._write()
         return EVERY_SECONDS if running else REST_SECONDS
 
-    def _measured(self, running: Mapping[str, Owner], found: Mapping[str, Usage], now: float) -> Iterable[Live]:
+    def _running(self) -> dict[str, Owner]:
+        return {one.id: one.owner for one in self._containers() if one.role != "sandbox" and one.state == "running"}
+
+    def _measured(
+        self, running: Mapping[str, Owner], found: Mapping[str, Usage], now: float
+    ) -> Iterable[tuple[str, Live]]:
         for ident, usage in found.items():
             owner, before = running[ident], self._last.get(ident)
             # What a container used before anybody looked is its own, too; over which time, nobody knows.
@@ -79,15 +88,18 @@ class Meter:
             sent = usage.sent - (before.usage.sent if before else 0)
             self._add(owner, max(cpu, 0.0), usage.memory * seconds, max(received, 0), max(sent, 0))
             if seconds:
-                yield Live(
-                    owner.project,
-                    owner.kind,
-                    owner.run or owner.name,
-                    owner.instance,
-                    round(max(cpu, 0.0) / seconds * 100, 2),
-                    usage.memory,
-                    round(max(received, 0) / seconds),
-                    round(max(sent, 0) / seconds),
+                yield (
+                    ident,
+                    Live(
+                        owner.project,
+                        owner.kind,
+                        owner.run or owner.name,
+                        owner.instance,
+                        round(max(cpu, 0.0) / seconds * 100, 2),
+                        usage.memory,
+                        round(max(received, 0) / seconds),
+                        round(max(sent, 0) / seconds),
+                    ),
                 )
 
     def _add(self, owner: Owner, cpu: float, memory: float, received: int, sent: int) -> None:

@@ -49,6 +49,19 @@ def test_two_readings_make_a_rate(world: Simulation, meter: Meter) -> None:
     assert 's2i_cpu_percent{project="default",kind="app",name="shop",instance="r1-0"} 40.0\n' in text
 
 
+def test_what_has_ended_since_the_last_reading_is_not_shown(world: Simulation, meter: Meter) -> None:
+    world.deploy()
+    world.settle()
+    world.engine.used[instance(world)] = Usage(10.0, 50_000_000, 1000, 100)
+    meter.step()
+    world.now += 5
+    meter.step()
+    assert len(meter.live()) == 1
+    world.store.set_stopped("default", "shop", stopped=True)
+    world.settle()
+    assert meter.live() == ()
+
+
 def test_sums_are_kept_by_the_hour_and_over_a_stop(world: Simulation, meter: Meter) -> None:
     world.deploy()
     world.settle()
