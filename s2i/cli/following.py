@@ -35,7 +35,7 @@ def follow(
 
     Raises E_SERVER_STOPPED when the server was stopped before that, E_DELETED when it was deleted.
     """
-    building, jobrun = True, ""
+    building, jobrun, told_end = True, "", False
     told = [{"code": one.code, "message": one.message, "where": one.where} for one in notices]
     with _there(begun["name"]), display as progress:
         for notice in notices:
@@ -46,6 +46,7 @@ def follow(
                     told.append({name: event.get(name, "") for name in Notice.__struct_fields__})
                 building = building and event.get("status") != "rolling-out"
                 jobrun = event.get("jobrun") or jobrun
+                told_end = event.get("type") in ("result", "error")
                 progress.wire(event)
         except KeyboardInterrupt:
             status = _cancel(client, path) if building else "rolling-out"
@@ -56,7 +57,7 @@ def follow(
                 progress.say(f"note   that was too late, it is deployed: `{look(begun, jobrun)}`")
             raise
     with _there(begun["name"]):
-        found = _after(client, path)
+        found = _after(client, path, told_end=told_end)
     if found["status"] not in OPEN_DEPLOYMENT:
         # What is planned a second time says most of its notices twice.
         return {**found, "warnings": [one for number, one in enumerate(told) if one not in told[:number]]}
@@ -77,14 +78,22 @@ def _there(name: str) -> Iterator[None]:
         raise
 
 
-def _after(client: Client, path: str) -> dict[str, Any]:
-    """Return a deployment after its last event; as one that still goes on when the server has gone meanwhile."""
+def _after(client: Client, path: str, *, told_end: bool) -> dict[str, Any]:
+    """Return a deployment after its last event; as one that still goes on when the server has gone meanwhile.
+
+    ``told_end``: it has ended, and a server that dies just then does not change that: the next one knows it.
+    """
+    from s2i.cli.client import connect
+
     try:
         found: dict[str, Any] = client.call("GET", path)
     except S2IError as error:
         if error.kind is not E_SERVER:
             raise
-        return {"status": "rolling-out"}
+        if not told_end:
+            return {"status": "rolling-out"}
+        connect()
+        found = client.call("GET", path)
     return found
 
 

@@ -15,7 +15,7 @@ from s2i.cli.output import emit, output_option, table, when
 from s2i.errors import E_PROJECT_DELETED, E_PROJECT_USED, E_VALUE, S2IError
 from s2i.resources.config import parse_cpu, parse_memory
 from s2i.resources.names import project_name
-from s2i.resources.project import COUNT_MOST, CPU_MOST, DEFAULT, FIELDS, MEMORY_MOST, shown, written
+from s2i.resources.project import BYTES, BYTES_MOST, COUNT_MOST, CPU_MOST, DEFAULT, FIELDS, shown, written
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,6 +28,8 @@ LIMITS = {
     "apps": ("N", "Its apps."),
     "jobs": ("N", "Its jobs."),
     "runs": ("N", "Job runs that have not ended."),
+    "builds": ("N", "Builds of its sources at once; the others wait."),
+    "images": ("SIZE", "Disk of the images that were built, as 20G."),
 }
 
 
@@ -266,8 +268,8 @@ def _limits(given: dict[str, Any]) -> dict[str, float | int]:
             found[field] = 0
         elif field == "cpu":
             found[field] = parse_cpu(text, CPU_MOST, what)
-        elif field == "memory":
-            found[field] = parse_memory(text, MEMORY_MOST, what)
+        elif field in BYTES:
+            found[field] = parse_memory(text, BYTES_MOST, what)
         else:
             found[field] = _number(text, what)
     return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -14,6 +16,7 @@ from s2i.control.loop import Loop
 from s2i.control.store import Store
 from s2i.control.store.jobs import run_of
 from s2i.control.task import Build, Built, Request, Task
+from s2i.control.turns import Turns
 from s2i.control.vault import unpinned
 from s2i.control.world import World
 from s2i.crash import around
@@ -50,9 +53,10 @@ class Course:
     ``one``: its record, as far as the course knows. ``cancelled``: set by who wants it to end before it is admitted.
     """
 
-    def __init__(self, world: World, loop: Loop, one: Deployment, stopped: threading.Event) -> None:
+    def __init__(self, world: World, loop: Loop, one: Deployment, stopped: threading.Event, turns: Turns) -> None:
         self.one = one
         self.cancelled = threading.Event()
+        self._turns = turns
         self._world, self._store, self._loop, self._stopped = world, world.store, loop, stopped
         self._journal = Journal(one.id)
 
@@ -123,7 +127,8 @@ class Course:
                 config=self._opened(asked.config),
                 planned=functools.partial(self._planned, asked),
             )
-            return build(task)
+            with self._room():
+                return build(task)
         kind: Literal["app", "job"] = request.kind or "app"
         if request.image:
             from s2i.images.given import given  # here: most deployments build something
@@ -145,6 +150,23 @@ class Course:
             source=before.source,
             processes=before.processes,
         )
+
+    @contextlib.contextmanager
+    def _room(self) -> Iterator[None]:
+        """Wait while the project builds as much at once as it may; what is built meanwhile may have taken its disk."""
+        project, ident, said = self.one.project, self.one.id, 0
+        try:
+            while not self._turns.take(project, ident, limit := self._store.limits(project).builds):
+                if limit != said:
+                    self._stage("queue", f"wait: the project builds {limit} at once, and does")
+                    said = limit
+                if self.cancelled.wait(TURN_SECONDS):
+                    raise E_CANCELLED(doing="it waited for its turn")
+            if said:
+                quota.checked_images(self._store, self._world.engine, project, self.one.name)
+            yield
+        finally:
+            self._turns.leave(project, ident)
 
     def _planned(self, asked: Asked, kind: Literal["app", "job"]) -> None:
         """Refuse what its project has no room for, before it is built. Raises E_QUOTA."""

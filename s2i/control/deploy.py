@@ -15,6 +15,7 @@ from s2i.control.course import Course, Stopped, before_of
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.task import Build, Request
+from s2i.control.turns import Turns
 from s2i.control.world import World
 from s2i.crash import around
 from s2i.errors import (
@@ -61,6 +62,7 @@ class Deployments:
         self._courses: dict[str, Course] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._stopped = threading.Event()
+        self.turns = Turns()
 
     def begin(self, project: str, request: Request, *, network: bool = False) -> Deployment:
         """Start a deployment, or queue it behind another one of the name, and return it. ``network``: see Task.
@@ -196,6 +198,7 @@ class Deployments:
             request = msgspec.structs.replace(request, image=named(request.image))
         if request.source is not None:
             request = msgspec.structs.replace(request, source=checked(request.source))
+            quota.checked_images(self._store, self._world.engine, project, request.name)
         if request.secrets or request.index or request.arguments:
             from s2i.images.private.received import received  # here: most deployments are given nothing
 
@@ -217,7 +220,7 @@ class Deployments:
         return found.held and found.status == "starting"
 
     def _course(self, one: Deployment) -> Course:
-        made = self._courses[one.id] = Course(self._world, self._loop, one, self._stopped)
+        made = self._courses[one.id] = Course(self._world, self._loop, one, self._stopped, self.turns)
         return made
 
     def _spawn(self, course: Course, work: Callable[[], None]) -> None:

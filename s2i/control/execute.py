@@ -139,8 +139,7 @@ def _set_route(world: World, project: str, app: str) -> None:
     wanted = next((view for view in (owner, *views(owner)) if view.name == app), None)
     if wanted is None:  # a tag that was taken away meanwhile
         return
-    networks = world.engine.subnets(project) if wanted.routing.visibility == "project" else ()
-    world.router.add(route_of(wanted, networks))
+    world.router.add(route_of(wanted, world.engine.subnets(project)))
 
 
 def _mark_failed(action: MarkFailed, world: World) -> None:

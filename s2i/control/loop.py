@@ -104,6 +104,7 @@ class Loop:
         self._capacity: Capacity | None = None
         self.exposed = ""  # why containers cannot be kept from this machine
         self._faults, self._gone = 0, 0.0
+        self._introduced: frozenset[str] = frozenset()  # projects whose containers know apps by name
         self._told = False  # the engine says when something happens
         self._echo = False  # it has just said so, sometimes before its own list shows it
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
@@ -166,6 +167,7 @@ class Loop:
         wanted, batch = self._wanted()
         if containers or wanted.apps or wanted.coming or batch.runs:  # who runs nothing leaves no rules behind
             self._shield(wanted.closed)
+            self._introduce()
         seen = self._look(containers, wanted)
         now = self._clock()
         while not self._refused.empty():
@@ -195,11 +197,24 @@ class Loop:
         return pause if due is None else min(pause, max(due, DUE_SECONDS))
 
     def _shield(self, closed: tuple[str, ...]) -> None:
-        why = self._world.engine.shield(self._world.router.open_ports, closed)
+        why = self._world.engine.shield(self._world.router.open_ports, closed, self._world.router.door)
         if why != self.exposed:
             if why:
                 log.warning("containers can reach services of this machine: %s", why)
             self.exposed = why
+
+    def _introduce(self) -> None:
+        """Let the containers of each project know the apps that they can ask for by name."""
+        names: dict[str, list[str]] = {project: [] for project in self._introduced}
+        for route in self._world.router.routes().values():
+            if route.routing.visibility != "private":
+                names.setdefault(route.project, []).append(route.app)
+        self._introduced = frozenset(project for project, apps in names.items() if apps)
+        for project, apps in names.items():
+            try:
+                self._world.engine.introduce(project, sorted(apps))
+            except S2IError as error:
+                log.warning("the containers of %s do not know all of its apps: %s", project, error)
 
     def _tasks(self, batch: tasks.Batch, containers: tuple[Observed, ...], now: float) -> list[Action]:
         """Return what has to be done with the tasks of job runs."""

@@ -14,7 +14,7 @@ from s2i.control import aside, kept, quota
 from s2i.control.actions import ForgetApp
 from s2i.control.execute import execute, sweep_images
 from s2i.control.store import Store
-from s2i.engines.engine import Observed
+from s2i.engines.engine import Engine, Observed
 from s2i.errors import E_BUSY, E_EGRESS, E_NOT_FOUND, E_PROJECT, E_PROJECT_USED, S2IError
 from s2i.resources.bundle import BundleKind
 from s2i.resources.project import DEFAULT, Amounts, Egress, Project, containers, total
@@ -44,7 +44,9 @@ def standing(platform: Platform, one: Project) -> Standing:
     forecast = quota.forecast(platform.store, one.name)
     used = _used(platform.store, one.name, platform.loop.containers)
     counts = Amounts(apps=forecast.apps, jobs=forecast.jobs, runs=forecast.runs)
-    return Standing(**fields, used=total((used, counts)), forecast=forecast, holds=tuple(_holds(platform, one.name)))
+    beside = Amounts(builds=platform.deployments.turns.under_way(one.name), images=_disk(platform.engine, one.name))
+    used, forecast = total((used, counts, beside)), total((forecast, beside))
+    return Standing(**fields, used=used, forecast=forecast, holds=tuple(_holds(platform, one.name)))
 
 
 class Deleted(Project, frozen=True):
@@ -177,6 +179,14 @@ def _used(store: Store, project: str, seen: Iterable[Observed]) -> Amounts:
     return total(containers(config, 1) for config in found)
 
 
+def _disk(engine: Engine, name: str) -> int:
+    """Return the bytes of a project's images; -1 while no engine answers."""
+    try:
+        return engine.disk(name)
+    except S2IError:
+        return -1
+
+
 def changed(one: Project, limits: Amounts, egress: Egress | None, now: float) -> Project:
     """Return a project with other limits and egress (None: its own); one that came to be by its use is made by that."""
     return msgspec.structs.replace(one, limits=limits, egress=egress or one.egress, created=one.created or now)
@@ -188,6 +198,6 @@ def shielded(platform: Platform, name: str) -> None:
     Raises E_EGRESS when the project is closed and that cannot be.
     """
     closed = platform.store.closed_projects()
-    why = platform.engine.shield(platform.router.open_ports, closed)
+    why = platform.engine.shield(platform.router.open_ports, closed, platform.router.door)
     if why and name in closed:
         raise E_EGRESS(project=name, why=why)

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import msgspec
 
 from s2i.control.store import Store
+from s2i.engines.engine import Engine
 from s2i.errors import E_QUOTA, S2IError
 from s2i.resources.app import App, Config, Revision
 from s2i.resources.change import Change, scale_after
 from s2i.resources.job import JobRun
 from s2i.resources.project import (
+    GIB,
     NOTHING,
     Amounts,
     Room,
@@ -108,6 +110,20 @@ def checked_job(store: Store, project: str, name: str) -> None:
         return
     before = Amounts(jobs=len(store.jobs(project)))
     _refuse(project, f"the job {name}", store.limits(project), before, total((before, Amounts(jobs=1))))
+
+
+def checked_images(store: Store, engine: Engine, project: str, name: str) -> None:
+    """Return when a project may have one image more: not as many bytes on disk as its limit. Raises E_QUOTA, E_DOCKER.
+
+    How large an image is becomes known when it is there.
+    """
+    limit = store.limits(project).images
+    if not limit or (used := engine.disk(project)) < limit:
+        return
+    texts = {"limit": shown("images", limit), "used": shown("images", used), "wanted": "more"}
+    less = "delete apps and jobs that are not needed (ten revisions of an app are kept)"
+    enough = written("images", -(-max(used * 2, GIB) // GIB) * GIB)
+    raise E_QUOTA(project=project, what=f"a build of {name}", field="images", less=less, enough=enough, **texts)
 
 
 def checked_run(store: Store, run: JobRun, beside: int = 0) -> None:

@@ -125,11 +125,18 @@ class Engine(Protocol):
     def capacity(self) -> Capacity:
         """Return what the engine's machine has. Raises E_DOCKER."""
 
-    def shield(self, ports: Sequence[int], closed: Sequence[str] = ()) -> str:
+    def shield(self, ports: Sequence[int], closed: Sequence[str] = (), door: str = "") -> str:
         """Keep containers from this machine's own services, but these TCP ``ports``, and from link-local addresses.
 
-        Those of the projects ``closed`` reach nothing beyond their own network but these ports.
+        Those of the projects ``closed`` reach nothing beyond their own network but these ports. ``door``, "ip:port" of
+        this machine, is port 80 of the names of introduce ("": there is none).
         Returns why that cannot be, "" when it holds. Cheap when it was done lately.
+        """
+
+    def introduce(self, project: str, names: Sequence[str]) -> None:
+        """Have the containers of a project, also those that run, find these names: port 80 of each is the ``door``.
+
+        Cheap when nothing has changed. Raises E_DOCKER.
         """
 
     def usage(self, containers: Sequence[str]) -> dict[str, Usage]:
@@ -185,6 +192,12 @@ class Engine(Protocol):
 
     def image_ids(self) -> tuple[str, ...]:
         """Return the ids of the images that this server built for apps and jobs, and that nobody has given a name."""
+
+    def disk(self, project: str) -> int:
+        """Return the bytes on disk of a project's built images, what they share once, base images not.
+
+        Raises E_DOCKER.
+        """
 
     def remove_image(self, image: str) -> None:
         """Remove an image of ours by id. One that is gone, or in use by a container, is no error: it stays."""

@@ -12,7 +12,7 @@ from s2i.resources.app import App, Config, Revision
 from s2i.resources.change import merged
 
 DEFAULT = "default"  # the project that is always there
-CPU_MOST, MEMORY_MOST, COUNT_MOST = 9999.0, 1 << 50, 1_000_000
+CPU_MOST, BYTES_MOST, COUNT_MOST = 9999.0, 1 << 50, 1_000_000
 KEPT_SECONDS = 7 * 86400.0  # a deleted project can be restored
 GIB, MIB = 1 << 30, 1 << 20
 
@@ -24,7 +24,8 @@ class Amounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a project has, or may have at most; as a limit 0 is none.
 
     ``cpu`` in cores and ``memory`` in bytes, of the containers of apps and tasks together, as their own limits say;
-    ``instances``: how many these are. ``runs``: job runs that have not ended.
+    ``instances``: how many these are. ``runs``: job runs that have not ended. ``builds`` of sources that are under way
+    at once. ``images``: the bytes on disk of what was built, the base images not counted.
     """
 
     cpu: float = 0.0
@@ -33,6 +34,8 @@ class Amounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     apps: int = 0
     jobs: int = 0
     runs: int = 0
+    builds: int = 0
+    images: int = 0
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -63,6 +66,7 @@ class Room(msgspec.Struct, frozen=True):
 
 NOTHING = Amounts()
 FIELDS: tuple[str, ...] = Amounts.__struct_fields__
+BYTES = ("memory", "images")
 
 
 def total(every: Iterable[Amounts]) -> Amounts:
@@ -115,7 +119,7 @@ def checked_limits(before: Amounts, fields: Mapping[str, Any]) -> Amounts:
     """Return ``before`` with ``fields`` in place of its own. Raises E_REQUEST, E_LIMIT."""
     made = merged(before, fields)
     for field in FIELDS:
-        value, most = getattr(made, field), {"cpu": CPU_MOST, "memory": MEMORY_MOST}.get(field, COUNT_MOST)
+        value, most = getattr(made, field), CPU_MOST if field == "cpu" else BYTES_MOST if field in BYTES else COUNT_MOST
         if not 0 <= value <= most:
             advice = f"a number from 0 (no limit) to {most:g}"
             raise E_LIMIT(what=f"limit-{field}", value=value, why="it is out of range", advice=advice)
@@ -123,16 +127,20 @@ def checked_limits(before: Amounts, fields: Mapping[str, Any]) -> Amounts:
 
 
 def shown(field: str, value: float) -> str:
-    """Return an amount for people: "4 CPUs", "1.5G of memory", "1 app"."""
-    if field == "memory":
-        return f"{written(field, value)} of memory"
+    """Return an amount for people: "4 CPUs", "1536M of memory", "1 app"."""
+    if field in BYTES:
+        return f"{written(field, value)} of {field}"
     thing = {"cpu": "CPU", "runs": "open job run"}.get(field, field.removesuffix("s"))
     return f"{value:g} {thing}" if value == 1 else f"{value:g} {thing}s"
 
 
 def written(field: str, value: float) -> str:
-    """Return an amount as an option takes it: "0.5", "1536M"."""
-    if field != "memory":
+    """Return an amount as an option takes it: "0.5", "1536M"; what is not known is negative: "?"."""
+    if value < 0:
+        return "?"
+    if field not in BYTES:
         return f"{value:g}"
     size = int(value)
+    if size >= MIB and field == "images":
+        size = -(-size // MIB) * MIB  # nobody counts the bytes of a disk
     return f"{size // GIB}G" if not size % GIB else f"{size // MIB}M" if not size % MIB else f"{size}"

@@ -84,6 +84,13 @@ class CaddyRouter:
         alone = self._address.startswith(("127.", "[::1]", "::1", "localhost"))
         return () if alone else tuple(port for port in (self.port, self.tls_port) if port)
 
+    @property
+    def door(self) -> str:
+        if ":" in self._address:
+            return ""
+        everywhere = self._address in ("0.0.0.0", "", "localhost")  # noqa: S104 - it is read here, not bound
+        return f"{'127.0.0.1' if everywhere else self._address}:{self.port}"
+
     def ensure(self) -> None:
         with self._lock:
             for route in self._known.routes:

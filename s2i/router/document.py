@@ -64,7 +64,7 @@ def _document(
                         "idle_timeout": "2m",
                         "routes": [
                             # Once for all: an app's own copy costs each change a tenth of a ms.
-                            {"handle": [undotted(), no_tunnel(), unforged()]},
+                            {"handle": [undotted(), no_tunnel(), unforged(), *_neighbours(routes, domain)]},
                             *(_route(one, domain, places) for one in routes if _is_open(one)),
                             {"handle": [text(404, "No app has this address.\n")]},
                         ],
@@ -79,15 +79,38 @@ def _document(
 def _route(route: Route, domain: str, places: Places) -> dict[str, Any]:
     match: dict[str, Any] = {"host": [f"{route.app}.{route.project}.{domain}", *(host for host, _ in route.domains)]}
     if route.routing.visibility == "project":
-        others = [address[1:] for address in route.networks if address.startswith("!")]
-        match["remote_ip"] = {"ranges": [network for network in route.networks if not network.startswith("!")]}
-        match["not"] = [{"remote_ip": {"ranges": others}}]
+        match |= _from(route.networks)
     return {
         "@id": f"route-{route.app}.{route.project}",
         "match": [match],
         "terminal": True,
         "handle": handlers(route, places),
     }
+
+
+def _neighbours(routes: Iterable[Route], domain: str) -> list[dict[str, Any]]:
+    """Return the handler by which a container asks for ``http://APP``: that is the app of the container's own project.
+
+    Once for each project, and of no matter to a request for a whole name.
+    """
+    projects = {route.project: route.networks for route in routes if route.networks}
+    inside = [
+        {"match": [_from(networks)], "handle": [_host(f"{{http.request.host}}.{name}.{domain}")]}
+        for name, networks in projects.items()
+    ]
+    short = {"match": [{"host": ["*"]}], "handle": [{"handler": "subroute", "routes": inside}]}
+    return [{"handler": "subroute", "routes": [short]}] if inside else []
+
+
+def _host(name: str) -> dict[str, Any]:
+    return {"handler": "headers", "request": {"set": {"Host": [name]}}}
+
+
+def _from(networks: Iterable[str]) -> dict[str, Any]:
+    """Return what a request matches that comes from a container of ``networks`` (see Route)."""
+    others = [address[1:] for address in networks if address.startswith("!")]
+    inside = [network for network in networks if not network.startswith("!")]
+    return {"remote_ip": {"ranges": inside}, **({"not": [{"remote_ip": {"ranges": others}}]} if others else {})}
 
 
 def _is_open(route: Route) -> bool:

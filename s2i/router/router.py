@@ -15,8 +15,9 @@ SLOTS = 20  # a share of traffic is a number of slots: steps of 5 %
 class Route(msgspec.Struct, frozen=True, array_like=True):
     """How requests reach one app.
 
-    ``limited``: each is granted its instance by the turnstile, which counts them. ``networks``: the subnets whose
-    containers may ask, and the addresses in them that are not a container's ("!172.18.0.1"), for visibility "project".
+    ``limited``: each is granted its instance by the turnstile, which counts them. ``networks``: the subnets of the
+    project's containers, and the addresses in them that are not a container's ("!172.18.0.1"): these ask for it as
+    ``http://APP``, and with visibility "project" nobody else may.
     ``domains``: host names of its own, each with where its certificate comes from (see resources.app.Domain).
     """
 
@@ -43,7 +44,7 @@ class Router(Protocol):
     """Routes ``APP.PROJECT.<domain>`` and domains of its own to the addresses in the app's slots.
 
     ``port`` of HTTP, ``tls_port`` of HTTPS (0: there is none). ``open_ports``: those of them that are open to other
-    addresses than this machine's own.
+    addresses than this machine's own. ``door``: where HTTP is spoken, "ip:port" of IPv4, "" where it is not.
     """
 
     port: int
@@ -51,6 +52,9 @@ class Router(Protocol):
 
     @property
     def open_ports(self) -> tuple[int, ...]: ...
+
+    @property
+    def door(self) -> str: ...
 
     def ensure(self) -> None:
         """Make sure that the proxy runs and has every route; idempotent, cheap when all is well."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from litestar.testing import TestClient
 
 from s2i.control import aside, projects
 from s2i.control.execute import sweep_images
+from s2i.control.journal import Journal
 from s2i.control.platform import Platform
 from s2i.control.task import Built, Task
+from s2i.errors import E_DOCKER
 from s2i.resources.job import Execution, Job, Schedule
 from s2i.resources.project import FIELDS, KEPT_SECONDS
 from tests.control.simulation import Simulation
@@ -25,13 +28,17 @@ class World(Simulation):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.platform = Platform(self.store, self.engine, self.router, _build)
+        self.platform = Platform(self.store, self.engine, self.router, self._build)
+        self.building: list[str] = []
+        self.may_build = threading.Event()
+        self.may_build.set()
         self.platform.loop._prober.answers = self.engine.answers
         self.platform.sweeper.stop()
 
-
-def _build(task: Task) -> Built:
-    return Built("job" if task.request.name == "once" else "app", "sha256:app")
+    def _build(self, task: Task) -> Built:
+        self.building.append(task.request.name)
+        assert self.may_build.wait(10)
+        return Built("job" if task.request.name == "once" else "app", "sha256:app")
 
 
 @pytest.fixture
@@ -66,6 +73,56 @@ def names(client: TestClient) -> list[str]:
     return [one["name"] for one in client.get("/v1/projects").json()]
 
 
+def begun(client: TestClient, project: str, name: str) -> str:
+    body = {"source": {"type": "folder", "path": "/src"}, "name": name}
+    return str(client.post(f"/v1/projects/{project}/deployments", json=body).json()["id"])
+
+
+def until(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_builds_beyond_the_limit_wait_in_their_order_and_say_so(client: TestClient, world: World) -> None:
+    limited(client, builds=1)
+    world.may_build.clear()
+    first = begun(client, "a", "one")
+    until(lambda: world.building == ["one"])
+    second, _, third = (begun(client, "a", name) for name in ("two", "gone", "three"))
+    begun(client, "b", "other")
+    until(lambda: sorted(world.building) == ["one", "other"])
+    until(lambda: "the project builds 1 at once" in b"".join(Journal(third).read(0)[0]).decode())
+    assert client.get("/v1/projects/a").json()["used"]["builds"] == 1
+    client.delete("/v1/projects/a/apps/gone")
+    world.may_build.set()
+    for ident in (first, second, third):
+        at = f"/v1/projects/a/deployments/{ident}"
+        until(lambda at=at: client.get(at).json()["status"] == "ready")
+    assert [name for name in world.building if name != "other"] == ["one", "two", "three"]
+    assert client.get("/v1/projects/a").json()["used"]["builds"] == 0
+
+
+def test_a_project_whose_disk_of_images_is_full_builds_nothing_more(client: TestClient, world: World) -> None:
+    limited(client, images=1 << 30)
+    world.engine.bytes_of_images["a"] = 1 << 29
+    assert deploy(client, "a")["status"] == "ready"
+    assert client.get("/v1/projects/a").json()["used"]["images"] == 1 << 29
+    world.engine.bytes_of_images["a"] = (1 << 30) + 1
+    error = deploy(client, "a", "web")
+    assert (error["code"], error["message"]) == (
+        "E_QUOTA",
+        'the project "a" is limited to 1G of images: it comes to 1025M of images now, and to more with a build of web',
+    )
+    assert error["advice"] == (
+        "delete apps and jobs that are not needed (ten revisions of an app are kept), or raise the limit: "
+        "`s2i project update a --limit-images 3G`"
+    )
+    world.engine.fail_next("disk", E_DOCKER(socket="x", why="y"))
+    assert client.get("/v1/projects/a").json()["used"]["images"] == -1
+
+
 def test_a_project_is_made_shown_and_changed(client: TestClient) -> None:
     assert names(client) == ["default"]
     made = limited(client, cpu=4, memory=1 << 30)
@@ -81,7 +138,7 @@ def test_a_project_is_there_by_its_first_use(client: TestClient) -> None:
     deploy(client, "b", **scale(2))
     shown = client.get("/v1/projects/b").json()
     assert (shown["holds"], shown["created"]) == (["app shop"], 0.0)
-    assert shown["forecast"] == dict(zip(FIELDS, (2.0, 128 << 20, 2, 1, 0, 0), strict=True))
+    assert shown["forecast"] == dict(zip(FIELDS, (2.0, 128 << 20, 2, 1, 0, 0, 0, 0), strict=True))
     until = time.monotonic() + 10
     while client.get("/v1/projects/b").json()["used"]["instances"] != 1:
         assert time.monotonic() < until

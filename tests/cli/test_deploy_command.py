@@ -144,3 +144,18 @@ def test_a_server_that_was_stopped_is_a_passing_fault(
         following.follow(client, "/p", BEGUN, Progress())
     assert (caught.value.exit, caught.value.message) == (75, message)
     assert advice in caught.value.advice
+
+
+def test_a_server_that_dies_right_after_the_end_is_asked_for_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    client: Any = Client(ROLLS, {"type": "result", "url": "http://loop"})
+    started: list[str] = []
+
+    def call(method: str, path: str) -> Any:
+        if not started:
+            raise E_SERVER(socket="/s", why="Connection refused", log="/l")
+        return {"status": "ready", "result": "http://loop"}
+
+    client.call = call
+    monkeypatch.setattr("s2i.cli.client.connect", lambda: started.append("next"))
+    assert following.follow(client, "/p", BEGUN, Progress())["status"] == "ready"
+    assert started == ["next"]

@@ -14,8 +14,18 @@ from s2i.cli import selection
 from s2i.cli.dryrun import Found
 from s2i.errors import E_PROJECT_DELETED
 
-LIMITS = {"cpu": 4.0, "memory": 8 << 30, "instances": 0, "apps": 0, "jobs": 0, "runs": 0}
-USED = {"cpu": 1.0, "memory": 1 << 29, "instances": 2, "apps": 1, "jobs": 0, "runs": 0}
+LIMITS = {"cpu": 4.0, "memory": 8 << 30, "instances": 0, "apps": 0, "jobs": 0, "runs": 0, "builds": 0, "images": 0}
+USED = {
+    "cpu": 1.0,
+    "memory": 1 << 29,
+    "instances": 2,
+    "apps": 1,
+    "jobs": 0,
+    "runs": 0,
+    "builds": 0,
+    "images": 4_530_000_000,
+}
+FORECAST = USED | {"images": -1}
 
 
 class Client:
@@ -29,7 +39,7 @@ class Client:
             "egress": "all",
             "limits": LIMITS,
             "used": USED,
-            "forecast": USED,
+            "forecast": FORECAST,
             "holds": holds,
         }
 
@@ -97,6 +107,7 @@ def test_a_project_is_shown_with_what_it_uses_may_come_to_and_may_have(run: Any,
     assert ["cpu", "1", "1", "4"] in rows
     assert ["memory", "512M", "512M", "8G"] in rows
     assert ["instances", "2", "2", "none"] in rows
+    assert ["images", "4321M", "?", "none"] in rows
     assert json.loads(run("project", "get", "shop", "-o", "json")[1]) == {**client.found, "holds": []}
 
 

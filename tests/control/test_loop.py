@@ -13,6 +13,7 @@ from s2i.control.loop import FAULT_SECONDS, Loop
 from s2i.control.waker import Waker
 from s2i.engines.engine import Workload
 from s2i.errors import E_CONTAINER, E_DOCKER
+from s2i.resources.change import Change
 from tests.control.simulation import Simulation, woken
 
 
@@ -69,6 +70,22 @@ def test_an_app_comes_up_and_is_replaced(world: Simulation, loop: Probes) -> Non
     loop.settle()  # the old one is kept until the new one has shown that it stays up
     assert set(world.router.pointed("default", "shop")) == world.addresses()
     assert len(world.addresses()) == 1
+
+
+def test_the_containers_of_a_project_know_its_apps_but_those_that_nobody_may_ask(
+    world: Simulation, loop: Probes
+) -> None:
+    for name in ("shop", "prices", "secret"):
+        world.deploy(name)
+    world.store.change_settings("default", "prices", Change(routing={"visibility": "project"}))
+    world.store.change_settings("default", "secret", Change(routing={"visibility": "private"}))
+    world.engine.fail_next("introduce", E_CONTAINER(name="shop", why="no space left"))
+    loop.settle()
+    assert world.engine.neighbours == {"default": ("prices", "shop")}
+    assert world.engine.door == world.router.door
+    world.store.delete_app("default", "prices")
+    loop.settle()
+    assert world.engine.neighbours == {"default": ("shop",)}
 
 
 def test_one_apps_trouble_stops_no_other(world: Simulation, loop: Probes) -> None:

@@ -278,6 +278,19 @@ class EngineContract:
         assert all(ipaddress.ip_address(one.removeprefix("!")) in ipaddress.ip_network(network) for one in ours)
         assert not {network, *ours} & set(engine.subnets("bank"))
 
+    def test_neighbours_may_be_named_before_there_is_a_network_and_while_it_is_there(
+        self, subject: Subject, engine: Engine
+    ) -> None:
+        engine.introduce("shop", ("web", "api"))
+        engine.start_instance(self.work(subject, APP))
+        engine.introduce("shop", ("api",))
+        engine.introduce("shop", ())
+        engine.remove_project("shop")
+        engine.introduce("shop", ("web",))
+
+    def test_a_project_that_has_built_nothing_takes_no_disk(self, engine: Engine) -> None:
+        assert engine.disk("shop") == 0
+
     def test_removing_everything_leaves_nothing(self, subject: Subject, engine: Engine) -> None:
         engine.start_instance(self.work(subject, APP))
         engine.start_task(self.work(subject, TASK))

@@ -50,6 +50,8 @@ class FakeEngine:
         self.used: dict[str, Usage] = {}
         self.unshielded = ""  # why it cannot keep containers from anything
         self.closed: tuple[str, ...] = ()
+        self.bytes_of_images: dict[str, int] = {}
+        self.neighbours: dict[str, tuple[str, ...]] = {}  # the names that the containers of a project know
         self.has = Capacity(4.0, 16 << 30)
         self.calls: list[tuple[str, str]] = []
         self._now, self._keep = now, keep
@@ -109,9 +111,13 @@ class FakeEngine:
         self._fault("info")
         return EngineInfo("fake", "1.0", "memory")
 
-    def shield(self, ports: Sequence[int], closed: Sequence[str] = ()) -> str:
-        self.open_ports, self.closed = tuple(ports), tuple(closed)
+    def shield(self, ports: Sequence[int], closed: Sequence[str] = (), door: str = "") -> str:
+        self.open_ports, self.closed, self.door = tuple(ports), tuple(closed), door
         return self.unshielded
+
+    def introduce(self, project: str, names: Sequence[str]) -> None:
+        self._fault("introduce")
+        self.neighbours[project] = tuple(names)
 
     def capacity(self) -> Capacity:
         self._fault("capacity")
@@ -209,6 +215,10 @@ class FakeEngine:
     def image_ids(self) -> tuple[str, ...]:
         self._fault("image_ids")
         return tuple(sorted(self.images))
+
+    def disk(self, project: str) -> int:
+        self._fault("disk")
+        return self.bytes_of_images.get(project, 0)
 
     def remove_image(self, image: str) -> None:
         self._fault("remove_image")

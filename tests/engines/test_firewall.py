@@ -48,6 +48,24 @@ def test_a_closed_project_gets_rules_of_its_own_and_no_other_does() -> None:
 
 
 def test_the_names_of_chains_are_not_too_long() -> None:
-    names = [firewall.jump("0" * 12, "-C", hook)[-1] for hook in firewall.HOOKS]
-    assert len(set(names)) == 2
+    names = [firewall.jump("0" * 12, "-C", way)[-1] for way in firewall.WAYS["iptables"]]
+    assert len(set(names)) == 3
     assert max(map(len, names)) <= 28  # of iptables
+
+
+def test_port_80_of_the_own_gateway_leads_to_the_router_and_no_other_one() -> None:
+    name, gateways = firewall.bridge(SERVER, "shop"), {"shop": "172.18.0.1"}
+    more = set(firewall.rules(SERVER, (), gateways=gateways).splitlines()) - set(
+        firewall.rules(SERVER, ()).splitlines()
+    )
+    assert more == {f"-A S2I-0123456789ab -i {name} -d 172.18.0.1 -p tcp --dport 80 -j RETURN"}
+    assert firewall.doors(SERVER, gateways, "127.0.0.1:8080").splitlines() == [
+        "*nat",
+        ":S2I-0123456789ab-door - [0:0]",
+        f"-A S2I-0123456789ab-door -i {name} -d 172.18.0.1 -p tcp --dport 80 -j DNAT --to-destination 127.0.0.1:8080",
+        "COMMIT",
+    ]
+    assert firewall.doors(SERVER, {}, "").splitlines() == ["*nat", ":S2I-0123456789ab-door - [0:0]", "COMMIT"]
+    assert firewall.jump(SERVER, "-I", firewall.DOORS) == (
+        *("-w", "-t", "nat", "-I", "PREROUTING", "-i", "s2i01234+", "-j", "S2I-0123456789ab-door"),
+    )

@@ -71,7 +71,7 @@ def test_a_sandbox_gets_nothing_of_the_app_but_its_name() -> None:
     assert actual["Env"] == []
     assert (actual["Entrypoint"], actual["Cmd"]) == (["sleep"], ["infinity"])
     assert actual["Hostname"] == "web-r3-0"
-    assert actual["NetworkingConfig"] == {"EndpointsConfig": {"net": {"Aliases": ["r3-0.web"]}}}
+    assert actual["NetworkingConfig"] == {"EndpointsConfig": {"net": {"Aliases": ["r3-0.web", "web-r3-0"]}}}
     assert actual["HostConfig"]["Memory"] == 16 << 20
 
 

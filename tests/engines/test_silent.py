@@ -34,6 +34,8 @@ CALLS: dict[str, Callable[[DockerEngine], object]] = {
     "logs": lambda engine: list(engine.logs("c1")),
     "images": lambda engine: engine.image_ids(),
     "image": lambda engine: engine.image_exists("sha256:1"),
+    "disk": lambda engine: engine.disk("default"),
+    "introduce": lambda engine: engine.introduce("default", ("shop",)),
     "subnets": lambda engine: engine.subnets("default"),
     "all": lambda engine: engine.remove_all(),
 }

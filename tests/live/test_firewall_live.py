@@ -76,7 +76,7 @@ def test_a_container_reaches_its_neighbours_and_nothing_of_its_machine(docker_su
         # Somebody's tool has thrown the way into it away: that is noticed.
         _ran("iptables", *firewall.jump(docker_subject.server, "-D"))
         assert _asked(docker_subject, (own,), 2) == {own: "hello"}
-        docker_subject.engine._shielded = (float("-inf"), (left_open,), "")
+        docker_subject.engine._shielded = docker_subject.engine._shielded._replace(at=float("-inf"))
         assert docker_subject.engine.shield((left_open,)) == ""
         assert _asked(docker_subject, (own,), 3) == {own: ""}
     docker_subject.engine.remove_all()
@@ -119,7 +119,7 @@ def test_the_rules_are_there_once_however_often_they_are_asked_for(docker_subjec
     for ports in ((), (8080,), (8080,)):
         assert firewall.shut(docker_subject.server, ports) == ""
     said = _ran("iptables", "-t", "mangle", "-S").splitlines()
-    assert sum(f"-j S2I-{docker_subject.server}" in line for line in said) == len(firewall.HOOKS)
+    assert sum(f"-j S2I-{docker_subject.server}" in line for line in said) == 2
     assert sum("--dport 8080" in line for line in said) == 1
 
 

@@ -36,6 +36,34 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Handler).serve_forever()
 """
 
+ASK = """
+import json, socket, sys, urllib.error, urllib.request
+for place in sys.argv[1:]:
+    try:
+        if place.startswith("unix:"):
+            with socket.socket(socket.AF_UNIX) as one:
+                one.connect(place[5:])
+            found = "connected"
+        else:
+            found = urllib.request.urlopen(place, timeout=3).read().decode()
+    except urllib.error.HTTPError as error:
+        found = str(error.code)
+    except OSError:
+        found = ""
+    print(json.dumps([place, found]), flush=True)
+"""
+WAIT = """
+import sys, time, urllib.request
+print("waits", flush=True)
+while True:
+    try:
+        print(urllib.request.urlopen(sys.argv[1], timeout=20).read().decode(), flush=True)
+        break
+    except OSError as error:
+        time.sleep(0.2)
+"""
+SMALL = ("--memory", "64M", "--cpu", "0.5", "--max-scale", "1")
+
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
@@ -96,11 +124,69 @@ def test_two_projects_have_an_app_of_the_same_name_and_both_are_served(home: Hom
     urls = {project: web(home, project, source) for project in ("one", "two")}
     assert urls == {project: f"http://web.{project}.localhost:{home.port}" for project in ("one", "two")}
     assert {project: home.get(url) for project, url in urls.items()} == {"one": (200, "one"), "two": (200, "two")}
+    # What its Dockerfile adds to the base: one small file. The layers of Docker are counted, not what lies below.
+    assert 0 < home.data("project", "get", "one")["used"]["images"] < 1 << 20
     assert {one["name"]: one["created"] > 0 for one in home.data("project", "list")} == {
         "default": False,
         "one": True,
         "two": False,
     }
+
+
+def test_a_container_reaches_its_neighbours_by_name_and_nothing_of_other_projects_or_the_machine(
+    home: Home, source: str, engine: docker.DockerClient
+) -> None:
+    image = home.data("app", "get", "web", "--project", "one")["image"]
+    home.ok(
+        "app", "create", "late", source, "--strategy", "dockerfile", "--env", "WHO=late", "--project", "one", *SMALL
+    )
+    home.ok("app", "stop", "late", "--project", "one")
+    others = [
+        part
+        for box in engine.containers.list(filters={"label": [f"s2i.server={home.server()['id']}", "s2i.project=two"]})
+        for part in box.attrs["NetworkSettings"]["Networks"].values()
+        if part["IPAddress"]
+    ]
+    own = engine.networks.get(f"s2i-{home.server()['id']}-one").attrs["IPAM"]["Config"][0]["Gateway"]
+    reached = {
+        "http://web": "one",
+        f"http://{own}/": "404",  # the router, which knows no app of that name
+        "http://late": "503",  # it is there, and stopped
+        "http://web.two.localhost": "",
+        f"http://{others[0]['IPAddress']}:8080": "",
+        f"http://{others[0]['Gateway']}": "",
+        f"http://{others[0]['Gateway']}:{home.port}": "",
+        f"http://{own}:{home.port}": "",
+        f"http://{own}:2019/config/": "",
+        f"http://{own}:2375/version": "",
+        "http://169.254.169.254/latest/": "",
+        "unix:/var/run/docker.sock": "",
+        f"unix:{home.folder}/run/s2i.sock": "",
+    }
+    limits = ("--memory", "64M", "--cpu", "0.5", "--retrylimit", "0")
+    home.ok("job", "create", "ask", "--image", image, "--project", "one", *limits)
+    words = ("--command", "python3", *(word for part in ("-c", ASK, *reached) for word in ("--argument", part)))
+    run = home.ok("jobrun", "submit", "ask", *words, "--project", "one")
+    eventually(lambda: home.data("jobrun", "get", run, "--project", "one")["status"] not in OPEN)
+    said = [json.loads(line) for line in home.ok("jobrun", "logs", run, "--project", "one").splitlines()]
+    assert dict(said) == reached
+    home.ok("app", "delete", "late", "--yes", "--project", "one")
+    home.ok("job", "delete", "ask", "--yes", "--project", "one")
+
+
+def test_a_neighbour_that_comes_later_is_known_to_what_runs_and_wakes_from_zero(home: Home, source: str) -> None:
+    image = home.data("app", "get", "web", "--project", "one")["image"]
+    limits = ("--memory", "64M", "--cpu", "0.5", "--retrylimit", "0")
+    home.ok("job", "create", "wait", "--image", image, "--project", "one", *limits)
+    words = ("--command", "python3", "--argument", "-c", "--argument", WAIT, "--argument", "http://later")
+    run = home.ok("jobrun", "submit", "wait", *words, "--project", "one")
+    eventually(lambda: "waits" in home.ok("jobrun", "logs", run, "--project", "one"))
+    scale = ("--max-scale", "1", "--visibility", "project", "--env", "WHO=later")
+    home.ok("app", "create", "later", "--image", image, "--project", "one", *SMALL, *scale)
+    eventually(lambda: home.data("jobrun", "get", run, "--project", "one")["status"] not in OPEN)
+    assert "later" in home.ok("jobrun", "logs", run, "--project", "one").splitlines()
+    home.ok("app", "delete", "later", "--yes", "--project", "one")
+    home.ok("job", "delete", "wait", "--yes", "--project", "one")
 
 
 def test_the_project_that_is_selected_is_meant_until_another_one_is_named(home: Home) -> None:
@@ -115,7 +201,8 @@ def test_what_would_pass_a_limit_is_refused_with_the_numbers_and_changes_nothing
     home: Home, source: str, engine: docker.DockerClient
 ) -> None:
     before = labelled(home, engine, "one"), home.data("project", "get", "one")["forecast"]
-    assert before[1] == {"cpu": 1.0, "memory": 128 << 20, "instances": 2, "apps": 1, "jobs": 0, "runs": 0}
+    amounts = {"cpu": 1.0, "memory": 128 << 20, "instances": 2, "apps": 1, "jobs": 0, "runs": 0}
+    assert {field: before[1][field] for field in amounts} == amounts
     error = refused(home, "app", "scale", "web", "--max-scale", "5", "--project", "one")
     assert error["message"] == (
         'the project "one" is limited to 2 CPUs: it comes to 1 CPU now, and to 2.5 CPUs with the app web'
@@ -190,7 +277,7 @@ def test_a_project_ends_with_all_that_is_in_it_and_leaves_the_other_alone(
     )
     again = home.run("app", "create", "web", source, "--strategy", "dockerfile", "--project", "one", "-o", "json")
     error = json.loads(again.stderr.splitlines()[-1])["error"]
-    assert (again.returncode, error["code"]) == (2, "E_PROJECT_DELETED")
+    assert (again.returncode, error["code"]) == (2, "E_PROJECT_DELETED"), error
     assert all(words in error["advice"] for words in ("`s2i project restore one`", "--hard"))
     home.kill_server()
     assert [one["name"] for one in home.data("project", "list")] == ["default", "two"]

@@ -11,9 +11,9 @@ from s2i.errors import S2IError
 from s2i.resources.app import App, Config, Revision, Scale
 from s2i.resources.config import parse_cpu, parse_memory
 from s2i.resources.project import (
+    BYTES_MOST,
     CPU_MOST,
     FIELDS,
-    MEMORY_MOST,
     NOTHING,
     Amounts,
     checked_limits,
@@ -117,7 +117,7 @@ def test_cores_are_read_as_they_are_written(cpu: float) -> None:
 
 @given(st.integers(32, 1 << 29).map(lambda one: one * MB))
 def test_memory_is_read_as_it_is_written(memory: int) -> None:
-    assert parse_memory(written("memory", memory), MEMORY_MOST) == memory
+    assert parse_memory(written("memory", memory), BYTES_MOST) == memory
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,10 @@ class FakeRouter:
     def open_ports(self) -> tuple[int, ...]:
         return ()
 
+    @property
+    def door(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
     def ensure(self) -> None:
         self.running = True
 

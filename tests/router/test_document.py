@@ -143,6 +143,47 @@ def test_a_body_limit_comes_before_the_proxy() -> None:
     assert handlers[-2] == {"handler": "request_body", "max_size": 1000}
 
 
+def test_a_name_alone_is_an_app_of_the_project_of_the_container_that_asks() -> None:
+    routes = [
+        Route("one", "web", networks=("172.18.0.0/16", "!172.18.0.1")),
+        Route("one", "api", networks=("172.18.0.0/16", "!172.18.0.1")),
+        Route("two", "web", networks=("172.19.0.0/16",)),
+        Route("far", "web"),
+    ]
+    first = _server(*routes)["routes"][0]["handle"]
+    assert first[-1] == {
+        "handler": "subroute",
+        "routes": [
+            {
+                "match": [{"host": ["*"]}],
+                "handle": [
+                    {
+                        "handler": "subroute",
+                        "routes": [
+                            {
+                                "match": [
+                                    {
+                                        "remote_ip": {"ranges": ["172.18.0.0/16"]},
+                                        "not": [{"remote_ip": {"ranges": ["172.18.0.1"]}}],
+                                    }
+                                ],
+                                "handle": [_renamed("one")],
+                            },
+                            {"match": [{"remote_ip": {"ranges": ["172.19.0.0/16"]}}], "handle": [_renamed("two")]},
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+    assert len(_server(Route("far", "web"))["routes"][0]["handle"]) == len(first) - 1
+
+
+def _renamed(project: str) -> dict[str, Any]:
+    host = f"{{http.request.host}}.{project}.localhost"
+    return {"handler": "headers", "request": {"set": {"Host": [host]}}}
+
+
 def test_a_private_app_has_no_route() -> None:
     assert _server(Route("shop", "web", Routing(visibility="private")))["routes"] == _server()["routes"]
 

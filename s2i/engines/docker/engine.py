@@ -7,12 +7,13 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import docker.errors
 
 from s2i.crash import around
-from s2i.engines.docker import connection, firewall, listing, ports, sealed, trial, usage
+from s2i.engines.docker import connection, disk, firewall, hosts, listing, ports, sealed, trial, usage
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.docker.output import Output
@@ -21,12 +22,23 @@ from s2i.errors import E_CONTAINER, E_DOCKER, E_IMAGE_GONE, S2IError
 from s2i.resources import labels
 from s2i.wire import Refused
 
-RUNTIME_BASE = "s2i.local/python:"
+BASES = "s2i.local/"
+RUNTIME_BASE = f"{BASES}python:"
 _SHIELD_SECONDS = 60.0  # between two looks whether the firewall's rules are there still
 _SWEEP_SECONDS = 60.0  # between two looks for files of containers that somebody else has removed
 _ATTEMPTS = 3
 _NAME_SECONDS, _NAME_PAUSE = 10.0, 0.02  # while a container is made or removed whose name is wanted
 _CHANGES = ("start", "die")
+
+
+class _Shield(NamedTuple):
+    """What the firewall was told last: see Engine.shield; when (monotonic), and why it does not hold."""
+
+    ports: tuple[int, ...] = ()
+    closed: tuple[str, ...] = ()
+    door: str = ""
+    at: float = float("-inf")
+    why: str = ""
 
 
 class DockerEngine:
@@ -46,10 +58,13 @@ class DockerEngine:
         self._joined: set[str] = set()  # projects whose network tasks have lately run in
         self._pids: dict[str, int] = {}  # a process of each container that is measured
         self._known: dict[str, Declared] = {}  # images by id: they never change
+        self._layers: dict[str, dict[disk.Layer, int]] = {}  # of images, too
         self._ended: dict[str, Observed] = {}  # containers that exited, by id: their details do not change
         self._swept = float("-inf")  # monotonic
         self._shielding = threading.Lock()
-        self._shielded: tuple[float, tuple[object, ...], str] = float("-inf"), (), ""  # when (monotonic), how, why not
+        self._shielded = _Shield()
+        self._subnets: dict[str, tuple[str, ...]] = {}  # by project, while its network is not made anew
+        self._neighbours: dict[str, tuple[str, ...]] = {}  # by project: the apps that its containers know by name
 
     def info(self) -> EngineInfo:
         with explained("engine"):
@@ -64,13 +79,24 @@ class DockerEngine:
             found = self._api.info()
         return Capacity(float(found["NCPU"]), int(found["MemTotal"]))
 
-    def shield(self, ports: Sequence[int], closed: Sequence[str] = ()) -> str:
+    def shield(self, ports: Sequence[int], closed: Sequence[str] = (), door: str = "") -> str:
         with self._shielding:  # who changes a project does not wait for the loop
-            at, known, why = self._shielded
-            if (*ports, *closed) != known or time.monotonic() - at >= _SHIELD_SECONDS:
-                why = firewall.shut(self._server, ports, closed)
-                self._shielded = time.monotonic(), (*ports, *closed), why
-        return why
+            known = self._shielded
+            wanted = _Shield(tuple(ports), tuple(closed), door, known.at, known.why)
+            if wanted != known or time.monotonic() - known.at >= _SHIELD_SECONDS:
+                why = firewall.shut(self._server, ports, closed, self._gateways() if door else {}, door)
+                self._shielded = wanted._replace(at=time.monotonic(), why=why)
+            return self._shielded.why
+
+    def introduce(self, project: str, names: Sequence[str]) -> None:
+        before, known = self._neighbours.get(project), tuple(names)
+        if before != known:
+            self._neighbours[project] = known
+            try:
+                self._write_hosts(project)
+            except S2IError:
+                self._neighbours.pop(project)  # to be tried again
+                raise
 
     def usage(self, containers: Sequence[str]) -> dict[str, Usage]:
         self._pids = {one: pid for one, pid in self._pids.items() if one in containers}
@@ -117,6 +143,7 @@ class DockerEngine:
                 self._create("instance", work, work.image, f"container:{box['Id']}", declared)
             else:
                 sealed.lay(_plain(current["Name"]), sealed.files_of(work.config))  # they are gone after a reboot
+                self._hosts(work)
             with around("start-instance"):
                 self._start(self._name(work.owner, "instance"))
         return listing.address(box["NetworkSettings"], box["Config"]["Labels"])
@@ -193,21 +220,42 @@ class DockerEngine:
             rows = self._api.images(filters={"label": [f"{labels.SERVER}={self._server}", labels.PROJECT]}, all=False)
         return tuple(row["Id"] for row in rows if _is_nameless(row))
 
+    def disk(self, project: str) -> int:
+        tags = [f"{labels.SERVER}={self._server}", f"{labels.PROJECT}={project}"]
+        with explained("images"):
+            own = [row["Id"] for row in self._api.images(filters={"label": tags}, all=False)]
+            bases = [row["Id"] for row in self._api.images(filters={"label": labels.BASE}) if _is_base(row)]
+            for image in {*own, *bases} - self._layers.keys():
+                with contextlib.suppress(docker.errors.NotFound):  # it has just gone
+                    self._layers[image] = disk.layers(self._api.history(image))  # type: ignore[no-untyped-call]
+        return disk.taken(*([self._layers.get(one, {}) for one in each] for each in (own, bases)))
+
     def remove_image(self, image: str) -> None:
         with explained(image):
             _each(lambda one: self._api.remove_image(one, force=False), image)
+        self._layers.pop(image, None)
 
     def subnets(self, project: str) -> tuple[str, ...]:
-        with explained("networks"):
-            filters = {"label": [f"{labels.SERVER}={self._server}", f"{labels.PROJECT}={project}"]}
-            rows = [part for row in self._api.networks(filters=filters) for part in row["IPAM"]["Config"] or ()]
-        return tuple(row["Subnet"] for row in rows) + tuple(f"!{row['Gateway']}" for row in rows if "Gateway" in row)
+        if found := self._subnets.get(project):
+            return found
+        rows = [
+            part for row in self._networks_of(f"{labels.PROJECT}={project}") for part in row["IPAM"]["Config"] or ()
+        ]
+        found = tuple(row["Subnet"] for row in rows) + tuple(f"!{row['Gateway']}" for row in rows if "Gateway" in row)
+        self._subnets[project] = found
+        return found
 
     def remove_project(self, project: str, *, images: bool = True) -> None:
         self._sweep(f"{labels.PROJECT}={project}", with_images=images)
+        self._subnets.pop(project, None)
+        self._neighbours.pop(project, None)
+        hosts.forget(project)
 
     def remove_all(self) -> dict[str, int]:
         counts = self._sweep()
+        self._subnets.clear()
+        self._neighbours.clear()
+        hosts.forget_all()
         firewall.open_again(self._server)
         return counts
 
@@ -244,6 +292,7 @@ class DockerEngine:
             network=network,
             declared=declared,
             sealed=sealed.sources(name, files),
+            hosts=None if role == "sandbox" else self._hosts(work),
         )
         until = time.monotonic() + _NAME_SECONDS
         with around(f"create-{role}"), explained(name, image):
@@ -326,7 +375,42 @@ class DockerEngine:
         with self._networks, explained(name), _unless_conflict():
             bridge = {"com.docker.network.bridge.name": firewall.bridge(self._server, project)}
             self._api.create_network(name, driver="bridge", options=bridge, check_duplicate=True, labels=tags)
+            self._subnets.pop(project, None)
+            self._write_hosts(project)
+            with self._shielding:
+                self._shielded = known = self._shielded._replace(at=float("-inf"))
+            if known.door:  # the door of this network is not there yet
+                self.shield(*known[:3])
         return name
+
+    def _hosts(self, work: Workload) -> Path | None:
+        """Return where the names for a container are, None where no name could lead anywhere."""
+        return None if firewall.hindrance() else self._write_hosts(work.owner.project)
+
+    def _write_hosts(self, project: str) -> Path:
+        """Write down which neighbours the containers of a project know; return where. Raises E_CONTAINER."""
+        gateway = next((one[1:] for one in self.subnets(project) if one.startswith("!")), "")
+        try:
+            return hosts.write(project, gateway, self._neighbours.get(project, ()))
+        except OSError as error:
+            name = self._name_of_network(project)
+            raise E_CONTAINER(name=name, why=f"{hosts.path(project)}: {error.strerror or error}") from None
+
+    def _gateways(self) -> dict[str, str]:
+        """Return the IPv4 gateway of each project's network."""
+        return {
+            row["Labels"][labels.PROJECT]: part["Gateway"]
+            for row in self._networks_of()
+            for part in row["IPAM"]["Config"] or ()
+            if "." in part.get("Gateway", "")
+        }
+
+    def _networks_of(self, *more: str) -> list[dict[str, Any]]:
+        with explained("networks"):
+            rows: list[dict[str, Any]] = self._api.networks(
+                filters={"label": [f"{labels.SERVER}={self._server}", labels.PROJECT, *more]}
+            )
+        return rows
 
     def _name_of_network(self, project: str) -> str:
         return f"s2i-{self._server}-{project}"
@@ -381,6 +465,11 @@ class DockerEngine:
 def _plain(name: str) -> str:
     """Return the name of a container as it was given: the engine puts a slash before it."""
     return name.removeprefix("/")
+
+
+def _is_base(row: dict[str, Any]) -> bool:
+    """Say whether an image is a base image, and not one made of it: labels are handed down."""
+    return any(tag.startswith(BASES) for tag in row.get("RepoTags") or ())
 
 
 def _is_nameless(row: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from s2i.engines.docker.hosts import TARGET as HOSTS
 from s2i.engines.docker.sealed import UID, files_of
 from s2i.engines.engine import Owner, Workload
 from s2i.resources import labels
@@ -43,13 +44,15 @@ def container_settings(
     network: str,
     declared: Declared = NOTHING,
     sealed: Sequence[Path] = (),
+    hosts: Path | None = None,
 ) -> dict[str, Any]:
     """Return the body of the engine's "create container" for one container of ``work``.
 
     ``network``: the project's network, ``container:ID`` of the sandbox whose network it joins, or "none": a "proof"
     is what an instance is, without a network. ``declared`` by the image: its volumes become sized tmpfs, so that no
     anonymous one fills the disk; its labels never pass for ours. ``sealed``: where the files of the mounts of ``work``
-    lie (see engines/docker/sealed.py): the only paths of this machine that any container sees, and it chooses none.
+    lie (see engines/docker/sealed.py), ``hosts``: the names that it is to know (see engines/docker/hosts.py): the only
+    paths of this machine that any container sees, and it chooses none.
     """
     sandbox = role == "sandbox"
     body: dict[str, Any] = {
@@ -59,7 +62,7 @@ def container_settings(
         "Labels": _labels(role, work, server, declared.labels),
         "StopSignal": "SIGTERM",
         "Healthcheck": {"Test": ["NONE"]},  # a health check of the image would run on a one second grid, unwatched
-        "HostConfig": _host(role, work, network, declared.volumes, () if sandbox else sealed),
+        "HostConfig": _host(role, work, network, declared.volumes, () if sandbox else _mounts(work, sealed, hosts)),
     }
     if sandbox:
         body |= {"Entrypoint": ["sleep"], "Cmd": ["infinity"]}
@@ -74,9 +77,10 @@ def container_settings(
     return body
 
 
-def _host(role: Role, work: Workload, network: str, volumes: tuple[str, ...], sealed: Sequence[Path]) -> dict[str, Any]:
+def _host(
+    role: Role, work: Workload, network: str, volumes: tuple[str, ...], mounts: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     sandbox = role == "sandbox"
-    mounts = _mounts(work, sealed)
     taken = {one["Target"] for one in mounts}
     memory = SANDBOX_MEMORY if sandbox else work.config.memory
     scratch = f"rw,noexec,nosuid,nodev,mode=1777,size={memory // 2}"
@@ -84,7 +88,7 @@ def _host(role: Role, work: Workload, network: str, volumes: tuple[str, ...], se
         "Init": True,
         "ReadonlyRootfs": True,
         "Tmpfs": {place: scratch for place in ("/tmp", *volumes) if place not in taken},  # noqa: S108 - in the container
-        **({"Mounts": mounts} if mounts else {}),
+        **({"Mounts": list(mounts)} if mounts else {}),
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "PidsLimit": SANDBOX_PIDS if sandbox else PIDS,
@@ -102,17 +106,20 @@ def _host(role: Role, work: Workload, network: str, volumes: tuple[str, ...], se
     }
 
 
-def _mounts(work: Workload, sealed: Sequence[Path]) -> list[dict[str, Any]]:
+def _mounts(work: Workload, sealed: Sequence[Path], hosts: Path | None) -> list[dict[str, Any]]:
     files = files_of(work.config) if sealed else ()
+    places = [(source, one.directory) for source, one in zip(sealed, files, strict=True)]
+    if hosts is not None:
+        places.append((hosts, HOSTS))
     return [
         {
             "Type": "bind",
             "Source": str(source),
-            "Target": one.directory,
+            "Target": target,
             "ReadOnly": True,
             "BindOptions": {"Propagation": "rprivate"},
         }
-        for source, one in zip(sealed, files, strict=True)
+        for source, target in places
     ]
 
 
@@ -136,4 +143,5 @@ def _hostname(owner: Owner) -> str:
 
 
 def _aliases(owner: Owner) -> list[str]:
-    return [f"{owner.instance}.{owner.name}"] if owner.kind == "app" else []
+    """Return the names of a container among its neighbours: its own as well, which a file of names need not have."""
+    return [*([f"{owner.instance}.{owner.name}"] if owner.kind == "app" else ()), _hostname(owner)]
