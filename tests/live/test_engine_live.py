@@ -183,7 +183,8 @@ class TestDockerEngine(EngineContract):
         for container in docker_subject.client.containers.list(ignore_removed=True, all=True, filters=mine):
             assert container.labels[labels.PROJECT] == "shop"
             assert container.labels.get(labels.APP) == "web" or container.labels.get(labels.JOB) == "report"
-            assert [mount["Type"] for mount in container.attrs["Mounts"]] == []
+            # The names of neighbours, to be read; nobody can ask for anything of this machine (THREATS T42).
+            assert _mounts(container) <= {("bind", "/etc/hosts", False)}
             assert not container.attrs["HostConfig"]["Binds"]
         (network,) = docker_subject.client.networks.list(filters=mine)
         assert network.attrs["Labels"][labels.PROJECT] == "shop"
@@ -211,6 +212,10 @@ def test_images_are_removed_by_label_but_not_those_that_somebody_has_named(docke
             api.remove_image(image, force=True)
 
 
+def _mounts(container: Any) -> set[tuple[str, str, bool]]:
+    return {(one["Type"], one["Destination"], one["RW"]) for one in container.attrs["Mounts"]}
+
+
 def test_an_image_that_declares_volumes_gets_none(docker_subject: _DockerSubject) -> None:
     """An anonymous volume would be a way to fill the disk, and would stay behind."""
     client, engine = docker_subject.client, docker_subject.engine
@@ -223,7 +228,7 @@ def test_an_image_that_declares_volumes_gets_none(docker_subject: _DockerSubject
         engine.start_task(Workload(TASK, tag, Config(command=("python3", "-c", show))))
         (task,) = (one.id for one in engine.observe())
         assert b"\n".join(said(engine, task, follow=True)).startswith(b"tmpfs /data tmpfs rw,nosuid,nodev,noexec")
-        assert client.containers.get(task).attrs["Mounts"] == []
+        assert _mounts(client.containers.get(task)) <= {("bind", "/etc/hosts", False)}
         engine.remove_all()
     finally:
         client.api.remove_image(tag, force=True)
