@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import docker
 import msgspec
 import pytest
+from docker.models.containers import Container
 
 from s2i.engines.docker import connection
 from s2i.engines.docker.engine import RUNTIME_BASE, DockerEngine
@@ -212,7 +213,7 @@ def test_images_are_removed_by_label_but_not_those_that_somebody_has_named(docke
             api.remove_image(image, force=True)
 
 
-def _mounts(container: Any) -> set[tuple[str, str, bool]]:
+def _mounts(container: Container) -> set[tuple[str, str, bool]]:
     return {(one["Type"], one["Destination"], one["RW"]) for one in container.attrs["Mounts"]}
 
 
