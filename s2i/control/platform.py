@@ -18,6 +18,7 @@ from s2i.control.happenings import tell
 from s2i.control.logs import Wish, log_of
 from s2i.control.loop import Loop
 from s2i.control.meter import Meter
+from s2i.control.people import People
 from s2i.control.scaling import Autoscaler
 from s2i.control.store import Store
 from s2i.control.subject import Subject
@@ -50,6 +51,7 @@ class Platform:
         self.router = router
         self.started = time.time()
         self.world = World(engine, router, store, time.time)
+        self.people = People(store, self.world.now)
         self.loop = Loop(self.world, counts=lambda: self.autoscaler.counts(), awake=lambda: self.waker.awake())
         self.waker = Waker(
             lambda: self.loop.targets,
@@ -111,6 +113,7 @@ class Platform:
         self.router.clear()
         counts = {"apps": len(apps), "jobs": len(jobs), **self.engine.remove_all()}
         self.store.clear()
+        self.people.refresh()
         for kind in ("jobruns", "deployments", "apps"):
             shutil.rmtree(dirs.state() / "logs" / kind, ignore_errors=True)
         return counts

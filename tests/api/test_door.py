@@ -1,0 +1,163 @@
+"""The door of the listener on TCP: tokens, hosts, limits, and what leaves no trace where it should not."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from litestar.testing import TestClient
+
+from s2i.api.access import NEEDS
+from s2i.api.app import make_app
+from s2i.api.strikes import ADDRESSES, MOST, Strikes
+from s2i.resources.people import text_of
+from tests.api.peopled import Peopled, ask
+
+
+def bearer(peopled: Peopled, who: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {peopled.tokens[who]}"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Basic czJpOnMyaQ=="},
+        {"Authorization": "Bearer s2i_short"},
+        {"Authorization": f"Bearer {text_of(b'z' * 32)}"},
+        {"Cookie": "token=s2i_x"},
+    ],
+)
+def test_who_has_no_good_token_is_told_how_one_is_sent(door: TestClient, headers: dict[str, str]) -> None:
+    for path in ("/v1/server", "/v1/nosuch", "/"):
+        answer = door.get(path, headers=headers)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert answer.json()["error"]["code"] == "E_TOKEN"
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "x"])
+def test_a_token_in_a_url_is_refused_also_with_a_good_one_in_the_header(
+    door: TestClient, peopled: Peopled, name: str
+) -> None:
+    token = peopled.tokens["admin"]
+    answer = door.get(f"/v1/server?{name}={token}", headers=bearer(peopled, "admin"))
+    assert answer.status_code == 401
+    assert token not in answer.text
+
+
+def test_a_revoked_token_is_refused_at_once(door: TestClient, peopled: Peopled) -> None:
+    assert door.get("/v1/server", headers=bearer(peopled, "reader")).status_code == 200
+    assert door.delete("/v1/tokens/reader", headers=bearer(peopled, "admin")).json() == {"revoked": "reader"}
+    assert door.get("/v1/server", headers=bearer(peopled, "reader")).status_code == 401
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "", "testserver.local.evil.example", "[::1]:8443"])
+def test_a_server_answers_to_its_own_names_alone(door: TestClient, peopled: Peopled, host: str) -> None:
+    answer = door.get("/v1/server", headers={**bearer(peopled, "admin"), "Host": host})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (421, "E_HOST")
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "TRACE", "CONNECT", "X"])
+def test_no_other_method_reaches_a_route(door: TestClient, peopled: Peopled, method: str) -> None:
+    assert door.request(method, "/v1/server", headers=bearer(peopled, "admin")).status_code == 400
+
+
+def test_too_many_bad_tokens_are_told_to_wait_and_a_good_one_is_served(
+    door: TestClient, peopled: Peopled, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "s2i"):
+        answers = [ask(door, peopled, "GET /v1/server", "unknown") for _ in range(200)]
+    assert [one.status_code for one in answers] == [401] * MOST + [429] * (200 - MOST)
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 60
+    assert ask(door, peopled, "GET /v1/server", "reader").status_code == 200
+    told = [one.getMessage() for one in caplog.records if "no good token" in one.getMessage()]
+    assert len(told) == 2
+    assert peopled.tokens["unknown"] not in caplog.text
+    assert ask(door, peopled, "GET /v1/server", "admin").json()["refused"] == 200
+    assert peopled.store.deeds() == ()
+
+
+def test_bad_tokens_are_counted_by_address_in_bounded_memory() -> None:
+    strikes = Strikes(most=2, seconds=60.0)
+    assert [strikes.add("10.0.0.1", 0.0), strikes.wait("10.0.0.1", 1.0)] == [True, 0]
+    assert [strikes.add("10.0.0.1", 1.0), strikes.wait("10.0.0.1", 1.5)] == [True, 59]
+    assert (strikes.wait("10.0.0.2", 1.5), strikes.wait("10.0.0.1", 60.0)) == (0, 0)
+    strikes.add("2001:db8::1", 0.0)
+    strikes.add("2001:db8::ffff:1", 0.0)
+    assert (strikes.wait("2001:db8::2", 0.0), strikes.wait("2001:db8:0:1::1", 0.0)) == (60, 0)
+    told = sum(strikes.add(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", 2.0) for n in range(3 * ADDRESSES))
+    assert len(strikes) == ADDRESSES
+    assert told < 12
+
+
+def test_a_reader_sees_of_the_server_what_is_the_same_for_everybody(door: TestClient, peopled: Peopled) -> None:
+    about = door.get("/v1/server?full=true", headers=bearer(peopled, "reader")).json()
+    assert (about["pid"], about["id"], about["apps"], about["engine"]) == (0, "", 0, None)
+    assert door.get("/v1/server", headers=bearer(peopled, "admin")).json()["pid"] > 0
+
+
+def test_a_fault_of_the_machine_is_told_from_afar_by_an_id_alone(
+    door: TestClient, peopled: Peopled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    peopled.store._path = Path("/nowhere/s2i.db")
+    answer = door.put("/v1/projects/shop/members/reader", headers=bearer(peopled, "manager"), json={"role": "writer"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "E_INTERNAL")
+    assert "nowhere" not in answer.text
+    ident = answer.json()["error"]["message"].rpartition(" ")[2]
+    assert any(ident in one.getMessage() and "/nowhere" in one.getMessage() for one in caplog.records)
+
+
+def test_members_are_added_listed_and_removed_by_a_manager(door: TestClient, peopled: Peopled) -> None:
+    at, headers = "/v1/projects/shop/members", bearer(peopled, "manager")
+    made = door.put(f"{at}/stranger", headers=headers, json={"role": "reader"})
+    assert made.json() == {"project": "shop", "token": "stranger", "role": "reader"}
+    assert door.get("/v1/projects/shop", headers=bearer(peopled, "stranger")).status_code == 200
+    assert [one["token"] for one in door.get(at, headers=headers).json()] == ["manager", "reader", "stranger", "writer"]
+    door.delete(f"{at}/stranger", headers=headers)
+    assert door.get("/v1/projects/shop", headers=bearer(peopled, "stranger")).status_code == 404
+    found = [(one.verb, one.name, one.before, one.after) for one in peopled.store.deeds("shop")]
+    assert found == [
+        ("member add", "stranger", {}, {"role": "reader"}),
+        ("member remove", "stranger", {"role": "reader"}, {}),
+    ]
+
+
+def test_a_role_that_is_none_and_fields_that_are_none_are_refused(door: TestClient, peopled: Peopled) -> None:
+    headers = bearer(peopled, "manager")
+    for body in ({"role": "admin"}, {"role": "reader", "admin": True}, {}):
+        assert door.put("/v1/projects/shop/members/reader", headers=headers, json=body).status_code == 400
+    answer = door.post("/v1/tokens", headers=bearer(peopled, "admin"), json={"name": "x", "digest": "0"})
+    assert answer.status_code == 400
+
+
+def test_the_audit_log_tells_what_changed_and_no_secret(door: TestClient, peopled: Peopled) -> None:
+    headers = bearer(peopled, "admin")
+    door.patch("/v1/projects/shop", headers=headers, json={"limits": {"cpu": 4}})
+    door.post("/v1/projects/shop/secrets", headers=headers, json={"name": "k", "values": {"A": "Y2FuYXJ5LTE="}})
+    made = door.post("/v1/tokens", headers=headers, json={"name": "new", "seconds": 60}).json()
+    deeds = door.get("/v1/audit", headers=headers).json()
+    limits, secret, token = deeds
+    assert (limits["before"]["limits"]["cpu"], limits["after"]["limits"]["cpu"]) == (0.0, 4.0)
+    assert (secret["name"], secret["after"]) == ("k", {"version": 1, "keys": ["A"]})
+    assert (token["verb"], token["name"], token["after"]["admin"]) == ("token create", "new", False)
+    assert made["token"].startswith("s2i_")
+    assert (limits["who"], limits["where"]) == ("admin", "testclient")
+    text = json.dumps(deeds)
+    assert ("canary" in text, "Y2Fu" in text, made["token"] in text) == (False, False, False)
+
+
+def test_the_api_describes_itself_and_every_route_of_it(door: TestClient, peopled: Peopled) -> None:
+    found = ask(door, peopled, "GET /v1/openapi.json", "reader").json()
+    told = {f"{method.upper()} {path}" for path, methods in found["paths"].items() for method in methods}
+    assert {one for one in told if not one.startswith("OPTIONS")} == NEEDS.keys() - {"GET /v1/openapi.json"}
+    assert found["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+def test_the_owner_on_the_socket_may_do_everything_and_is_in_the_audit_log(peopled: Peopled) -> None:
+    with TestClient(make_app(peopled.platform, local=True)) as client:
+        assert client.post("/v1/projects", json={"name": "new"}).status_code == 201
+        (deed,) = client.get("/v1/audit").json()
+    assert (deed["who"], deed["where"], deed["verb"], deed["name"]) == ("owner", "unix", "project create", "new")
