@@ -32,6 +32,7 @@ from s2i.api import (
 from s2i.api.access import admit, check_complete, need_of, routes_of
 from s2i.api.answers import refusal
 from s2i.api.door import UPLOADS, Door, Gate
+from s2i.api.listener import Listening
 from s2i.control.platform import Platform
 from s2i.errors import E_INTERNAL, E_REQUEST, S2IError
 from s2i.resources.people import Caller
@@ -43,10 +44,12 @@ _Request = Request[Any, Any, Any]
 log = logging.getLogger("s2i")
 
 
-def make_app(platform: Platform, *, local: bool, hosts: frozenset[str] = frozenset()) -> Door:
+def make_app(
+    platform: Platform, *, local: bool, hosts: frozenset[str] = frozenset(), listening: Listening | None = None
+) -> Door:
     """Return the API of ``platform``. ``local``: callers are the server's own user, on a unix socket.
 
-    Others need a token, and have to call the server by one of ``hosts``.
+    Others need a token, and have to call the server by one of ``hosts``. ``listening``: what is told of that to admins.
     Raises RuntimeError when nobody has said who may ask for a route.
     """
 
@@ -69,7 +72,7 @@ def make_app(platform: Platform, *, local: bool, hosts: frozenset[str] = frozens
 
     def handlers() -> list[HTTPRouteHandler]:
         return [
-            *server.routes(platform),
+            *server.routes(platform, listening),
             *people.routes(platform),
             *projects.routes(platform),
             *deployments.routes(platform, local=local),

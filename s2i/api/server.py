@@ -12,6 +12,7 @@ from litestar.params import FromQuery, RawBody
 
 import s2i
 from s2i.api.body import decoded
+from s2i.api.listener import Listening
 from s2i.control.platform import Platform
 from s2i.engines.engine import EngineInfo
 from s2i.errors import S2IError
@@ -22,7 +23,8 @@ class ServerView(msgspec.Struct, frozen=True):
     """A server as callers see it. ``engine`` (when asked for) is None when none answers; ``problem`` says why.
 
     ``exposed``: why containers can reach services of this machine, "" when they cannot. ``refused``: requests without
-    a good token so far. To whom is no admin only what is the same for everybody is told.
+    a good token so far; ``listening``: where it is on TCP, None for nowhere. Who is no admin is told what is the
+    same for everybody.
     """
 
     version: str
@@ -36,6 +38,7 @@ class ServerView(msgspec.Struct, frozen=True):
     problem: str = ""
     exposed: str = ""
     refused: int = 0
+    listening: Listening | None = None
 
 
 class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +47,7 @@ class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     all: bool = False
 
 
-def routes(platform: Platform) -> list[HTTPRouteHandler]:
+def routes(platform: Platform, listening: Listening | None = None) -> list[HTTPRouteHandler]:
     """Return the handlers under /v1/server."""
 
     @get("/v1/server", sync_to_thread=True)
@@ -71,6 +74,7 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
             problem=problem,
             exposed=platform.loop.exposed,
             refused=platform.people.refused,
+            listening=listening,
         )
 
     @post("/v1/server/stop", status_code=200, sync_to_thread=True)
