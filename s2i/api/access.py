@@ -62,6 +62,7 @@ NEEDS: dict[str, Need] = {
     f"POST {PROJECT}/restore": Need("manager", "project restore"),
     f"GET {PROJECT}/usage": Need("reader"),
     # Deployments.
+    f"POST {PROJECT}/uploads": Need("writer", "app upload"),
     f"POST {PROJECT}/deployments": Need("writer", "app deploy"),
     f"GET {PROJECT}/deployments": Need("reader"),
     f"GET {PROJECT}/deployments/{{ident}}": Need("reader"),

@@ -17,7 +17,7 @@ from s2i.resources.app import Config
 from s2i.resources.audit import Deed
 from s2i.resources.bundle import BundleKind
 from s2i.resources.people import Caller
-from s2i.sources import Folder, Source
+from s2i.sources import Folder, Git, Given, Upload
 from s2i.sources.source import hide
 
 log = logging.getLogger("s2i")
@@ -36,7 +36,7 @@ class Named(msgspec.Struct, frozen=True):
     name: str = ""
     app: str = ""
     image: str = ""
-    source: Source | None = None
+    source: Given | None = None
 
 
 def named(body: bytes) -> Named:
@@ -137,8 +137,13 @@ def _fields(one: Any, fields: tuple[str, ...]) -> dict[str, Any]:
 def _asked(about: Named) -> dict[str, Any]:
     if about.source is None:
         return {"image": about.image} if about.image else {}
-    place = about.source.path if isinstance(about.source, Folder) else hide(about.source.url)
-    return {"source": place}
+    match about.source:
+        case Folder(path=path):
+            return {"source": path}
+        case Git(url=url):
+            return {"source": hide(url)}
+        case Upload(title=title):
+            return {"source": f"{title[:200]}, sent"}
 
 
 def _hidden(key: str, value: Any) -> Any:

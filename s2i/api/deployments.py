@@ -3,31 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from typing import Any
 
+import msgspec
+from litestar import Request as Incoming
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Stream
 
 from s2i.api.body import decoded
+from s2i.api.door import UPLOADS
 from s2i.control.journal import Journal
 from s2i.control.platform import Platform
 from s2i.control.task import Request
 from s2i.errors import E_FORBIDDEN, E_NOT_FOUND, S2IError
 from s2i.resources.app import OPEN_DEPLOYMENT, Deployment
-from s2i.sources import Folder
+from s2i.resources.names import project_name
+from s2i.sources import Folder, Upload, upload
 
 POLL_SECONDS = 0.02
 NDJSON = "application/x-ndjson"
 
 
+class Uploaded(msgspec.Struct, frozen=True):
+    """A folder that has come: the id by which a deployment names it, within a quarter of an hour."""
+
+    upload: str
+    files: int
+
+
 def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
-    """Return the handlers under /v1/projects/P/deployments."""
+    """Return the handlers under /v1/projects/P/deployments and uploads."""
 
     @post("/v1/projects/{project:str}/deployments", sync_to_thread=True)
     def begin(project: FromPath[str], body: RawBody) -> Deployment:
-        return platform.deployments.begin(project, _request(body, local=local), network=not local)
+        request = _request(body, local=local)
+        if not isinstance(request.source, Upload):
+            return platform.deployments.begin(project, request, network=not local)
+        sent = msgspec.structs.replace(request.source, project=project)  # whatever it says itself
+        upload.claim(sent)
+        try:
+            request = msgspec.structs.replace(request, source=sent)
+            return platform.deployments.begin(project, request, network=not local)
+        except S2IError:
+            upload.forget(project, sent.id)
+            raise
+
+    @post(f"/v1/projects/{{project:str}}{UPLOADS}", request_max_body_size=upload.LIMIT)
+    async def receive(project: FromPath[str], request: Incoming[Any, Any, Any]) -> Uploaded:
+        ident = await asyncio.to_thread(upload.begin, project_name(project), time.time())
+        try:
+            with upload.archive_of(project, ident).open("xb") as file:
+                async for piece in request.stream():
+                    await asyncio.to_thread(file.write, piece)
+            return Uploaded(ident, await asyncio.to_thread(upload.unpack, project, ident))
+        except BaseException:
+            await asyncio.to_thread(upload.forget, project, ident)
+            raise
 
     @get("/v1/projects/{project:str}/deployments", sync_to_thread=True)
     def every(project: FromPath[str]) -> list[Deployment]:
@@ -47,7 +82,7 @@ def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
     def cancel(project: FromPath[str], ident: FromPath[str]) -> Deployment:
         return platform.deployments.cancel(project, ident)
 
-    return [begin, every, one, events, cancel]
+    return [begin, receive, every, one, events, cancel]
 
 
 def _request(body: bytes, *, local: bool) -> Request:

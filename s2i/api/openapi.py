@@ -41,7 +41,12 @@ def _document(handlers: Sequence[HTTPRouteHandler]) -> bytes:
         security=[{"token": []}],
         components=Components({}, security_schemes={"token": bearer}),
     )
-    app = Litestar(handlers, openapi_config=config, dependencies={"caller": Provide(_nobody, sync_to_thread=False)})
+    app = Litestar(
+        handlers,
+        openapi_config=config,
+        logging_config=None,
+        dependencies={"caller": Provide(_nobody, sync_to_thread=False)},
+    )
     return msgspec.json.encode(app.openapi_schema.to_schema())
 
 

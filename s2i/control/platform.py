@@ -38,6 +38,7 @@ from s2i.resources.job import JobRun
 from s2i.resources.tags import route_name
 from s2i.router.desk import Desk
 from s2i.router.router import Router
+from s2i.sources import upload
 
 DELETE_SECONDS = 60.0
 
@@ -72,6 +73,7 @@ class Platform:
 
     def start(self) -> None:
         """Take up what a server before this one left, and begin."""
+        upload.clear()
         self.sweeper.start()
         self.deployments.recover()
         if self.gate:

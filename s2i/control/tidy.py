@@ -14,6 +14,7 @@ from s2i.control.execute import sweep_images
 from s2i.control.world import World
 from s2i.errors import S2IError
 from s2i.resources.audit import KEPT_DAYS, LEAST_DAYS
+from s2i.sources import upload
 from s2i.sources.workspace import sweep
 
 FIRST_SECONDS = 1.5  # after the start: the last work of a killed server is older than a moment then
@@ -55,6 +56,7 @@ class Sweeper:
             return FIRST_SECONDS
         self._back_up()
         sweep(time.time())
+        upload.sweep(time.time())
         self._forget_deeds()
         for job in self._world.store.jobs():
             runs.forget_old(self._world, job.project, job.name)

@@ -26,6 +26,7 @@ WHO: dict[str, str] = {
     "DELETE /v1/projects/{project}/{how}": "manager",
     "POST /v1/projects/{project}/restore": "manager",
     "GET /v1/projects/{project}/usage": "reader",
+    "POST /v1/projects/{project}/uploads": "writer",
     "POST /v1/projects/{project}/deployments": "writer",
     "GET /v1/projects/{project}/deployments": "reader",
     "GET /v1/projects/{project}/deployments/{ident}": "reader",
