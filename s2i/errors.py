@@ -619,7 +619,7 @@ E_LISTEN = Kind(
     "E_LISTEN",
     6,
     "the server cannot listen at {address}: {why}",
-    "say where by `s2i server run --listen 127.0.0.1:8443`, or by S2I_API_ADDRESS; S2I_API_NAMES adds names to it",
+    "say where by `s2i server run --listen 127.0.0.1:8543`, or by S2I_API_ADDRESS; S2I_API_NAMES adds names to it",
 )
 E_CERTIFICATE = Kind("E_CERTIFICATE", 6, "the certificate {path} cannot be used: {why}", "{advice}")
 E_SERVER_URL = Kind(

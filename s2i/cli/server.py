@@ -41,7 +41,7 @@ def run(listen: str, tls_cert: str, tls_key: str, output: str | None) -> None:
 
     \b
     Example:  s2i server run
-              s2i server run --listen 127.0.0.1:8443
+              s2i server run --listen 127.0.0.1:8543
     """
     from s2i.api.serve import serve
 
