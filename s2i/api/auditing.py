@@ -22,7 +22,7 @@ from s2i.sources.source import hide
 
 log = logging.getLogger("s2i")
 
-NAMES = ("name", "ident", "how")  # of a path, what may say which thing is meant
+NAMES = ("name", "ident")  # of a path, what may say which thing is meant
 FIELDS_OF = {
     "app": ("target", "serving", "stopped", "scale", "routing", "traffic", "tags", "domains"),
     "job": ("execution", "keep", "schedule"),
@@ -48,7 +48,7 @@ def named(body: bytes) -> Named:
 
 def name_of(params: dict[str, Any], about: Named) -> str:
     """Return the name of the thing that a request is about."""
-    return next((str(params[key]) for key in NAMES[:2] if key in params), about.name)
+    return next((str(params[key]) for key in NAMES if key in params), about.name)
 
 
 def seen(platform: Platform, need: Need, project: str, name: str) -> dict[str, Any]:

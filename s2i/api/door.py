@@ -63,12 +63,28 @@ class Door:
         if self._gate:
             receive = _hurried(receive, UPLOAD_SECONDS if scope["path"].endswith(UPLOADS) else BODY_SECONDS)
 
+        ended = False
+
         async def noted(message: dict[str, Any]) -> None:
+            nonlocal ended
             if message["type"] == "http.response.start":
                 await self._record(scope, message["status"])
+            elif message.get("more_body") and not self._still(scope):
+                ended = True
+                raise ConnectionAbortedError("the token does not hold any more")
             await send(message)
 
-        await self.api(scope, receive, noted)  # type: ignore[arg-type]
+        try:
+            await self.api(scope, receive, noted)  # type: ignore[arg-type]
+        except Exception:
+            if not ended:
+                raise
+            await send({"type": "http.response.body", "body": b""})
+
+    def _still(self, scope: Scope) -> bool:
+        """Say whether who asked may go on reading an answer without an end, as a log that is followed."""
+        project = scope.get("path_params", {}).get("project", "")
+        return self._gate is None or self._platform.people.still(scope["state"]["caller"].name, project)
 
     async def _caller(self, scope: Scope) -> Caller:
         """Return who asks. Raises E_HOST, E_TOKEN, E_ATTEMPTS."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import ssl
 
 SERVER, TOKEN, CA = "S2I_SERVER", "S2I_TOKEN", "S2I_CA"
-_URL = re.compile(r"https://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_URL = r"https://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"  # not compiled: most have no such server
 
 
 class Remote(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ def named() -> Remote | None:
 
     if not (url := os.environ.get(SERVER, "").rstrip("/")):
         return None
-    if not _URL.fullmatch(url):
+    if not re.fullmatch(_URL, url):
         clear = url.startswith("http://")
         why = "http:// would show the token to everybody on the way" if clear else "it is no https://HOST:PORT"
         raise E_SERVER_URL(what=SERVER, value=url if "@" not in url else "***", why=why)

@@ -65,6 +65,15 @@ class People:
             raise E_TOKEN(why="this one has expired")
         return Caller(found.name, where, found.admin, self._roles.get(found.name, {}))
 
+    def still(self, name: str, project: str) -> bool:
+        """Say whether a token holds still, and has a role in ``project``, "" for none that is asked for."""
+        with self._lock:
+            found = next((one for one in self._tokens.values() if one.name == name), None)
+            roles = self._roles.get(name, {})
+        if found is None or not found.holds(self._now()):
+            return False
+        return found.admin or not project or project in roles
+
     def is_due(self, name: str) -> bool:
         """Say whether the use of a token is to be recorded now: not when that was done a moment ago."""
         now = self._now()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from litestar.testing import TestClient
 
 from s2i.api.access import NEEDS
 from s2i.api.app import make_app
+from s2i.api.door import Door, Gate, _hurried
 from s2i.api.strikes import ADDRESSES, MOST, Strikes
+from s2i.errors import S2IError
 from s2i.resources.people import text_of
-from tests.api.peopled import Peopled, ask
+from tests.api.peopled import HOST, Peopled, ask
 
 
 def bearer(peopled: Peopled, who: str) -> dict[str, str]:
@@ -161,3 +165,72 @@ def test_the_owner_on_the_socket_may_do_everything_and_is_in_the_audit_log(peopl
         assert client.post("/v1/projects", json={"name": "new"}).status_code == 201
         (deed,) = client.get("/v1/audit").json()
     assert (deed["who"], deed["where"], deed["verb"], deed["name"]) == ("owner", "unix", "project create", "new")
+
+
+def test_a_body_that_does_not_come_in_time_is_given_up_and_who_only_waits_is_not() -> None:
+    async def slow() -> dict[str, Any]:
+        await asyncio.sleep(30)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def dribble() -> dict[str, Any]:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def body_of(receive: Any) -> str:
+        hurried = _hurried(receive, 0.1)
+        try:
+            while True:
+                await hurried()
+        except S2IError as error:
+            return error.code
+
+    async def whole() -> str:
+        messages = [{"type": "http.request", "body": b"x", "more_body": False}, {"type": "http.disconnect"}]
+
+        async def receive() -> dict[str, Any]:
+            if len(messages) == 1:
+                await asyncio.sleep(0.3)  # longer than a body may take
+            return messages.pop(0)
+
+        hurried = _hurried(receive, 0.1)
+        await hurried()
+        return str((await hurried())["type"])
+
+    assert asyncio.run(body_of(slow)) == asyncio.run(body_of(dribble)) == "E_SLOW"
+    assert asyncio.run(whole()) == "http.disconnect"
+
+
+def test_a_websocket_is_closed_and_reaches_nothing(peopled: Peopled) -> None:
+    said: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    app = make_app(peopled.platform, local=False)
+    asyncio.run(app({"type": "websocket", "path": "/v1/server", "headers": []}, receive, send))
+    assert said == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize("end", ["revoked", "removed"])
+def test_who_follows_a_log_is_cut_off_when_the_token_or_the_role_is_gone(peopled: Peopled, end: str) -> None:
+    people, said = peopled.platform.people, []
+
+    async def api(scope: dict[str, Any], _receive: Any, send: Any) -> None:
+        scope["path_params"] = {"project": "shop"}
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number in range(10):
+            if number == 2:
+                people.revoke("reader") if end == "revoked" else people.leave("shop", "reader")
+            await send({"type": "http.response.body", "body": b"line", "more_body": True})
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message.get("body"))
+
+    headers = [(b"host", HOST.encode()), (b"authorization", f"Bearer {peopled.tokens['reader']}".encode())]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers, "client": ("10.0.0.9", 1)}
+    door = Door(api, peopled.platform, Gate(frozenset({HOST})))  # type: ignore[arg-type]
+    asyncio.run(door(scope, None, send))  # type: ignore[arg-type]
+    assert said == [None, b"line", b"line", b""]
