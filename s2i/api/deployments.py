@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from litestar import Request as Incoming
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Stream
@@ -22,10 +23,12 @@ from s2i.control.task import Request
 from s2i.errors import E_FORBIDDEN, E_NOT_FOUND, S2IError
 from s2i.resources.app import OPEN_DEPLOYMENT, Deployment
 from s2i.resources.names import project_name
+from s2i.resources.people import Caller
 from s2i.sources import Folder, Upload, upload
 
 POLL_SECONDS = 0.02
 NDJSON = "application/x-ndjson"
+OURS = ("s2i/", "s2i.local/")  # names that are given on the server's machine
 
 
 class Uploaded(msgspec.Struct, frozen=True):
@@ -39,8 +42,10 @@ def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
     """Return the handlers under /v1/projects/P/deployments and uploads."""
 
     @post("/v1/projects/{project:str}/deployments", sync_to_thread=True)
-    def begin(project: FromPath[str], body: RawBody) -> Deployment:
+    def begin(project: FromPath[str], body: RawBody, caller: NamedDependency[Caller]) -> Deployment:
         request = _request(body, local=local)
+        if not caller.admin:
+            _check_image(platform, project, request.image)
         if not isinstance(request.source, Upload):
             return platform.deployments.begin(project, request, network=not local)
         sent = msgspec.structs.replace(request.source, project=project)  # whatever it says itself
@@ -94,6 +99,18 @@ def _request(body: bytes, *, local: bool) -> Request:
     if request.secrets and not local:
         raise E_FORBIDDEN(what="sending a build's secrets", where_from="from the network")
     return request
+
+
+def _check_image(platform: Platform, project: str, image: str) -> None:
+    """Return unless ``image`` may be what another project, or the server's owner, has built. Raises E_FORBIDDEN."""
+    built, store = image.startswith("sha256:"), platform.store
+    if built:
+        own = {one.image for every in store.revisions_by_app(project).values() for one in every}
+        own |= {one.image for one in store.jobs(project)}
+        if image in own:
+            return
+    if built or image.startswith(OURS):
+        raise E_FORBIDDEN(what="an image that another project may have made", where_from="from the network")
 
 
 async def _follow(platform: Platform, project: FromPath[str], ident: FromPath[str], start: int) -> AsyncIterator[bytes]:

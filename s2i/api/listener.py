@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from s2i.api.crowd import bounded
 from s2i.errors import E_LISTEN
 
 ADDRESS, NAMES, CERT, KEY = "S2I_API_ADDRESS", "S2I_API_NAMES", "S2I_API_CERT_FILE", "S2I_API_KEYFILE"
@@ -78,10 +79,15 @@ def bound(one: Listener) -> socket.socket:
 
 def settings(line: socket.socket, cert: str, key: str) -> Any:
     """Return how hypercorn is to serve the socket: TLS always, HTTP/1.1, and no time for who is slow."""
-    from hypercorn.config import Config
+    from hypercorn.config import Config, Sockets
 
-    config = Config()
-    config.bind = [f"fd://{line.detach()}"]
+    taken = bounded(line)
+
+    class Bound(Config):
+        def create_sockets(self) -> Sockets:
+            return Sockets([taken], [], [])
+
+    config = Bound()
     config.certfile, config.keyfile = cert, key
     config.alpn_protocols = ["http/1.1"]
     config.ssl_handshake_timeout = HANDSHAKE_SECONDS

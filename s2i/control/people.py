@@ -9,9 +9,9 @@ from collections.abc import Callable
 import msgspec
 
 from s2i.control.store import Store
-from s2i.errors import E_TOKEN, S2IError
+from s2i.errors import E_NAME, E_TOKEN, S2IError
 from s2i.resources.names import thing_name
-from s2i.resources.people import Caller, Member, Role, Token, digest_of, is_token, text_of
+from s2i.resources.people import OWNER, Caller, Member, Role, Token, digest_of, is_token, text_of
 
 USED_SECONDS = 60.0  # between two records of when a token was used
 
@@ -41,6 +41,8 @@ class People:
 
         Raises E_NAME, E_TOKEN_NAME.
         """
+        if name == OWNER.name:  # who is that in the audit log is not to be asked
+            raise E_NAME(what="token", value=name, why=": whoever has the server's socket is called that")
         text, now = text_of(random), self._now()
         made = Token(thing_name("token", name), digest_of(text), now, now + seconds if seconds else 0.0, admin=admin)
         self._store.add_token(made)

@@ -12,6 +12,8 @@ from litestar.testing import TestClient
 
 from s2i import dirs
 from s2i.api.app import BODY_LIMIT
+from s2i.resources.app import Config
+from s2i.resources.job import Job
 from s2i.sources import archive, local
 from tests.api.peopled import Peopled
 
@@ -87,3 +89,19 @@ def test_a_token_names_no_folder_of_the_server(door: TestClient, peopled: People
     for who in ("writer", "admin"):
         answer = door.post(f"{AT}/deployments", headers=bearer(peopled, who), json=body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "E_FORBIDDEN")
+
+
+def test_a_token_runs_no_image_that_another_project_has_built(door: TestClient, peopled: Peopled) -> None:
+    image = "sha256:" + "a" * 64
+    made = peopled.store.accept_job(Job("other", "report", image, Config()), "", 1.0, None)
+    assert made is None
+
+    def asked(who: str, image: str, project: str = "shop") -> str:
+        at = f"/v1/projects/{project}/deployments"
+        body = {"name": "web", "image": image}
+        answer = door.post(at, headers=bearer(peopled, who), json=body)
+        return str(answer.json()["error"]["code"]) if answer.status_code >= 400 else ""
+
+    for wanted in (image, "s2i/web", "s2i.local/python:3.13"):
+        assert asked("writer", wanted) == "E_FORBIDDEN"
+    assert (asked("stranger", image, "other"), asked("admin", image), asked("writer", "nginx")) == ("", "", "")

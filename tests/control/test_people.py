@@ -10,6 +10,7 @@ import pytest
 
 from s2i.control.people import USED_SECONDS, People
 from s2i.control.store import Store
+from s2i.control.tidy import audit_days
 from s2i.errors import E_NAME, E_NO_PROJECT, E_NO_TOKEN, E_STORE, E_TOKEN, E_TOKEN_NAME, S2IError
 from s2i.resources.audit import LEAST_DAYS, Deed
 from s2i.resources.people import digest_of, span, text_of
@@ -96,7 +97,7 @@ def test_a_role_is_in_one_project_and_goes_with_the_token_or_the_project(people:
 
 def test_names_are_checked_and_given_once(people: People) -> None:
     people.create("ci", b"a" * 32, admin=False, seconds=0.0)
-    for name, kind in (("ci", E_TOKEN_NAME), ("A b", E_NAME), ("", E_NAME)):
+    for name, kind in (("ci", E_TOKEN_NAME), ("A b", E_NAME), ("owner", E_NAME), ("", E_NAME)):
         with pytest.raises(S2IError) as caught:
             people.create(name, b"b" * 32, admin=False, seconds=0.0)
         assert caught.value.kind is kind
@@ -162,3 +163,8 @@ def test_a_span_is_a_number_and_a_unit(text: str, seconds: float) -> None:
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(S2IError):
         span(text, "--expires", "token create")
+
+
+@pytest.mark.parametrize(("given", "days"), [("", 365), ("90", 90), ("1", LEAST_DAYS), ("x", 365), ("-5", 365)])
+def test_the_audit_log_is_kept_for_as_long_as_is_said_and_not_less_than_a_month(given: str, days: int) -> None:
+    assert audit_days({"S2I_AUDIT_DAYS": given}) == days

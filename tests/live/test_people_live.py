@@ -134,6 +134,7 @@ def test_each_role_may_what_it_may_and_is_told_why_not(
     home.ok("secret", "create", "db", "--project", "shop", "--from-literal", f"PASSWORD={CANARY}")
     assert CANARY not in reader.ok("secret", "get", "db", "--project", "shop")
     assert "E_ROLE" in writer.refused("secret", "get", "db", "--project", "shop", "--decode")
+    assert CANARY in home.ok("secret", "get", "db", "--project", "shop", "--decode")
     assert "E_ROLE" in writer.refused("project", "update", "shop", "--limit-cpu", "99")
     assert "E_NO_PROJECT" in writer.refused("deploy", source, "--name", "x", "--project", "new", *LIMITS)
     assert [line.split()[0] for line in writer.ok("project", "list").splitlines()[1:]] == ["shop"]
@@ -188,7 +189,7 @@ def test_bad_tokens_are_limited_and_a_good_one_is_served_all_the_while(home: Hom
     assert statuses.count(429) == 200 - statuses.count(401)
     p99 = statistics.quantiles(times, n=100)[98]
     print(f"good client beside bad tokens: {len(times)} calls, p50 {statistics.median(times):.4f} s, p99 {p99:.4f} s")
-    assert p99 < 1.0  # 0.2 s on a machine that does nothing else
+    assert p99 < 0.5  # 0.02 s on a machine that does nothing else, and 0.2 s is what it must not come to
     assert int(str(home.server()["refused"])) >= 200
 
 
