@@ -22,6 +22,7 @@ from s2i.sources.source import hide
 
 log = logging.getLogger("s2i")
 
+LONG, LEFT_OUT = 16 << 10, "too long to be kept here"  # bytes of one field
 NAMES = ("name", "ident")  # of a path, what may say which thing is meant
 FIELDS_OF = {
     "app": ("target", "serving", "stopped", "scale", "routing", "traffic", "tags", "domains"),
@@ -74,8 +75,9 @@ def record(
     """Write the line of a request that is answered. What cannot be written is told in the log of the server."""
     project, name = str(params.get("project", "")), name_of(params, about)
     after = seen(platform, need, project, name) if status < 400 else before
-    changed = {key for key in {*before, *after} if before.get(key) != after.get(key)}
-    told = {key: after[key] for key in after if key in changed} | (_asked(about) if need.verb == "app deploy" else {})
+    was, told = _difference(before, after)
+    if need.verb == "app deploy":
+        told |= _asked(about)
     if how := params.get("how"):
         told["how"] = str(how)[:40]
     deed = Deed(
@@ -87,13 +89,23 @@ def record(
         name[:80],
         status,
         code,
-        {key: before[key] for key in before if key in changed},
+        was,
         told,
     )
     try:
         platform.store.add_deed(deed)
     except S2IError as error:
         log.error("%s of %s by %s is not in the audit log: %s", need.verb, name, caller.name, error)
+
+
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what of it has become otherwise, as it was and as it is; of what is very long only its name."""
+
+    def part(of: dict[str, Any]) -> dict[str, Any]:
+        found = {key: value for key, value in of.items() if before.get(key) != after.get(key)}
+        return {key: value if len(msgspec.json.encode(value)) <= LONG else LEFT_OUT for key, value in found.items()}
+
+    return part(before), part(after)
 
 
 def _seen(platform: Platform, noun: str, project: str, name: str) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def deployed(
         from s2i.cli.sending import sent
 
         body["source"], more = sent(client, project, body["source"])
+        body.pop("git_allow", None)  # a folder is fetched from nowhere
         notices = (*notices, *more)
     base = f"/v1/projects/{project}/deployments"
     begun = client.call("POST", base, body)

@@ -85,6 +85,8 @@ class _Reader:
                 raise _no(f"{path} is neither a file nor a folder")
             if files > self._limits.files:
                 raise _no(f"it holds more than {self._limits.files:,} files")
+        if not files:
+            raise _no("it holds no file")
         return files
 
     def _checked(self, name: str) -> str:

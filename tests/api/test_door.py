@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from litestar.testing import TestClient
 
+from s2i import dirs
 from s2i.api.access import NEEDS
 from s2i.api.app import make_app
 from s2i.api.door import Door, Gate, _hurried
@@ -234,3 +237,73 @@ def test_who_follows_a_log_is_cut_off_when_the_token_or_the_role_is_gone(peopled
     door = Door(api, peopled.platform, Gate(frozenset({HOST})))  # type: ignore[arg-type]
     asyncio.run(door(scope, None, send))  # type: ignore[arg-type]
     assert said == [None, b"line", b"line", b""]
+
+
+TRICKS = (
+    "shop%2f..%2fother",
+    "other%2f..%2fshop",
+    "..",
+    "%2e%2e",
+    "shop%00",
+    "SHOP",
+    "shop%20",
+    "shop%2f",
+    "*",
+    "%ff",
+)
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_no_spelling_of_a_project_leads_into_another_one(door: TestClient, peopled: Peopled, trick: str) -> None:
+    for path in (f"/v1/projects/{trick}", f"/v1/projects/{trick}/apps", f"/v1/projects/{trick}/secrets/db/values"):
+        answer = door.get(path, headers=bearer(peopled, "stranger"), follow_redirects=False)
+        assert (answer.status_code, "canary" in answer.text) == (404, False), path
+
+
+def test_whatever_is_asked_no_answer_tells_of_a_path_a_query_or_a_traceback(door: TestClient, peopled: Peopled) -> None:
+    choose, routes = random.Random(7), sorted(NEEDS)
+    odd = [
+        "",
+        "{",
+        "[]",
+        "null",
+        "1e400",
+        '{"name": 5}',
+        '{"name": "\\u0000"}',
+        "[" * 5000,
+        "\x00",
+        "x" * 3000,
+        '{"a": 1, "a": 2}',
+    ]
+    words = ["shop", "nothing", "%00", "'; DROP TABLE apps --", "../../etc/passwd", "a" * 300, "\u202e", "-1", "db"]
+    queries = ["", "?tail=-1", "?since=99999999999999999999", "?since=nan", "?most=x", "?full=maybe", "?start=-5"]
+    statuses = set()
+    for _ in range(500):
+        method, _, template = choose.choice(routes).partition(" ")
+        if template in ("/v1/server/stop", "/v1/projects/{project}/{how}") or "events" in template:
+            continue
+        path = template.replace("{project}", choose.choice(["shop", "shop", *words]))
+        for part in ("{name}", "{ident}", "{how}"):
+            path = path.replace(part, choose.choice(words))
+        content = choose.choice(odd).encode() if method != "GET" else None
+        url = quote(path, safe="/%") + choose.choice(queries)
+        answer = door.request(
+            method, url, headers=bearer(peopled, choose.choice(["manager", "admin"])), content=content
+        )
+        statuses.add(answer.status_code)
+        told = answer.text
+        assert not any(word in told for word in ("Traceback", str(dirs.state()), "sqlite", "SELECT ", 'File "')), (
+            url,
+            told,
+        )
+        assert answer.status_code != 500, (method, url, content, told)
+    assert {200, 400, 404} <= statuses
+
+
+def test_of_a_change_that_is_very_long_the_audit_log_keeps_that_it_was(door: TestClient, peopled: Peopled) -> None:
+    values = {f"KEY_{number}": "eA==" for number in range(900)}
+    body = {"name": "many", "values": {f"{key}_{'x' * 30}": value for key, value in values.items()}}
+    made = door.post("/v1/projects/shop/configmaps", headers=bearer(peopled, "writer"), json=body)
+    assert made.status_code == 201, made.text
+    (deed,) = peopled.store.deeds()
+    assert deed.after == {"version": 1, "keys": "too long to be kept here"}

@@ -132,6 +132,8 @@ def test_archives_of_other_programs_are_read(tmp_path: Path, form: int) -> None:
         (lambda: made(entry("a", data=os.urandom(5 << 20))), "it holds more than 4 MB"),
         (lambda: io.BytesIO(b"no archive"), None),
         (lambda: io.BytesIO(b""), "it ends too early"),
+        (lambda: io.BytesIO(gzip.compress(bytes(1 << 20))), "it holds no file"),
+        (lambda: made(entry("d", tarfile.DIRTYPE)), "it holds no file"),
         (lambda: io.BytesIO(made(entry("a", data=os.urandom(9999))).getvalue()[:5000]), "it ends too early"),
         (lambda: io.BytesIO(gzip.compress(b"x" * 512)), None),
         (lambda: io.BytesIO(gzip.compress(tarfile.TarInfo("a").tobuf()[:300])), "it ends too early"),
