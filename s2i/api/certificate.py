@@ -47,7 +47,9 @@ def ready(folder: Path, one: Listener, now: datetime.datetime) -> Identity:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(made.chain, made.key)
         return msgspec.structs.replace(made, sha256=fingerprint(made.root.read_bytes()))
     except (OSError, ValueError) as error:
-        why = "the key is another's, or one of these is no PEM" if isinstance(error, ssl.SSLError) else error
+        why: object = error.strerror if isinstance(error, OSError) else error
+        if isinstance(error, ssl.SSLError):
+            why = "the key is another's, or one of these is no PEM"
         raise E_CERTIFICATE(path=made.chain, why=why, advice=advice) from None
 
 

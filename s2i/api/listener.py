@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import socket
 from collections.abc import Mapping
@@ -74,7 +75,7 @@ def bound(one: Listener) -> socket.socket:
     try:
         return socket.create_server((one.host, one.port), family=family, backlog=128)
     except OSError as error:
-        raise E_LISTEN(address=f"{one.host}:{one.port}", why=error.strerror or error) from None
+        raise E_LISTEN(address=f"{one.host}:{one.port}", why=os.strerror(error.errno or 0)) from None
 
 
 def settings(line: socket.socket, cert: str, key: str) -> Any:

@@ -31,7 +31,7 @@ def token() -> None:
 )
 @output_option
 def create(name: str, admin: bool, expires: str | None, output: str | None) -> None:
-    """Make a token, and print it: this once, since the server keeps its digest alone.
+    """Make a token, and print it this once: the server keeps its digest alone.
 
     \b
     Example:  s2i token create ci --expires 90d
