@@ -581,6 +581,80 @@ E_REQUEST = Kind(
 )
 E_FORBIDDEN = Kind("E_FORBIDDEN", 3, "{what} is not allowed {where_from}", "name a Git repository")
 
+# People, and servers that are elsewhere: exits 2, 3, 6 and 75 --------------------------------------------------
+
+E_TOKEN = Kind(
+    "E_TOKEN",
+    2,
+    "the server takes no request without a token: {why}",
+    "put one into S2I_TOKEN: an admin makes it with `s2i token create NAME`",
+)
+E_TOKEN_NAME = Kind(
+    "E_TOKEN_NAME",
+    2,
+    'there is a token "{name}" already',
+    "choose another name, or `s2i token revoke {name}` first",
+)
+E_NO_TOKEN = Kind("E_NO_TOKEN", 2, 'there is no token "{name}"', "`s2i token list` shows those that there are")
+E_ROLE = Kind(
+    "E_ROLE",
+    2,
+    "{what} takes {needs}, and the token {name} is {role}",
+    "ask an admin of the server, or a manager of the project: `s2i project member add PROJECT {name} --role ROLE`",
+)
+E_ATTEMPTS = Kind(
+    "E_ATTEMPTS",
+    75,
+    "too many bad tokens came from {address}",
+    "wait {seconds} s, and see that S2I_TOKEN is right: a good token is served all the while",
+)
+E_HOST = Kind(
+    "E_HOST",
+    2,
+    'the server does not answer to the name "{host}"',
+    "add it to S2I_API_NAMES of the server, or use one of: {names}",
+)
+E_SLOW = Kind("E_SLOW", 75, "the request did not come within {seconds} s", "try again over a better connection")
+E_LISTEN = Kind(
+    "E_LISTEN",
+    6,
+    "the server cannot listen at {address}: {why}",
+    "say where by `s2i server run --listen 127.0.0.1:8543`, or by S2I_API_ADDRESS; S2I_API_NAMES adds names to it",
+)
+E_CERTIFICATE = Kind("E_CERTIFICATE", 6, "the certificate {path} cannot be used: {why}", "{advice}")
+E_SERVER_URL = Kind(
+    "E_SERVER_URL",
+    2,
+    '{what} cannot be "{value}": {why}',
+    "name it as https://HOST:PORT, or take S2I_SERVER away for the server of this machine",
+)
+E_SERVER_REMOTE = Kind("E_SERVER_REMOTE", 6, "the server {url} does not answer: {why}", "{advice}")
+E_SERVER_UNKNOWN = Kind(
+    "E_SERVER_UNKNOWN",
+    6,
+    "nothing vouches for the server {url}: {why}",
+    "copy the certificate that `s2i server status` names there, see that its SHA-256 is the same at both ends, "
+    "and put its path into S2I_CA",
+)
+E_REMOTE = Kind(
+    "E_REMOTE",
+    2,
+    "{what} works on the machine of the server alone, and S2I_SERVER names {url}",
+    "run it there, or take S2I_SERVER away to mean the server of this machine",
+)
+E_ARCHIVE = Kind(
+    "E_ARCHIVE",
+    3,
+    "the archive cannot be taken: {why}",
+    "send regular files and folders alone, as `s2i deploy FOLDER` does",
+)
+E_UPLOAD = Kind(
+    "E_UPLOAD",
+    3,
+    "the folder cannot be sent: {why}",
+    "leave out what the build does not need in .s2iignore, or deploy from a Git URL",
+)
+
 # Containers and routes: exits 2 and 6 ------------------------------------------------------------------------
 
 E_ENV = Kind(

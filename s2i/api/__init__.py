@@ -1,1 +1,1 @@
-"""The HTTP face of the control plane, on a unix socket."""
+"""The HTTP face of the control plane, on a unix socket, and on TCP where it is told to."""

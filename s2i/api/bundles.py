@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from litestar import delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, FromQuery, RawBody
+from litestar.params import FromPath, RawBody
 
 from s2i.api.body import FAULTS
 from s2i.control.platform import Platform
@@ -44,7 +44,19 @@ class BundleView(Bundle, frozen=True):
 
 def routes(platform: Platform) -> list[HTTPRouteHandler]:
     """Return the handlers under /v1/projects/P/secrets and configmaps."""
-    return [*_of(platform, "secret"), *_of(platform, "configmap")]
+    return [*_of(platform, "secret"), *_of(platform, "configmap"), _values(platform)]
+
+
+def _values(platform: Platform) -> HTTPRouteHandler:
+    store, vault = platform.store, platform.world.vault
+
+    # Apart from the secret itself, so that it can take another role, and leave a line in the audit log.
+    @get("/v1/projects/{project:str}/secrets/{name:str}/values", sync_to_thread=True)
+    def values(project: FromPath[str], name: FromPath[str]) -> BundleView:
+        found = store.bundle(project, "secret", name)
+        return _view(found, values=vault.values(found), users=vault.users(project, "secret", name))
+
+    return values
 
 
 def _of(platform: Platform, kind: BundleKind) -> list[HTTPRouteHandler]:
@@ -56,9 +68,9 @@ def _of(platform: Platform, kind: BundleKind) -> list[HTTPRouteHandler]:
         return list(store.bundles(project, kind))
 
     @get(f"{at}/{{name:str}}", sync_to_thread=True)
-    def one(project: FromPath[str], name: FromPath[str], decode: FromQuery[bool] = False) -> BundleView:
+    def one(project: FromPath[str], name: FromPath[str]) -> BundleView:
         found = store.bundle(project, kind, name)
-        values = vault.values(found) if decode or kind == "configmap" else None
+        values = vault.values(found) if kind == "configmap" else None
         return _view(found, values=values, users=vault.users(project, kind, name))
 
     @post(at, sync_to_thread=True)

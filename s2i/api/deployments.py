@@ -3,31 +3,71 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from typing import Any
 
+import msgspec
+from litestar import Request as Incoming
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Stream
 
 from s2i.api.body import decoded
+from s2i.api.door import UPLOADS
 from s2i.control.journal import Journal
 from s2i.control.platform import Platform
 from s2i.control.task import Request
 from s2i.errors import E_FORBIDDEN, E_NOT_FOUND, S2IError
 from s2i.resources.app import OPEN_DEPLOYMENT, Deployment
-from s2i.sources import Folder
+from s2i.resources.names import project_name
+from s2i.resources.people import Caller
+from s2i.sources import Folder, Upload, upload
 
 POLL_SECONDS = 0.02
 NDJSON = "application/x-ndjson"
+OURS = ("s2i/", "s2i.local/")  # names that are given on the server's machine
+
+
+class Uploaded(msgspec.Struct, frozen=True):
+    """A folder that has come: the id by which a deployment names it, within a quarter of an hour."""
+
+    upload: str
+    files: int
 
 
 def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
-    """Return the handlers under /v1/projects/P/deployments."""
+    """Return the handlers under /v1/projects/P/deployments and uploads."""
 
     @post("/v1/projects/{project:str}/deployments", sync_to_thread=True)
-    def begin(project: FromPath[str], body: RawBody) -> Deployment:
-        return platform.deployments.begin(project, _request(body, local=local), network=not local)
+    def begin(project: FromPath[str], body: RawBody, caller: NamedDependency[Caller]) -> Deployment:
+        request = _request(body, local=local)
+        if not caller.admin:
+            _check_image(platform, project, request.image)
+        if not isinstance(request.source, Upload):
+            return platform.deployments.begin(project, request, network=not local)
+        sent = msgspec.structs.replace(request.source, project=project)  # whatever it says itself
+        upload.claim(sent)
+        try:
+            request = msgspec.structs.replace(request, source=sent)
+            return platform.deployments.begin(project, request, network=not local)
+        except S2IError:
+            upload.forget(project, sent.id)
+            raise
+
+    @post(f"/v1/projects/{{project:str}}{UPLOADS}", request_max_body_size=upload.LIMIT)
+    async def receive(project: FromPath[str], request: Incoming[Any, Any, Any]) -> Uploaded:
+        ident = await asyncio.to_thread(upload.begin, project_name(project), time.time())
+        try:
+            with upload.archive_of(project, ident).open("xb") as file:
+                async for piece in request.stream():
+                    await asyncio.to_thread(file.write, piece)
+            return Uploaded(ident, await asyncio.to_thread(upload.unpack, project, ident))
+        except BaseException:
+            await asyncio.to_thread(upload.forget, project, ident)
+            raise
 
     @get("/v1/projects/{project:str}/deployments", sync_to_thread=True)
     def every(project: FromPath[str]) -> list[Deployment]:
@@ -47,7 +87,7 @@ def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
     def cancel(project: FromPath[str], ident: FromPath[str]) -> Deployment:
         return platform.deployments.cancel(project, ident)
 
-    return [begin, every, one, events, cancel]
+    return [begin, receive, every, one, events, cancel]
 
 
 def _request(body: bytes, *, local: bool) -> Request:
@@ -59,6 +99,18 @@ def _request(body: bytes, *, local: bool) -> Request:
     if request.secrets and not local:
         raise E_FORBIDDEN(what="sending a build's secrets", where_from="from the network")
     return request
+
+
+def _check_image(platform: Platform, project: str, image: str) -> None:
+    """Return unless ``image`` may be what another project, or the server's owner, has built. Raises E_FORBIDDEN."""
+    built, store = image.startswith("sha256:"), platform.store
+    if built:
+        own = {one.image for every in store.revisions_by_app(project).values() for one in every}
+        own |= {one.image for one in store.jobs(project)}
+        if image in own:
+            return
+    if built or image.startswith(OURS):
+        raise E_FORBIDDEN(what="an image that another project may have made", where_from="from the network")
 
 
 async def _follow(platform: Platform, project: FromPath[str], ident: FromPath[str], start: int) -> AsyncIterator[bytes]:

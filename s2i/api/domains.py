@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import msgspec
 from litestar import delete, get, put
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, RawBody
 
 from s2i.api.body import decoded
 from s2i.control.platform import Platform
-from s2i.errors import E_NOT_FOUND, E_REQUEST
+from s2i.errors import E_DOMAIN_TAKEN, E_FORBIDDEN, E_NOT_FOUND, E_REQUEST, S2IError
 from s2i.resources.app import Domain
 from s2i.resources.domains import host
+from s2i.resources.people import Caller
 
 
 class DomainView(msgspec.Struct, frozen=True):
@@ -54,13 +56,18 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
         return [view(project, app.name, one) for app in platform.store.apps(project) for one in app.domains]
 
     @put(f"{at}/{{name:str}}", sync_to_thread=True)
-    def add(project: FromPath[str], name: FromPath[str], body: RawBody) -> DomainView:
+    def add(project: FromPath[str], name: FromPath[str], body: RawBody, caller: NamedDependency[Caller]) -> DomainView:
         wish = decoded(body, Wish)
         try:
             made = msgspec.convert({"host": host(name), "tls": wish.tls}, Domain)
         except msgspec.ValidationError as error:
             raise E_REQUEST(why=error) from None
-        platform.map_domain(project, wish.app, made)
+        try:
+            platform.map_domain(project, wish.app, made)
+        except S2IError as error:
+            if error.kind is E_DOMAIN_TAKEN and not caller.role(str(error.facts["project"])):
+                raise E_FORBIDDEN(what=f"the domain {made.host}", where_from="here: it leads elsewhere") from None
+            raise
         return view(project, wish.app, made)
 
     @delete(f"{at}/{{name:str}}", status_code=200, sync_to_thread=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, RawBody
 
@@ -14,6 +15,7 @@ from s2i.control import aside, projects
 from s2i.control.platform import Platform
 from s2i.control.projects import Deleted, How, Standing
 from s2i.resources.names import project_name
+from s2i.resources.people import Caller
 from s2i.resources.project import NOTHING, Egress, Project, checked_limits
 
 ALL = "/v1/projects"
@@ -54,10 +56,10 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
     store = platform.store
 
     @get(ALL, sync_to_thread=True)
-    def every(deleted: FromQuery[bool] = False) -> list[Standing] | list[Deleted]:
+    def every(caller: NamedDependency[Caller], deleted: FromQuery[bool] = False) -> list[Standing] | list[Deleted]:
         if deleted:
-            return projects.deleted(platform)
-        return [projects.standing(platform, one) for one in store.projects()]
+            return [one for one in projects.deleted(platform) if caller.role(one.name)]
+        return [projects.standing(platform, one) for one in store.projects() if caller.role(one.name)]
 
     @get(AT, sync_to_thread=True)
     def one(project: FromPath[str]) -> Standing:

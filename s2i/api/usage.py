@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
 from s2i.control.platform import Platform
+from s2i.resources.people import Caller
 from s2i.resources.usage import Hour, Live
 
 GAUGES = {
@@ -23,8 +25,8 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
     """Return the handlers of /v1/usage, of a project's usage, and of /metrics."""
 
     @get("/v1/usage", sync_to_thread=True)
-    def now(project: FromQuery[str] = "") -> list[Live]:
-        return [one for one in platform.meter.live() if project in ("", one.project)]
+    def now(caller: NamedDependency[Caller], project: FromQuery[str] = "") -> list[Live]:
+        return [one for one in platform.meter.live() if project in ("", one.project) and caller.role(one.project)]
 
     @get("/v1/projects/{project:str}/usage", sync_to_thread=True)
     def hours(project: FromPath[str], kind: FromQuery[str] = "", name: FromQuery[str] = "") -> list[Hour]:

@@ -37,6 +37,8 @@ COMMANDS = {
     "secret": "bundles",
     "configmap": "bundles",
     "project": "projects",
+    "token": "tokens",
+    "audit": "audit",
     "top": "top",
     "server": "server",
     "doctor": "doctor",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from s2i.cli import remote
 from s2i.cli.group import Group
 from s2i.cli.nouns import log_options
 from s2i.cli.output import as_json, emit, output_option, safe, size, table, when
@@ -28,6 +29,7 @@ def buildrun() -> None:
     \b
     Example:  s2i buildrun list
     """
+    remote.refuse("`s2i buildrun`")
 
 
 @buildrun.command("list")

@@ -133,7 +133,7 @@ def _get(kind: BundleKind) -> click.Command:
         from s2i.cli.client import connect
 
         at = path(project, f"{kind}s", name)
-        found = connect().call("GET", f"{at}?decode=true" if decode else at)
+        found = connect().call("GET", f"{at}/values" if decode else at)
         if found["values"] is not None:
             found["values"] = {key: _text(value) for key, value in found["values"].items()}
         if output:

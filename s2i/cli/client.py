@@ -1,4 +1,4 @@
-"""The server as the command line sees it: started when it does not run, asked over its unix socket."""
+"""The server as the command line sees it: started when it does not run, asked over its unix socket; or elsewhere."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 import s2i
 from s2i import dirs, errors, shell
+from s2i.cli import remote
 from s2i.errors import E_INTERNAL, E_SERVER, E_SERVER_NONE, E_SERVER_VERSION, S2IError
 from s2i.wire import Refused, Wire
 
@@ -35,39 +36,46 @@ class RemoteError(S2IError):
 class Client:
     """Calls of one server's API. Every method raises what the server refused, or E_SERVER."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, wire: Wire, failure: Callable[[OSError], S2IError]) -> None:
+        self._wire, self._failure = wire, failure
 
     def call(self, method: str, path: str, body: object = None, timeout: float = CALL_SECONDS) -> Any:
         """Send a request and return the decoded answer."""
         content = None if body is None else msgspec.json.encode(body)
-        with _answered():
+        with self._answered():
             return msgspec.json.decode(self._wire.raw(method, path, body=content, timeout=timeout))
 
     def lines(self, path: str, **query: object) -> Iterator[str]:
         """Yield the lines of a streamed answer as they come."""
         params = {key: str(value).lower() for key, value in query.items() if value is not None}
-        with _answered(), self._wire.stream("GET", path, params) as answer:
+        with self._answered(), self._wire.stream("GET", path, params) as answer:
             for line in answer.lines():
                 yield line.rstrip(b"\n").decode("utf-8", "replace")
 
+    def send(self, path: str, file: BinaryIO, size: int, kind: str) -> Any:
+        """Send a file of a media type, and return the decoded answer."""
+        with self._answered():
+            return msgspec.json.decode(self._wire.send(path, file, size, kind))
 
-@contextlib.contextmanager
-def _answered() -> Iterator[None]:
-    """Turn what can go wrong with a call into our errors."""
-    try:
-        yield
-    except Refused as refusal:
-        raise _refusal(refusal.body) from None
-    except OSError as error:
-        raise _silent(str(error) or type(error).__name__) from None
+    @contextlib.contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Turn what can go wrong with a call into our errors."""
+        try:
+            yield
+        except Refused as refusal:
+            raise _refusal(refusal.body) from None
+        except OSError as error:
+            raise self._failure(error) from None
 
 
 def connect(*, start: bool = True) -> Client:
     """Return a client of this user's server, started first when it does not run and ``start``.
 
-    Raises E_SERVER, E_SERVER_NONE, E_SERVER_VERSION.
+    Or of the one that S2I_SERVER names, which is never started from here.
+    Raises E_SERVER, E_SERVER_NONE, E_SERVER_VERSION, E_SERVER_URL, E_SERVER_REMOTE, E_SERVER_UNKNOWN, E_TOKEN.
     """
+    if there := remote.named():
+        return _elsewhere(there)
     client = _client()
     about = _about(client)
     if about is None and start:
@@ -79,6 +87,16 @@ def connect(*, start: bool = True) -> Client:
     return client
 
 
+def _elsewhere(there: remote.Remote) -> Client:
+    wire = Wire(there.url, CALL_SECONDS, tls=there.context(), headers=there.headers())
+    client = Client(wire, there.failure)
+    about = client.call("GET", "/v1/server", timeout=35.0)
+    if about["version"] != s2i.__version__:
+        advice = f"install s2i {about['version']} here, or this one there"
+        raise E_SERVER_VERSION(server=about["version"], client=s2i.__version__, advice=advice)
+    return client
+
+
 def running() -> tuple[Client, dict[str, Any]] | None:
     """Return a client of the server that runs, whatever its version, and what it says of itself; None: none runs."""
     client = _client()
@@ -87,7 +105,7 @@ def running() -> tuple[Client, dict[str, Any]] | None:
 
 
 def _client() -> Client:
-    return Client(Wire(f"unix://{_socket()}", CALL_SECONDS))
+    return Client(Wire(f"unix://{_socket()}", CALL_SECONDS), lambda error: _silent(str(error) or type(error).__name__))
 
 
 def _about(client: Client) -> dict[str, Any] | None:

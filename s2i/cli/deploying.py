@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from s2i import sources
+from s2i.cli import remote
 from s2i.cli.build import interruptible
 from s2i.cli.following import fail, follow, look
 from s2i.cli.output import emit, safe
@@ -33,6 +34,12 @@ def deployed(
     from s2i.cli.client import connect
 
     client, display = connect(), shown(progress, output)
+    if isinstance(body.get("source"), sources.Folder) and remote.named():
+        from s2i.cli.sending import sent
+
+        body["source"], more = sent(client, project, body["source"])
+        body.pop("git_allow", None)  # a folder is fetched from nowhere
+        notices = (*notices, *more)
     base = f"/v1/projects/{project}/deployments"
     begun = client.call("POST", base, body)
     if not wait:

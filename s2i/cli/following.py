@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from s2i.cli.eventlines import EventLines
 from s2i.cli.progress import Progress
 from s2i.cli.selection import words_for
-from s2i.errors import E_DELETED, E_NOT_FOUND, E_SERVER, E_SERVER_STOPPED, S2IError
+from s2i.errors import E_DELETED, E_NOT_FOUND, E_SERVER, E_SERVER_REMOTE, E_SERVER_STOPPED, S2IError
 from s2i.resources.app import OPEN_DEPLOYMENT
 from s2i.sources import Notice
 
@@ -88,7 +88,7 @@ def _after(client: Client, path: str, *, told_end: bool) -> dict[str, Any]:
     try:
         found: dict[str, Any] = client.call("GET", path)
     except S2IError as error:
-        if error.kind is not E_SERVER:
+        if error.kind not in (E_SERVER, E_SERVER_REMOTE):
             raise
         if not told_end:
             return {"status": "rolling-out"}
@@ -116,7 +116,7 @@ def _events(client: Client, path: str) -> Iterator[dict[str, Any]]:
                 seen += 1
                 yield json.loads(line)
         except S2IError as error:
-            if error.kind is not E_SERVER or pause is None:
+            if error.kind not in (E_SERVER, E_SERVER_REMOTE) or pause is None:
                 raise
             time.sleep(pause)
             connect()  # starts the next server; `client` talks to whoever has the socket

@@ -11,6 +11,7 @@ import click
 from s2i.cli import selection
 from s2i.cli.confirm import confirm
 from s2i.cli.group import Group
+from s2i.cli.members import member
 from s2i.cli.output import emit, output_option, table, when
 from s2i.errors import E_PROJECT_DELETED, E_PROJECT_USED, E_VALUE, S2IError
 from s2i.resources.config import parse_cpu, parse_memory
@@ -54,6 +55,9 @@ def project() -> None:
     Example:  s2i project create shop --limit-cpu 4 --limit-memory 8G
               s2i project select shop
     """
+
+
+project.add_command(member)
 
 
 @project.command()

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from s2i.cli import remote
 from s2i.cli.confirm import confirm
 from s2i.cli.group import Group
 from s2i.cli.output import count, emit, output_option, size, when
@@ -27,16 +28,24 @@ def server() -> None:
 
 
 @server.command()
+@click.option(
+    "--listen", metavar="HOST:PORT", default="", help="Listen there, too, with TLS; S2I_API_ADDRESS says the same."
+)
+@click.option(
+    "--tls-cert", metavar="FILE", default="", help="The certificate, with its chain [default: one of its own]."
+)
+@click.option("--tls-key", metavar="FILE", default="", help="The key of that certificate.")
 @output_option
-def run(output: str | None) -> None:
-    """Run the server in the foreground, until Ctrl-C.
+def run(listen: str, tls_cert: str, tls_key: str, output: str | None) -> None:
+    """Run the server in the foreground, until Ctrl-C. On TCP it takes no request without a token.
 
     \b
     Example:  s2i server run
+              s2i server run --listen 127.0.0.1:8543
     """
     from s2i.api.serve import serve
 
-    serve()
+    serve(listen=listen, cert=tls_cert, key=tls_key)
 
 
 @server.command()
@@ -46,6 +55,7 @@ def start() -> None:
     \b
     Example:  s2i server start
     """
+    remote.refuse("`s2i server start`")
     from s2i.cli.client import connect
 
     about = connect().call("GET", "/v1/server")
@@ -67,6 +77,10 @@ def status(output: str | None) -> None:
         emit(about, output)
         return
     engine = about["engine"]
+    if not about["pid"]:
+        click.echo(f"{'version':<10}{about['version']}")
+        click.echo(f"{'since':<10}{when(about['started'])}")
+        return
     rows = {
         "version": about["version"],
         "process": about["pid"],
@@ -76,6 +90,7 @@ def status(output: str | None) -> None:
         "apps": about["apps"],
         "firewall": _firewall(about["exposed"]),
         "id": about["id"],
+        **_listening(about),
     }
     for field, value in rows.items():
         click.echo(f"{field:<10}{value}")
@@ -90,6 +105,7 @@ def stop(everything: bool, yes: bool) -> None:
     \b
     Example:  s2i server stop --all --yes
     """
+    remote.refuse("`s2i server stop`")
     from s2i.cli.client import connect, running
 
     found = running()
@@ -128,6 +144,7 @@ def backup(file: Path, with_key: bool, force: bool) -> None:
     \b
     Example:  s2i server backup /var/backups/s2i.backup
     """
+    remote.refuse("`s2i server backup`")
     from s2i import dirs
     from s2i.control import backup as backups
 
@@ -147,6 +164,7 @@ def restore(file: Path | None, yes: bool) -> None:
     \b
     Example:  s2i server restore /var/backups/s2i.backup
     """
+    remote.refuse("`s2i server restore`")
     from s2i import dirs
     from s2i.api.serve import lock
     from s2i.control import backup as backups
@@ -179,6 +197,14 @@ def _firewall(why: str) -> str:
     if why:
         return f"containers reach services of this machine: {why}"
     return "no container reaches a service of this machine"
+
+
+def _listening(about: dict[str, Any]) -> dict[str, str]:
+    """Return where the server is on TCP, and what vouches for it there; nothing when it is on its socket alone."""
+    if not (found := about["listening"]):
+        return {}
+    refused = f", {count(about['refused'], 'request')} without a good token" if about["refused"] else ""
+    return {"tcp": f"{found['url']}{refused}", "root": found["root"], "sha256": found["sha256"]}
 
 
 def _tell_of_builds() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from s2i.cli import remote
 from s2i.cli.confirm import confirm
 from s2i.cli.group import Group
 from s2i.cli.output import emit, output_option
@@ -60,6 +61,7 @@ def trust(browser: bool, yes: bool) -> None:
     \b
     Example:  s2i tls trust --browser --yes
     """
+    remote.refuse("`s2i tls trust`")
     root, _ = _authority()
     wanted = [one for one in _stores(browser=browser) if not one.has(root)]
     if not wanted:
@@ -79,6 +81,7 @@ def untrust(browser: bool, yes: bool) -> None:
     \b
     Example:  s2i tls untrust --yes
     """
+    remote.refuse("`s2i tls untrust`")
     root, _ = _authority()
     wanted = [one for one in _stores(browser=browser) if one.has(root)]
     if not wanted:

@@ -38,7 +38,7 @@ from s2i.resources.execution import checked_execution, checked_keep, merged
 from s2i.resources.job import Execution, Keep
 from s2i.resources.names import app_name, project_name
 from s2i.resources.tags import tag_name
-from s2i.sources import Folder, Source
+from s2i.sources import Folder, Given, Upload, upload
 from s2i.sources.source import checked
 
 KEEP = 200  # deployments that are remembered
@@ -80,7 +80,15 @@ class Deployments:
         course = self._course(new)
         self._loop.kick()  # what can be made ready beside the build is
         labels = self._labels(project)
-        self._spawn(course, lambda: course.run(request, self._build, labels, network=network))
+
+        def whole() -> None:
+            try:
+                course.run(request, self._build, labels, network=network)
+            finally:
+                if isinstance(request.source, Upload):
+                    upload.forget(project, request.source.id)
+
+        self._spawn(course, whole)
         return new
 
     def again(self, revision: Revision, why: str, *, newest: bool = False) -> Deployment:
@@ -271,8 +279,10 @@ class Deployments:
         Journal(one.id).remove()
 
 
-def _text(source: Source) -> str:
+def _text(source: Given) -> str:
     """Return the source as a person would write it."""
+    if isinstance(source, Upload):
+        return source.title
     if isinstance(source, Folder):
         return source.path + (f"#{source.subdir}" if source.subdir else "")
     at = source.commit or source.ref

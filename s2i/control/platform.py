@@ -18,6 +18,7 @@ from s2i.control.happenings import tell
 from s2i.control.logs import Wish, log_of
 from s2i.control.loop import Loop
 from s2i.control.meter import Meter
+from s2i.control.people import People
 from s2i.control.scaling import Autoscaler
 from s2i.control.store import Store
 from s2i.control.subject import Subject
@@ -37,6 +38,7 @@ from s2i.resources.job import JobRun
 from s2i.resources.tags import route_name
 from s2i.router.desk import Desk
 from s2i.router.router import Router
+from s2i.sources import upload
 
 DELETE_SECONDS = 60.0
 
@@ -50,6 +52,7 @@ class Platform:
         self.router = router
         self.started = time.time()
         self.world = World(engine, router, store, time.time)
+        self.people = People(store, self.world.now)
         self.loop = Loop(self.world, counts=lambda: self.autoscaler.counts(), awake=lambda: self.waker.awake())
         self.waker = Waker(
             lambda: self.loop.targets,
@@ -70,6 +73,7 @@ class Platform:
 
     def start(self) -> None:
         """Take up what a server before this one left, and begin."""
+        upload.clear()
         self.sweeper.start()
         self.deployments.recover()
         if self.gate:
@@ -111,6 +115,7 @@ class Platform:
         self.router.clear()
         counts = {"apps": len(apps), "jobs": len(jobs), **self.engine.remove_all()}
         self.store.clear()
+        self.people.refresh()
         for kind in ("jobruns", "deployments", "apps"):
             shutil.rmtree(dirs.state() / "logs" / kind, ignore_errors=True)
         return counts

@@ -115,6 +115,7 @@ def _remove(platform: Platform, name: str, *, hidden: bool = False) -> None:
     kept.forget_project(name)
     platform.meter.forget(name)
     platform.store.clear_project(name, forget=name != DEFAULT)
+    platform.people.refresh()
     sweep_images(platform.world)
 
 

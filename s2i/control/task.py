@@ -11,7 +11,7 @@ import msgspec
 from s2i.resources.app import Config
 from s2i.resources.change import Change
 from s2i.resources.secret import Secret
-from s2i.sources import Source
+from s2i.sources import Given
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -31,7 +31,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """
 
     name: str
-    source: Source | None = None
+    source: Given | None = None
     image: str = ""
     change: Change = Change()
     expect: Literal["", "new", "there"] = ""
@@ -88,7 +88,7 @@ class Task(msgspec.Struct, frozen=True):
     id: str
     project: str
     request: Request
-    source: Source
+    source: Given
     place: str
     network: bool
     labels: dict[str, str]

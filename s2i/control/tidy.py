@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from s2i import dirs
 from s2i.control import backup, runs
@@ -12,12 +13,22 @@ from s2i.control.beat import Beat
 from s2i.control.execute import sweep_images
 from s2i.control.world import World
 from s2i.errors import S2IError
+from s2i.resources.audit import KEPT_DAYS, LEAST_DAYS
+from s2i.sources import upload
 from s2i.sources.workspace import sweep
 
 FIRST_SECONDS = 1.5  # after the start: the last work of a killed server is older than a moment then
 EVERY_SECONDS = 3600.0
+DAY_SECONDS = 86400.0
 
 log = logging.getLogger("s2i")
+
+
+def audit_days(environment: Mapping[str, str]) -> int:
+    """Return for how many days the audit log is kept: S2I_AUDIT_DAYS, LEAST_DAYS at least."""
+    given = environment.get("S2I_AUDIT_DAYS", "")
+    days = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else KEPT_DAYS
+    return max(days, LEAST_DAYS)
 
 
 class Sweeper:
@@ -45,11 +56,20 @@ class Sweeper:
             return FIRST_SECONDS
         self._back_up()
         sweep(time.time())
+        upload.sweep(time.time())
+        self._forget_deeds()
         for job in self._world.store.jobs():
             runs.forget_old(self._world, job.project, job.name)
         self._more()
         sweep_images(self._world)
         return EVERY_SECONDS
+
+    def _forget_deeds(self) -> None:
+        """Let go of the audit log what is older than it is to be."""
+        try:
+            self._world.store.forget_deeds(time.time() - audit_days(os.environ) * DAY_SECONDS)
+        except S2IError as error:
+            log.warning("%s", error)
 
     def _back_up(self) -> None:
         """Keep a copy of what is known, when that is another than at the last one."""

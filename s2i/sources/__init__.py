@@ -3,7 +3,7 @@
 from s2i.sources.fetch import fetch
 from s2i.sources.limits import Limits
 from s2i.sources.policy import ALLOW, Policy
-from s2i.sources.source import Folder, Git, Source, parse
+from s2i.sources.source import Folder, Git, Given, Source, Upload, parse
 from s2i.sources.tree import Entry, Notice, Origin, Tree
 from s2i.sources.workspace import workspace
 
@@ -12,12 +12,14 @@ __all__ = [
     "Entry",
     "Folder",
     "Git",
+    "Given",
     "Limits",
     "Notice",
     "Origin",
     "Policy",
     "Source",
     "Tree",
+    "Upload",
     "fetch",
     "parse",
     "workspace",

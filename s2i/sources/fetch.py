@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 from s2i.sources import local
 from s2i.sources.limits import Limits
 from s2i.sources.policy import Policy
-from s2i.sources.source import Folder, Git, Source, checked
+from s2i.sources.source import Folder, Git, Given, Upload, checked
 from s2i.sources.tree import Tree
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def fetch(
-    source: Source, *, policy: Policy, cancelled: threading.Event | None = None, limits: Limits | None = None
+    source: Given, *, policy: Policy, cancelled: threading.Event | None = None, limits: Limits | None = None
 ) -> Iterator[Tree]:
     """Yield the Tree of ``source``. A clone is gone after the block, whichever way it ends.
 
@@ -29,6 +29,10 @@ def fetch(
     match source:
         case Folder(path=path, subdir=subdir):
             yield local.listing(path, subdir, limits)
+        case Upload():
+            from s2i.sources import upload
+
+            yield upload.listing(source, limits)
         case Git():
             from s2i.sources import clone  # with it come processes; a folder needs none
 

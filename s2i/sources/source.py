@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import msgspec
 
@@ -26,7 +26,18 @@ class Git(msgspec.Struct, frozen=True, tag="git"):
     subdir: str = ""
 
 
+class Upload(msgspec.Struct, frozen=True, tag="upload"):
+    """A folder of another machine that was sent to ``project``; ``title``, ``commit``: its own."""
+
+    id: str
+    title: str
+    commit: str = ""
+    project: str = ""
+
+
 Source = Folder | Git
+Given = Source | Upload  # what a server is asked to deploy
+S = TypeVar("S", Folder, Git, Upload, Source, Given)
 
 URL_LIMIT = 2000
 # The grammar of a URL. A host is ASCII, without a trailing dot; no part of a path starts with a dash.
@@ -46,6 +57,8 @@ _SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<rest>.*)"
 _ENCODED_CONTROL = r"%(?:[01][0-9A-Fa-f]|7[Ff])"
 _REF = r"(?!-)[A-Za-z0-9._/+-]{1,200}"
 _COMMIT = r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}"
+_UPLOAD = r"[0-9a-f]{32}"
+TITLE_LIMIT = 200
 
 
 def parse(text: str, *, commit: str = "", context_dir: str = "") -> Source:
@@ -71,13 +84,21 @@ def parse(text: str, *, commit: str = "", context_dir: str = "") -> Source:
     return checked(Git(url, ref, commit.lower(), inside or asked))
 
 
-def checked(source: Source) -> Source:
+def checked(source: S) -> S:
     """Return ``source`` if its parts are well formed, wherever it came from (a request, a database).
 
     Raises E_URL, E_REF, E_VALUE.
     """
-    _relative(source.subdir)
+    if not isinstance(source, Upload):
+        _relative(source.subdir)
     match source:
+        case Upload(id=ident, title=title, commit=commit):
+            if not re.fullmatch(_UPLOAD, ident):
+                raise E_VALUE(what="the upload", value=ident, why="it is no id of one", command="deploy")
+            if not title or len(title) > TITLE_LIMIT or not title.isprintable():
+                raise E_VALUE(what="the name of what is sent", value=title, why="it is no plain name", command="deploy")
+            if commit and not re.fullmatch(_COMMIT, commit):
+                raise E_REF(ref=commit, what="commit", why="it is not a whole commit id")
         case Folder(path=path):
             if "\0" in path:
                 raise E_VALUE(what="SRC", value=path, why="a path has no NUL byte", command="plan")

@@ -231,6 +231,12 @@ class Tree:
                 os.close(copy)
 
     @contextlib.contextmanager
+    def opened(self, path: str) -> Iterator[tuple[int, os.stat_result]]:
+        """Yield a descriptor of the file ``path``, and its stat. Raises as read does."""
+        with self._open(path) as found:
+            yield found
+
+    @contextlib.contextmanager
     def _open(self, path: str) -> Iterator[tuple[int, os.stat_result]]:
         """Open a listed file and turn what the system says into our errors."""
         if path not in self._by_path:

@@ -7,16 +7,20 @@ than these take altogether.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import BufferedReader
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
 
 from s2i.wire import request
-from s2i.wire.answer import Answer, NoHTTP
+from s2i.wire.answer import PIECE, Answer, NoHTTP
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Gone", "NoHTTP", "Refused", "Stream", "Wire"]
 
@@ -36,16 +40,32 @@ class Gone(OSError):
     """Nobody answers: the engine does not run, or stopped in the middle."""
 
 
+class _Parts(NamedTuple):
+    """A body in pieces, and how long it is."""
+
+    pieces: Iterable[bytes]
+    size: int | None
+
+
 class Wire:
     """Calls whoever is at ``address`` (unix:// or tcp://); each use of a connection ends within ``timeout`` seconds.
 
     ``server``: what answered last calls itself: "Docker/28.5.2 (linux)".
+    ``tls``: how it is secured; ``headers`` go with each call.
     Every call has a connection of its own and so may be made from any thread. Raises Gone when nobody answers,
     Refused when the answer is an error.
     """
 
-    def __init__(self, address: str, timeout: float) -> None:
+    def __init__(
+        self,
+        address: str,
+        timeout: float,
+        *,
+        tls: ssl.SSLContext | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._address, self._timeout = address, timeout
+        self._tls, self._headers = tls, dict(headers or {})
         self.server = ""
 
     def get(self, path: str, query: Query | None = None) -> Any:
@@ -87,8 +107,24 @@ class Wire:
         timeout: float | None = None,
     ) -> bytes:
         """Send a request, with ``body`` as JSON, and return the bytes of the answer."""
+        return self._sent(method, path, query, body, JSON if body else {}, timeout or self._timeout)
+
+    def send(self, path: str, file: BinaryIO, size: int, kind: str) -> bytes:
+        """Send ``size`` bytes of a file of that media type by POST, and return the bytes of the answer."""
+        parts = iter(lambda: file.read(PIECE), b"")
+        return self._sent("POST", path, None, _Parts(parts, size), {"Content-Type": kind}, self._timeout)
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        query: Query | None,
+        body: bytes | _Parts | None,
+        headers: Mapping[str, str],
+        timeout: float,
+    ) -> bytes:
         try:
-            with self._asked(method, path, query, body, JSON if body else {}, timeout or self._timeout) as asked:
+            with self._asked(method, path, query, body, headers, timeout) as asked:
                 answer = asked.answer()
                 data = answer.read()
         except OSError as error:
@@ -104,17 +140,20 @@ class Wire:
         method: str,
         path: str,
         query: Query | None,
-        body: bytes | None,
+        body: bytes | _Parts | None,
         headers: Mapping[str, str],
         timeout: float | None,
     ) -> Iterator[Stream]:
         target = f"{path}?{urlencode(query, doseq=True)}" if query else path
-        size = len(body or b"") if body is not None or method in ("POST", "PUT") else None
-        head = request.head(self._address, method, target, headers, size)
-        with request.connect(self._address, self._timeout) as connection, connection.makefile("rb") as file:
+        pieces, size = body if isinstance(body, _Parts) else _Parts((body,) if body else (), len(body or b""))
+        if body is None and method not in ("POST", "PUT"):
+            size = None
+        head = request.head(self._address, method, target, {**self._headers, **headers}, size)
+        line = request.connect(self._address, self._timeout, self._tls)
+        with line as connection, connection.makefile("rb") as file:
             connection.settimeout(timeout)
             # Not an empty part: whoever has answered already, and closed, would break the pipe by it.
-            yield Stream(connection, file, method, (head, body) if body else (head,))
+            yield Stream(connection, file, method, itertools.chain((head,), pieces))
 
     def _call(self, method: str, path: str, query: Query | None, body: object = None) -> Any:
         data = self.raw(method, path, query, None if body is None else msgspec.json.encode(body))
@@ -130,13 +169,21 @@ class Stream:
     ``end`` may be called from another thread, also while it is sent: who answers gives up its work.
     """
 
-    def __init__(self, connection: socket.socket, file: BufferedReader, method: str, parts: tuple[bytes, ...]) -> None:
+    def __init__(self, connection: socket.socket, file: BufferedReader, method: str, parts: Iterable[bytes]) -> None:
         self._connection, self._file, self._method, self._parts = connection, file, method, parts
 
     def answer(self) -> Answer:
         """Send the request and wait for the head of the answer. Raises OSError."""
-        for part in self._parts:
-            self._connection.sendall(part)
+        try:
+            for part in self._parts:
+                self._connection.sendall(part)
+        except TimeoutError:
+            raise
+        except OSError:
+            # Who has refused a body does not wait for the rest of it, but has said why.
+            with contextlib.suppress(OSError):
+                return Answer(self._file, self._method)
+            raise
         return Answer(self._file, self._method)
 
     def pieces(self) -> Iterator[bytes]:

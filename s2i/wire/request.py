@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import ssl
 
-PORT, PORT_TLS = 80, 2376
+PORT, PORT_TLS, PORT_HTTPS = 80, 2376, 443
 
 
-def connect(address: str, timeout: float | None) -> socket.socket:
+def connect(address: str, timeout: float | None, private: ssl.SSLContext | None = None) -> socket.socket:
     """Return a connection to ``address`` (unix:// or tcp://), each use of which ends within ``timeout`` seconds.
 
-    TLS as DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say. Raises OSError.
+    TLS by ``private``, else as DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say. Raises OSError.
     """
     if address.startswith("unix://"):
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -32,8 +32,9 @@ def connect(address: str, timeout: float | None) -> socket.socket:
     parts = urlsplit(address)
     if parts.scheme not in ("tcp", "http", "https") or not parts.hostname:
         raise OSError(f"this can be reached by unix:// or tcp://, not by {parts.scheme}://")
-    private = _tls() if os.environ.get("DOCKER_TLS_VERIFY") else None
-    line = socket.create_connection((parts.hostname, parts.port or (PORT_TLS if private else PORT)), timeout)
+    port = parts.port or (PORT_HTTPS if private else 0)
+    private = private or (_tls() if os.environ.get("DOCKER_TLS_VERIFY") else None)
+    line = socket.create_connection((parts.hostname, port or (PORT_TLS if private else PORT)), timeout)
     try:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return private.wrap_socket(line, server_hostname=parts.hostname) if private else line

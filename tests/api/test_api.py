@@ -240,7 +240,7 @@ def test_no_body_breaks_a_route(client: TestClient, world: World, body: bytes) -
     deployed(client)
     world.submit()
     asked = set()
-    for route in client.app.routes:
+    for route in make_app(world.platform, local=True).api.routes:
         for method in {"POST", "PUT", "PATCH"} & set(getattr(route, "methods", ())):
             path = re.sub(r"{(\w+):str}", lambda found: NAMES[found[1]], route.path)
             for name in ("shop", "report", "report-1"):
@@ -296,8 +296,10 @@ def test_a_bug_is_an_id_for_the_caller_and_a_traceback_for_the_log(
 
 
 def test_a_folder_is_taken_from_the_servers_own_user_only(world: World) -> None:
-    with TestClient(make_app(world.platform, local=False)) as client:
-        answer = client.post(f"{BASE}/deployments", json=BODY)
+    _, token = world.platform.people.create("ci", bytes(32), admin=True, seconds=0.0)
+    with TestClient(make_app(world.platform, local=False, hosts=frozenset({"testserver.local"}))) as client:
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = client.post(f"{BASE}/deployments", json=BODY, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "E_FORBIDDEN")
     assert world.store.deployments() == ()
 

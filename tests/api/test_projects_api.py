@@ -286,7 +286,7 @@ def test_a_deleted_project_is_hidden_takes_nothing_and_comes_back_as_it_was(clie
         ("DELETE", "/a/unused", None),
         ("DELETE", "/a/force", None),
         ("GET", "/a/apps", None),
-        ("GET", "/a/secrets/db?decode=true", None),
+        ("GET", "/a/secrets/db/values", None),
         ("POST", "/a/secrets", {"name": "new", "values": {"A": "Yg=="}}),
         ("POST", "/a/deployments", {"source": {"type": "folder", "path": "/src"}, "name": "shop"}),
         ("POST", "/a/jobs/report/runs", {}),
@@ -300,7 +300,7 @@ def test_a_deleted_project_is_hidden_takes_nothing_and_comes_back_as_it_was(clie
     assert "sha256:app" in world.engine.images
     assert client.post("/v1/projects/a/restore").json() == {"restored": "a", "lost": []}
     assert client.get("/v1/projects/a").json()["limits"]["apps"] == 3
-    assert client.get("/v1/projects/a/secrets/db?decode=true").json()["values"] == {"A": "Yg=="}
+    assert client.get("/v1/projects/a/secrets/db/values").json()["values"] == {"A": "Yg=="}
     assert client.get("/v1/projects/a/jobs/report").json()["schedule"]["cron"] == "0 0 1 1 *"
     end = time.monotonic() + 10
     while (found := client.get("/v1/projects/a/apps/shop").json())["running"] != 1:

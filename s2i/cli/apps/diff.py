@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from s2i.cli import remote
 from s2i.cli.apps.revision import number_of
 from s2i.cli.image.look import megabytes
 from s2i.cli.nouns import path, project_option
@@ -35,6 +36,7 @@ def diff(name: str, old: str, new: str | None, project: str, output: str | None)
     from s2i.resources.app import Config
     from s2i.resources.change import Difference, differences
 
+    remote.refuse("`s2i app diff`")
     found = connect().call("GET", path(project, "apps", name))
     before = _revision(found, number_of(old, "app diff"))
     after = _revision(found, number_of(new, "app diff") if new else found["revision"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from s2i.cli import remote
 from s2i.cli.group import Group
 from s2i.cli.image.collect import gc
 from s2i.cli.image.look import inspect, list_, sbom
@@ -18,6 +19,7 @@ def image() -> None:
     \b
     Example:  s2i image list
     """
+    remote.refuse("`s2i image`")
 
 
 for _command in (list_, inspect, sbom, gc):

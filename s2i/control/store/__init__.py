@@ -7,22 +7,25 @@ from __future__ import annotations
 
 from s2i.control.store.apps import Apps
 from s2i.control.store.bundles import Bundles
+from s2i.control.store.deeds import Deeds
 from s2i.control.store.deployments import Deployments
 from s2i.control.store.hours import Hours
 from s2i.control.store.jobs import Jobs
+from s2i.control.store.people import People
 from s2i.control.store.projects import Projects
 
 TABLES = (
     *("apps", "revisions", "jobs", "jobruns", "tasks", "deployments", "events"),
     *("bundles", "bundle_versions", "hours", "projects"),
+    *("tokens", "members"),
 )
 
 
-class Store(Apps, Jobs, Deployments, Bundles, Hours, Projects):
+class Store(Apps, Jobs, Deployments, Bundles, Hours, Projects, People, Deeds):
     """The database of one server. Every method is one transaction; all are safe to call from any thread."""
 
     def clear(self) -> None:
-        """Forget everything but the server's id and the counters of runs."""
+        """Forget everything but the server's id, the counters of runs and the audit log."""
         with self._write() as db:
             for table in TABLES:
                 db.execute(f"DELETE FROM {table}")  # noqa: S608

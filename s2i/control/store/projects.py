@@ -88,6 +88,7 @@ class Projects(Database):
                 db.execute(f"DELETE FROM {table} WHERE project = ?", (name,))  # noqa: S608
             if forget:
                 db.execute("DELETE FROM projects WHERE name = ?", (name,))
+                db.execute("DELETE FROM members WHERE project = ?", (name,))
 
     def _put_project(self, one: Project) -> Project:
         with self._write() as db:

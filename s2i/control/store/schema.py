@@ -43,6 +43,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "PRIMARY KEY (project, kind, name, hour))",
     ),
     ("CREATE TABLE projects (name TEXT PRIMARY KEY, doc BLOB NOT NULL)",),
+    (
+        "CREATE TABLE tokens (name TEXT PRIMARY KEY, digest TEXT NOT NULL UNIQUE, doc BLOB NOT NULL)",
+        "CREATE TABLE members (project TEXT, token TEXT NOT NULL, role TEXT NOT NULL, PRIMARY KEY (project, token))",
+        "CREATE TABLE audit (serial INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, project TEXT NOT NULL, "
+        "doc BLOB NOT NULL)",
+        "CREATE INDEX audit_by_time ON audit (at)",
+        "CREATE TRIGGER audit_update BEFORE UPDATE ON audit BEGIN "
+        "SELECT RAISE(ABORT, 'the audit log is only ever added to'); END",
+        # What INSERT OR REPLACE replaces, no trigger of DELETE is told of.
+        "CREATE TRIGGER audit_replace BEFORE INSERT ON audit "
+        "WHEN EXISTS (SELECT 1 FROM audit WHERE serial = NEW.serial) BEGIN "
+        "SELECT RAISE(ABORT, 'the audit log is only ever added to'); END",
+        # 30 days, by the clock of the database: who asks cannot say what time it is.
+        "CREATE TRIGGER audit_delete BEFORE DELETE ON audit "
+        "WHEN OLD.at > CAST(strftime('%s', 'now') AS INTEGER) - 2592000 BEGIN "
+        "SELECT RAISE(ABORT, 'the audit log keeps what is younger than that'); END",
+    ),
 )
 VERSION = len(MIGRATIONS)
 
