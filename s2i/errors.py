@@ -595,6 +595,12 @@ E_TOKEN_NAME = Kind(
     'there is a token "{name}" already',
     "choose another name, or `s2i token revoke {name}` first",
 )
+E_ONCE = Kind(
+    "E_ONCE",
+    2,
+    "its Idempotency-Key came before with another body, and began the deployment {id}",
+    "give each request a key of its own, and the same one only to the same request again",
+)
 E_NO_TOKEN = Kind("E_NO_TOKEN", 2, 'there is no token "{name}"', "`s2i token list` shows those that there are")
 E_ROLE = Kind(
     "E_ROLE",

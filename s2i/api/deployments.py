@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -20,7 +22,7 @@ from s2i.api.door import UPLOADS
 from s2i.control.journal import Journal
 from s2i.control.platform import Platform
 from s2i.control.task import Request
-from s2i.errors import E_FORBIDDEN, E_NOT_FOUND, S2IError
+from s2i.errors import E_FORBIDDEN, E_NOT_FOUND, E_ONCE, E_REQUEST, S2IError
 from s2i.resources.app import OPEN_DEPLOYMENT, Deployment
 from s2i.resources.names import project_name
 from s2i.resources.people import Caller
@@ -28,6 +30,7 @@ from s2i.sources import Folder, Upload, upload
 
 POLL_SECONDS = 0.02
 NDJSON = "application/x-ndjson"
+KEY, KEY_LIMIT = "Idempotency-Key", 200
 OURS = ("s2i/", "s2i.local/")  # names that are given on the server's machine
 
 
@@ -41,18 +44,34 @@ class Uploaded(msgspec.Struct, frozen=True):
 def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
     """Return the handlers under /v1/projects/P/deployments and uploads."""
 
+    repeating = threading.Lock()
+
     @post("/v1/projects/{project:str}/deployments", sync_to_thread=True)
-    def begin(project: FromPath[str], body: RawBody, caller: NamedDependency[Caller]) -> Deployment:
+    def begin(
+        project: FromPath[str], body: RawBody, caller: NamedDependency[Caller], request: Incoming[Any, Any, Any]
+    ) -> Deployment:
+        if not (key := request.headers.get(KEY, "")):
+            return begun(project, body, caller)
+        once = _once(key, caller, body)
+        with repeating:
+            for one in platform.store.deployments(project):
+                if one.once.partition(".")[0] == once.partition(".")[0]:
+                    if one.once != once:
+                        raise E_ONCE(id=one.id)
+                    return one
+            return begun(project, body, caller, once)
+
+    def begun(project: str, body: bytes, caller: Caller, once: str = "") -> Deployment:
         request = _request(body, local=local)
         if not caller.admin:
             _check_image(platform, project, request.image)
         if not isinstance(request.source, Upload):
-            return platform.deployments.begin(project, request, network=not local)
+            return platform.deployments.begin(project, request, network=not local, once=once)
         sent = msgspec.structs.replace(request.source, project=project)  # whatever it says itself
         upload.claim(sent)
         try:
             request = msgspec.structs.replace(request, source=sent)
-            return platform.deployments.begin(project, request, network=not local)
+            return platform.deployments.begin(project, request, network=not local, once=once)
         except S2IError:
             upload.forget(project, sent.id)
             raise
@@ -88,6 +107,14 @@ def routes(platform: Platform, *, local: bool) -> list[HTTPRouteHandler]:
         return platform.deployments.cancel(project, ident)
 
     return [begin, receive, every, one, events, cancel]
+
+
+def _once(key: str, caller: Caller, body: bytes) -> str:
+    """Return the digests of who asks with which key, and for what. Raises E_REQUEST."""
+    if len(key) > KEY_LIMIT:
+        raise E_REQUEST(why=f"its {KEY} has more than {KEY_LIMIT} characters")
+    digests = (hashlib.sha256(data).hexdigest() for data in (f"{caller.name} {key}".encode(), body))
+    return ".".join(digests)
 
 
 def _request(body: bytes, *, local: bool) -> Request:

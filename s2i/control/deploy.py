@@ -64,8 +64,10 @@ class Deployments:
         self._stopped = threading.Event()
         self.turns = Turns()
 
-    def begin(self, project: str, request: Request, *, network: bool = False) -> Deployment:
-        """Start a deployment, or queue it behind another one of the name, and return it. ``network``: see Task.
+    def begin(self, project: str, request: Request, *, network: bool = False, once: str = "") -> Deployment:
+        """Start a deployment, or queue it behind another one of the name, and return it.
+
+        ``network``: see Task; ``once``: see Deployment.
 
         Raises E_NAME, E_ENV, E_LIMIT, E_PORT, E_URL, E_REF, E_SOURCE, E_BUSY, E_DOCKER, E_SECRET, E_INDEX, E_BUILD_ARG,
         E_TAKEN, E_NOT_FOUND, E_QUOTA.
@@ -73,7 +75,7 @@ class Deployments:
         request = self._checked(project, request)
         self._world.engine.info()
         ident, now = secrets.token_hex(6), self._world.now()
-        new = Deployment(ident, project, request.name, self._place(project, request), "building", now)
+        new = Deployment(ident, project, request.name, self._place(project, request), "building", now, once=once)
         with around("open"):
             new = self._store.open_deployment(new, queue=True)
         self._prune()

@@ -162,7 +162,10 @@ class App(msgspec.Struct, frozen=True):
 
 
 class Deployment(msgspec.Struct, frozen=True):
-    """One execution of source to running service. ``result`` is the URL of an app or the name of a job run."""
+    """One execution of source to running service. ``result`` is the URL of an app or the name of a job run.
+
+    ``once``: digests of the key and of the body of the request that began it, of one that is not to begin two.
+    """
 
     id: str
     project: str
@@ -175,6 +178,7 @@ class Deployment(msgspec.Struct, frozen=True):
     result: str = ""
     finished: float = 0.0
     error: dict[str, str | int] | None = None
+    once: str = ""
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -55,6 +55,8 @@ SSH = (
     "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes -o ProxyCommand=none"
     " -o PermitLocalCommand=no -o ClearAllForwardings=yes -o ConnectTimeout=20"
 )
+# The keys of the server's own user open repositories that are nobody else's.
+SSH_OF_OTHERS = f"{SSH} -o PubkeyAuthentication=no -o IdentityAgent=none -o GSSAPIAuthentication=no"
 # Of the caller's environment only this goes through: a company's proxy and CA, and at the keyboard the ssh agent.
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
 # libcurl does not read SSL_CERT_FILE and SSL_CERT_DIR; git reads these two for it.
@@ -124,7 +126,7 @@ def environment(home: Path, inherited: Mapping[str, str], remote: Remote | None 
         "GIT_LFS_SKIP_SMUDGE": "1",
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_SSH_COMMAND": SSH if remote else "false",
+        "GIT_SSH_COMMAND": (SSH_OF_OTHERS if remote.network else SSH) if remote else "false",
         "GIT_SSH_VARIANT": "ssh",
     }
     if not remote:

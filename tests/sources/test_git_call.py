@@ -106,7 +106,11 @@ def test_a_proxy_a_ca_and_the_agent_go_through() -> None:
 
 def test_a_caller_on_the_network_does_not_get_the_agent() -> None:
     remote = Remote.of("git@host:r", network=True)
-    assert "SSH_AUTH_SOCK" not in environment(HOME, {"SSH_AUTH_SOCK": "/agent"}, remote)
+    made = environment(HOME, {"SSH_AUTH_SOCK": "/agent"}, remote)
+    assert "SSH_AUTH_SOCK" not in made
+    assert made["GIT_SSH_COMMAND"].endswith(
+        " -o PubkeyAuthentication=no -o IdentityAgent=none -o GSSAPIAuthentication=no"
+    )
 
 
 def test_without_a_remote_no_protocol_works() -> None:
