@@ -496,6 +496,24 @@ E_MOUNT_PLACE = Kind(
     "secrets and configmaps cannot be mounted here: {why}",
     "take them as variables: --env-from-secret, --env-from-configmap",
 )
+E_VOLUME = Kind(
+    "E_VOLUME",
+    2,
+    "the volume {name} cannot be {done}: {why}",
+    "`s2i volume list --project {project}` shows the volumes of the project",
+)
+E_NO_VOLUME = Kind(
+    "E_NO_VOLUME",
+    2,
+    'there is no volume "{name}" in the project {project}',
+    "`s2i volume create {name}{words}` makes it",
+)
+E_VOLUME_USED = Kind(
+    "E_VOLUME_USED",
+    7,
+    "the volume {name} is used by {users}",
+    "take it from these first (`--mount-rm DIR`), or delete them: what is in a volume goes with it, for good",
+)
 E_BUNDLE_USED = Kind(
     "E_BUNDLE_USED",
     7,

@@ -11,7 +11,7 @@ import msgspec
 from litestar import Litestar, MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
-from s2i.api import apps, bundles, deployments, domains, images, jobs, projects, server, usage
+from s2i.api import apps, bundles, deployments, domains, images, jobs, projects, server, usage, volumes
 from s2i.control.platform import Platform
 from s2i.errors import (
     E_BUSY,
@@ -21,6 +21,7 @@ from s2i.errors import (
     E_NEVER_STARTED,
     E_NO_PROJECT,
     E_NO_SUCH_REVISION,
+    E_NO_VOLUME,
     E_NOT_FOUND,
     E_PROJECT_DELETED,
     E_QUOTA,
@@ -36,6 +37,7 @@ STATUS_OF = {
     E_PROJECT_DELETED: 409,
     E_NEVER_STARTED: 404,
     E_NO_PROJECT: 404,
+    E_NO_VOLUME: 404,
     E_QUOTA: 403,
     E_FORBIDDEN: 403,
     E_DOCKER: 503,
@@ -64,6 +66,7 @@ def make_app(platform: Platform, *, local: bool) -> Litestar:
             *apps.routes(platform),
             *jobs.routes(platform),
             *bundles.routes(platform),
+            *volumes.routes(platform),
             *usage.routes(platform),
             *images.routes(platform),
             *domains.routes(platform),

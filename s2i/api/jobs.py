@@ -12,7 +12,7 @@ from litestar.response import Stream
 
 from s2i.api.body import decoded
 from s2i.api.lines import streamed
-from s2i.control import attempts, runs
+from s2i.control import attempts, runs, volumes
 from s2i.control.logs import Wish as LogWish
 from s2i.control.platform import Platform
 from s2i.control.schedule import next_tick
@@ -93,9 +93,11 @@ def _jobs(platform: Platform) -> list[HTTPRouteHandler]:
         wish = decoded(body, JobChange)
 
         def changed(job: Job) -> Job:
+            config = config_after(wish.change, job.config)
+            volumes.checked(store, project, config)
             return msgspec.structs.replace(
                 job,
-                config=config_after(wish.change, job.config),
+                config=config,
                 execution=checked_execution(merged(job.execution, wish.execution)),
                 keep=checked_keep(merged(job.keep, wish.keep)),
             )

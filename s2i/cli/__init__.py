@@ -36,6 +36,7 @@ COMMANDS = {
     "jobrun": "jobruns",
     "secret": "bundles",
     "configmap": "bundles",
+    "volume": "volumes",
     "project": "projects",
     "top": "top",
     "server": "server",

@@ -43,7 +43,7 @@ def standing(platform: Platform, one: Project) -> Standing:
     fields = {field: getattr(one, field) for field in Project.__struct_fields__}
     forecast = quota.forecast(platform.store, one.name)
     used = _used(platform.store, one.name, platform.loop.containers)
-    counts = Amounts(apps=forecast.apps, jobs=forecast.jobs, runs=forecast.runs)
+    counts = Amounts(apps=forecast.apps, jobs=forecast.jobs, runs=forecast.runs, volumes=forecast.volumes)
     return Standing(**fields, used=total((used, counts)), forecast=forecast, holds=tuple(_holds(platform, one.name)))
 
 
@@ -107,7 +107,7 @@ def _deleted(platform: Platform, one: Project) -> Deleted:
 
 def _remove(platform: Platform, name: str, *, hidden: bool = False) -> None:
     aside.until_ended(platform, name, lambda: _end(platform, name, hidden=hidden))
-    platform.engine.remove_project(name)
+    platform.engine.remove_project(name, volumes=True)
     for one in platform.store.deployments(name):
         platform.deployments.forget(name, one.name)
     kept.forget_project(name)
@@ -162,6 +162,8 @@ def _holds(platform: Platform, project: str) -> Iterator[str]:
     for kind in get_args(BundleKind):
         for bundle in store.bundles(project, kind):
             yield f"{kind} {bundle.name}"
+    for volume in store.volumes(project):
+        yield f"volume {volume.name}"
 
 
 def _used(store: Store, project: str, seen: Iterable[Observed]) -> Amounts:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from s2i.control import kept, quota
+from s2i.control import kept, quota, volumes
 from s2i.control.store.jobs import run_of
 from s2i.control.world import World, run_events
 from s2i.errors import E_IMAGE_GONE, E_RUN_ENDED
@@ -101,6 +101,7 @@ def _accepted(world: World, run: JobRun, wish: Wish) -> JobRun:
         raise E_IMAGE_GONE(image=run.image)
     run = msgspec.structs.replace(run, config=config)
     with world.store.as_one():
+        volumes.checked(world.store, run.project, config)
         quota.checked_run(world.store, run)
         made = world.store.accept_run(run)
     of = f" of what {run.again} left" if run.again else ""

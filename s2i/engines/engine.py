@@ -198,8 +198,20 @@ class Engine(Protocol):
         () while there is no such network.
         """
 
-    def remove_project(self, project: str, *, images: bool = True) -> None:
-        """Remove the project's containers and network, and its images unless these are to stay."""
+    def make_volume(self, project: str, name: str) -> None:
+        """Make a volume of the project on the engine's own disk. Idempotent: what is in it stays."""
 
-    def remove_all(self) -> dict[str, int]:
-        """Remove everything that carries this server's label; return counts by "containers", "networks" ..."""
+    def remove_volume(self, project: str, name: str) -> None:
+        """Remove a volume with all that is in it. One that is gone is no error. Raises E_VOLUME while it is mounted."""
+
+    def volume_sizes(self, project: str) -> dict[str, int]:
+        """Return the bytes in each volume of the project, by its name. It may take seconds: the engine counts them."""
+
+    def remove_project(self, project: str, *, images: bool = True, volumes: bool = False) -> None:
+        """Remove the project's containers and network, its images unless these are to stay, its volumes if they go."""
+
+    def remove_all(self, *, volumes: bool = False) -> dict[str, int]:
+        """Remove everything that carries this server's label, volumes only if they go as well.
+
+        Returns counts by "containers", "networks", "images", and "volumes" where these go.
+        """

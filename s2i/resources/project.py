@@ -33,6 +33,7 @@ class Amounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     apps: int = 0
     jobs: int = 0
     runs: int = 0
+    volumes: int = 0
 
 
 class Project(msgspec.Struct, frozen=True):

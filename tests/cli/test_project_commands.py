@@ -14,8 +14,8 @@ from s2i.cli import selection
 from s2i.cli.dryrun import Found
 from s2i.errors import E_PROJECT_DELETED
 
-LIMITS = {"cpu": 4.0, "memory": 8 << 30, "instances": 0, "apps": 0, "jobs": 0, "runs": 0}
-USED = {"cpu": 1.0, "memory": 1 << 29, "instances": 2, "apps": 1, "jobs": 0, "runs": 0}
+LIMITS = {"cpu": 4.0, "memory": 8 << 30, "instances": 0, "apps": 0, "jobs": 0, "runs": 0, "volumes": 0}
+USED = {"cpu": 1.0, "memory": 1 << 29, "instances": 2, "apps": 1, "jobs": 0, "runs": 0, "volumes": 0}
 
 
 class Client:

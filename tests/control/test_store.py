@@ -293,6 +293,7 @@ def test_a_database_of_before_has_the_projects_that_were_used(path: Path, store:
     store.close()
     with sqlite3.connect(path) as db:
         db.execute("DROP TABLE projects")
+        db.execute("DROP TABLE volumes")
         db.execute("PRAGMA user_version = 3")
     db.close()
     again = Store(path)

@@ -15,6 +15,7 @@ import pytest
 from s2i.engines.engine import Engine, Line, Observed, Owner, Workload
 from s2i.errors import S2IError
 from s2i.resources.app import Config
+from s2i.resources.volume import VolumeMount
 
 APP = Owner("shop", "app", "web", 1, instance="r1-0")
 TASK = Owner("shop", "job", "report", run="report-1", instance="0")
@@ -278,6 +279,31 @@ class EngineContract:
         assert all(ipaddress.ip_address(one.removeprefix("!")) in ipaddress.ip_network(network) for one in ours)
         assert not {network, *ours} & set(engine.subnets("bank"))
 
+    def test_a_volume_stays_until_it_is_removed_by_its_name(self, subject: Subject, engine: Engine) -> None:
+        engine.make_volume("shop", "data")
+        engine.make_volume("shop", "data")
+        engine.make_volume("bank", "data")
+        engine.start_task(with_volume(self.work(subject, TASK)))
+        with pytest.raises(S2IError) as caught:
+            engine.remove_volume("shop", "data")
+        assert caught.value.code == "E_VOLUME_USED"
+        engine.remove_project("shop")
+        engine.remove_all()
+        assert list(engine.volume_sizes("shop")) == list(engine.volume_sizes("bank")) == ["data"]
+        engine.remove_volume("shop", "data")
+        engine.remove_volume("shop", "data")
+        assert (list(engine.volume_sizes("shop")), list(engine.volume_sizes("bank"))) == ([], ["data"])
+
+    def test_volumes_go_with_their_project_and_with_everything_where_that_is_said(
+        self, subject: Subject, engine: Engine
+    ) -> None:
+        for project in ("shop", "bank"):
+            engine.make_volume(project, "data")
+        engine.remove_project("shop", volumes=True)
+        assert (list(engine.volume_sizes("shop")), list(engine.volume_sizes("bank"))) == ([], ["data"])
+        assert engine.remove_all(volumes=True)["volumes"] == 1
+        assert list(engine.volume_sizes("bank")) == []
+
     def test_removing_everything_leaves_nothing(self, subject: Subject, engine: Engine) -> None:
         engine.start_instance(self.work(subject, APP))
         engine.start_task(self.work(subject, TASK))
@@ -289,6 +315,13 @@ class EngineContract:
     def one(self, engine: Engine, owner: Owner, role: str) -> Observed:
         (found,) = (one for one in engine.observe() if (one.owner, one.role) == (owner, role))
         return found
+
+
+def with_volume(work: Workload) -> Workload:
+    """Return ``work`` with the volume "data" at /data."""
+    return msgspec.structs.replace(
+        work, config=msgspec.structs.replace(work.config, volumes=(VolumeMount("data", "/data"),))
+    )
 
 
 def _ids(engine: Engine) -> set[str]:

@@ -3,11 +3,14 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import msgspec
+
 import s2i
 from s2i.engines.docker.hardening import Declared, container_settings
 from s2i.engines.engine import Owner, Workload
 from s2i.resources import labels
 from s2i.resources.app import Config
+from s2i.resources.volume import VolumeMount
 
 PACKAGE = Path(s2i.__file__).parent
 APP = Owner("shop", "app", "web", 3, instance="r3-0")
@@ -85,7 +88,7 @@ def test_a_task_is_confined_like_an_instance() -> None:
 
 def test_no_label_of_an_image_can_pass_for_one_of_the_container() -> None:
     """A container inherits its image's labels: each of ours that an image has is set, on every kind of container."""
-    of_images = {labels.BUILD, labels.BASE, labels.PLAN, labels.VERSION, labels.READER}
+    of_images = {labels.BUILD, labels.BASE, labels.PLAN, labels.VERSION, labels.READER, labels.VOLUME}
     every = {value for name, value in vars(labels).items() if name.isupper() and isinstance(value, str)}
     ours = every - of_images
     declared = Declared(labels=(*ours, "mine"))
@@ -101,6 +104,33 @@ def test_a_host_name_is_at_most_63_characters_long() -> None:
     actual = container_settings("sandbox", Workload(owner, "i", CONFIG), server="one", image="i", network="net")
     assert len(actual["Hostname"]) == 63
     assert actual["Hostname"].endswith("-r12-0")
+
+
+def test_a_volume_is_a_name_of_ours_and_never_a_path_or_an_option_of_a_driver() -> None:
+    """THREATS T42, T43."""
+    config = msgspec.structs.replace(CONFIG, volumes=(VolumeMount("data", "/data"),))
+    for role, owner in (("instance", APP), ("task", TASK)):
+        made = container_settings(role, Workload(owner, "i", config), server="one", image="i", network="net")
+        assert made["HostConfig"]["Mounts"] == [
+            {
+                "Type": "volume",
+                "Source": "s2i-one.shop.data",
+                "Target": "/data",
+                "VolumeOptions": {
+                    "NoCopy": True,
+                    "Labels": {"s2i.server": "one", "s2i.project": "shop", "s2i.volume": "data"},
+                },
+            }
+        ]
+        assert list(made["HostConfig"]["Tmpfs"]) == ["/tmp"]
+
+
+def test_neither_a_sandbox_nor_a_proof_sees_a_volume_and_a_proof_can_write_in_its_place() -> None:
+    config = msgspec.structs.replace(CONFIG, volumes=(VolumeMount("data", "/data"),))
+    for role, places in (("sandbox", ["/tmp"]), ("proof", ["/tmp", "/data"])):
+        made = container_settings(role, Workload(APP, "i", config), server="one", image="i", network="none")
+        assert "Mounts" not in made["HostConfig"]
+        assert list(made["HostConfig"]["Tmpfs"]) == places
 
 
 def test_one_place_creates_containers() -> None:

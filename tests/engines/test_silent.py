@@ -35,6 +35,8 @@ CALLS: dict[str, Callable[[DockerEngine], object]] = {
     "images": lambda engine: engine.image_ids(),
     "image": lambda engine: engine.image_exists("sha256:1"),
     "subnets": lambda engine: engine.subnets("default"),
+    "volume": lambda engine: engine.make_volume("default", "data"),
+    "no volume": lambda engine: engine.remove_volume("default", "data"),
     "all": lambda engine: engine.remove_all(),
 }
 

@@ -43,6 +43,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "PRIMARY KEY (project, kind, name, hour))",
     ),
     ("CREATE TABLE projects (name TEXT PRIMARY KEY, doc BLOB NOT NULL)",),
+    ("CREATE TABLE volumes (project TEXT, name TEXT, doc BLOB NOT NULL, PRIMARY KEY (project, name))",),
 )
 VERSION = len(MIGRATIONS)
 

@@ -12,7 +12,7 @@ from typing import Any
 import docker.errors
 
 from s2i.crash import around
-from s2i.engines.docker import connection, firewall, listing, ports, sealed, trial, usage
+from s2i.engines.docker import connection, firewall, listing, ports, sealed, trial, usage, volumes
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.docker.output import Output
@@ -23,6 +23,7 @@ from s2i.wire import Refused
 
 RUNTIME_BASE = "s2i.local/python:"
 _SHIELD_SECONDS = 60.0  # between two looks whether the firewall's rules are there still
+_DISK_SECONDS = 60.0  # to count what is in the volumes
 _SWEEP_SECONDS = 60.0  # between two looks for files of containers that somebody else has removed
 _ATTEMPTS = 3
 _NAME_SECONDS, _NAME_PAUSE = 10.0, 0.02  # while a container is made or removed whose name is wanted
@@ -118,7 +119,7 @@ class DockerEngine:
             else:
                 sealed.lay(_plain(current["Name"]), sealed.files_of(work.config))  # they are gone after a reboot
             with around("start-instance"):
-                self._start(self._name(work.owner, "instance"))
+                self._start(self._name(work.owner, "instance"), work)
         return listing.address(box["NetworkSettings"], box["Config"]["Labels"])
 
     def start_sandbox(self, work: Workload) -> None:
@@ -158,7 +159,7 @@ class DockerEngine:
         made = self._create("task", work, work.image, network, self._declared(work.image))
         current = None if made else self._find(name)
         if current is None or current["State"]["Status"] == "created":
-            self._start(name)
+            self._start(name, work)
 
     def stop(self, owner: Owner, grace: float) -> None:
         for role in _roles(owner):
@@ -203,13 +204,24 @@ class DockerEngine:
             rows = [part for row in self._api.networks(filters=filters) for part in row["IPAM"]["Config"] or ()]
         return tuple(row["Subnet"] for row in rows) + tuple(f"!{row['Gateway']}" for row in rows if "Gateway" in row)
 
-    def remove_project(self, project: str, *, images: bool = True) -> None:
-        self._sweep(f"{labels.PROJECT}={project}", with_images=images)
+    def make_volume(self, project: str, name: str) -> None:
+        volumes.make(self._wire, self._server, project, name)
 
-    def remove_all(self) -> dict[str, int]:
+    def remove_volume(self, project: str, name: str) -> None:
+        volumes.remove(self._wire, self._server, project, name)
+
+    def volume_sizes(self, project: str) -> dict[str, int]:
+        return volumes.sizes(connection.wire(_DISK_SECONDS), self._server, project)
+
+    def remove_project(self, project: str, *, images: bool = True, volumes: bool = False) -> None:
+        self._sweep(f"{labels.PROJECT}={project}", with_images=images)
+        if volumes:
+            self._sweep_volumes(project)
+
+    def remove_all(self, *, volumes: bool = False) -> dict[str, int]:
         counts = self._sweep()
         firewall.open_again(self._server)
-        return counts
+        return counts | ({"volumes": self._sweep_volumes()} if volumes else {})
 
     # Containers
 
@@ -262,7 +274,9 @@ class DockerEngine:
                         raise
                 time.sleep(_NAME_PAUSE)
 
-    def _start(self, name: str) -> None:
+    def _start(self, name: str, work: Workload | None = None) -> None:
+        """Start a container; one that is to write to volumes gets them first."""
+        volumes.hand_over(self._wire, name, work.config.volumes if work else ())
         with explained(name):
             self._api.start(name)
 
@@ -317,7 +331,10 @@ class DockerEngine:
         parts = (f"s2i-{self._server}", owner.project, owner.run or owner.name, owner.instance)
         return ".".join((*filter(None, parts), *(("sandbox",) if role == "sandbox" else ())))
 
-    # Networks and images
+    # Networks, volumes and images
+
+    def _sweep_volumes(self, project: str = "") -> int:
+        return volumes.sweep(self._wire, self._server, project)
 
     def _network(self, project: str) -> str:
         name = self._name_of_network(project)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from s2i.engines.docker import volumes as named
 from s2i.engines.docker.sealed import UID, files_of
 from s2i.engines.engine import Owner, Workload
 from s2i.resources import labels
@@ -50,6 +51,7 @@ def container_settings(
     is what an instance is, without a network. ``declared`` by the image: its volumes become sized tmpfs, so that no
     anonymous one fills the disk; its labels never pass for ours. ``sealed``: where the files of the mounts of ``work``
     lie (see engines/docker/sealed.py): the only paths of this machine that any container sees, and it chooses none.
+    Volumes have names of ours and are the engine's; a proof gets an empty folder in the place of each.
     """
     sandbox = role == "sandbox"
     body: dict[str, Any] = {
@@ -59,7 +61,7 @@ def container_settings(
         "Labels": _labels(role, work, server, declared.labels),
         "StopSignal": "SIGTERM",
         "Healthcheck": {"Test": ["NONE"]},  # a health check of the image would run on a one second grid, unwatched
-        "HostConfig": _host(role, work, network, declared.volumes, () if sandbox else sealed),
+        "HostConfig": _host(role, work, server, network, declared.volumes, () if sandbox else sealed),
     }
     if sandbox:
         body |= {"Entrypoint": ["sleep"], "Cmd": ["infinity"]}
@@ -74,10 +76,14 @@ def container_settings(
     return body
 
 
-def _host(role: Role, work: Workload, network: str, volumes: tuple[str, ...], sealed: Sequence[Path]) -> dict[str, Any]:
+def _host(
+    role: Role, work: Workload, server: str, network: str, volumes: tuple[str, ...], sealed: Sequence[Path]
+) -> dict[str, Any]:
     sandbox = role == "sandbox"
-    mounts = _mounts(work, sealed)
+    mounts = [*_mounts(work, sealed), *(_volumes(work, server) if role in ("instance", "task") else ())]
     taken = {one["Target"] for one in mounts}
+    if role == "proof":
+        volumes = (*volumes, *(one.directory for one in work.config.volumes))
     memory = SANDBOX_MEMORY if sandbox else work.config.memory
     scratch = f"rw,noexec,nosuid,nodev,mode=1777,size={memory // 2}"
     return {
@@ -113,6 +119,20 @@ def _mounts(work: Workload, sealed: Sequence[Path]) -> list[dict[str, Any]]:
             "BindOptions": {"Propagation": "rprivate"},
         }
         for source, one in zip(sealed, files, strict=True)
+    ]
+
+
+def _volumes(work: Workload, server: str) -> list[dict[str, Any]]:
+    project = work.owner.project
+    return [
+        {
+            "Type": "volume",
+            "Source": named.name_of(server, project, one.name),
+            "Target": one.directory,
+            # What an image has there would be copied into a volume that is new, and hide what the next image has.
+            "VolumeOptions": {"NoCopy": True, "Labels": named.labels_of(server, project, one.name)},
+        }
+        for one in work.config.volumes
     ]
 
 
