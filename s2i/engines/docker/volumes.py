@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import posixpath
 import tarfile
 from typing import Any
 
@@ -77,7 +78,9 @@ def hand_over(wire: Wire, container: str, mounts: tuple[VolumeMount, ...]) -> No
         query = {"path": one.directory}
         headers = {"Content-Type": "application/x-tar"}
         try:
-            with wire.stream("PUT", f"/containers/{container}/archive", query, _folder(), headers) as answer:
+            with wire.stream(
+                "PUT", f"/containers/{container}/archive", query, _folder(one.directory), headers
+            ) as answer:
                 for _ in answer.pieces():
                     pass
         except Refused as error:
@@ -86,11 +89,11 @@ def hand_over(wire: Wire, container: str, mounts: tuple[VolumeMount, ...]) -> No
             raise _silent(error) from None
 
 
-def _folder() -> bytes:
-    """Return an archive of one folder, the one that it is unpacked in."""
+def _folder(directory: str) -> bytes:
+    """Return an archive of one folder, the one that it is unpacked in; called ".", the engine would pass it over."""
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as archive:
-        entry = tarfile.TarInfo(".")
+        entry = tarfile.TarInfo(f"../{posixpath.basename(directory)}")
         entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, MODE, UID, 0
         archive.addfile(entry)
     return whole.getvalue()
