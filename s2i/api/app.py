@@ -11,7 +11,7 @@ import msgspec
 from litestar import Litestar, MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
-from s2i.api import apps, bundles, deployments, domains, images, jobs, projects, server, usage, volumes
+from s2i.api import apps, bundles, deployments, domains, images, jobs, projects, server, services, usage, volumes
 from s2i.control.platform import Platform
 from s2i.errors import (
     E_BUSY,
@@ -20,6 +20,7 @@ from s2i.errors import (
     E_INTERNAL,
     E_NEVER_STARTED,
     E_NO_PROJECT,
+    E_NO_SERVICE,
     E_NO_SUCH_REVISION,
     E_NO_VOLUME,
     E_NOT_FOUND,
@@ -38,6 +39,7 @@ STATUS_OF = {
     E_NEVER_STARTED: 404,
     E_NO_PROJECT: 404,
     E_NO_VOLUME: 404,
+    E_NO_SERVICE: 404,
     E_QUOTA: 403,
     E_FORBIDDEN: 403,
     E_DOCKER: 503,
@@ -67,6 +69,7 @@ def make_app(platform: Platform, *, local: bool) -> Litestar:
             *jobs.routes(platform),
             *bundles.routes(platform),
             *volumes.routes(platform),
+            *services.routes(platform),
             *usage.routes(platform),
             *images.routes(platform),
             *domains.routes(platform),

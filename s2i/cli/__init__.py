@@ -37,6 +37,7 @@ COMMANDS = {
     "secret": "bundles",
     "configmap": "bundles",
     "volume": "volumes",
+    "service": "services",
     "project": "projects",
     "top": "top",
     "server": "server",

@@ -44,6 +44,16 @@ class Client:
         with _answered():
             return msgspec.json.decode(self._wire.raw(method, path, body=content, timeout=timeout))
 
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """Yield what is answered, as it comes; nothing is missing at the end."""
+        with _answered(), self._wire.stream("GET", path) as answer:
+            yield from answer.pieces()
+
+    def send(self, path: str, content: bytes, timeout: float) -> Any:
+        """Send bytes as they are, and return the decoded answer."""
+        with _answered():
+            return msgspec.json.decode(self._wire.raw("POST", path, body=content, timeout=timeout))
+
     def lines(self, path: str, **query: object) -> Iterator[str]:
         """Yield the lines of a streamed answer as they come."""
         params = {key: str(value).lower() for key, value in query.items() if value is not None}

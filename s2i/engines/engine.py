@@ -95,11 +95,12 @@ Keep = Callable[[Owner, str, Iterable[Line]], None]  # an instance, its containe
 
 
 class Workload(msgspec.Struct, frozen=True):
-    """One container to run: whose, which image (by id), how."""
+    """One container to run: whose, which image (by id), how; ``alias``: a name of its own in its project's network."""
 
     owner: Owner
     image: str
     config: Config
+    alias: str = ""
 
 
 def without_network(every: tuple[Observed, ...]) -> tuple[Observed, ...]:
@@ -197,6 +198,15 @@ class Engine(Protocol):
 
         () while there is no such network.
         """
+
+    def run_in(self, container: str, command: tuple[str, ...], out: Callable[[bytes], object]) -> tuple[int, str]:
+        """Run a program beside what runs in a container of ours, as its user; give ``out`` what it writes.
+
+        Returns its exit status, and the end of what it wrote to its standard error.
+        """
+
+    def put_file(self, container: str, directory: str, name: str, size: int, pieces: Iterable[bytes]) -> None:
+        """Put a file of ``size`` bytes into a folder of a container of ours, which has to be a volume."""
 
     def make_volume(self, project: str, name: str) -> None:
         """Make a volume of the project on the engine's own disk. Idempotent: what is in it stays."""

@@ -294,6 +294,20 @@ class EngineContract:
         engine.remove_volume("shop", "data")
         assert (list(engine.volume_sizes("shop")), list(engine.volume_sizes("bank"))) == ([], ["data"])
 
+    def test_a_file_is_put_onto_a_volume_and_a_program_beside_what_runs_reads_it(
+        self, subject: Subject, engine: Engine
+    ) -> None:
+        engine.make_volume("shop", "data")
+        engine.start_task(with_volume(self.work(subject, TASK)))
+        task = self.one(engine, TASK, "task").id
+        engine.put_file(task, "/data", "it", 6, iter((b"hel", b"lo\n")))
+        written: list[bytes] = []
+        assert engine.run_in(task, ("sh", "-c", "cat /data/it"), written.append)[0] == 0
+        assert b"".join(written) == b"hello\n"
+        code, said = engine.run_in(task, ("sh", "-c", "echo no >&2; exit 4"), written.append)
+        assert (code, said) == (4, "no\n")
+        engine.remove_all(volumes=True)
+
     def test_volumes_go_with_their_project_and_with_everything_where_that_is_said(
         self, subject: Subject, engine: Engine
     ) -> None:

@@ -6,7 +6,7 @@ import datetime
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -41,6 +41,8 @@ class FakeEngine:
         self.containers: dict[str, Observed] = {}
         self.works: dict[str, Workload] = {}
         self.networks: set[str] = set()
+        self.files: dict[str, bytes] = {}  # that were put onto volumes
+        self.answer: Callable[[str], tuple[int, bytes, str]] = lambda _: (0, b"", "")  # of what runs inside
         self.volumes: set[tuple[str, str]] = set()  # project, name
         self.output: defaultdict[str, list[Line]] = defaultdict(list)
         self.spoken = threading.Condition()
@@ -225,6 +227,17 @@ class FakeEngine:
         self._fault("subnets")
         boxes = [one for one in self.containers.values() if one.role == "sandbox" and one.owner.project == project]
         return tuple(f"{one.address.partition(':')[0]}/32" for one in boxes if one.address)
+
+    def run_in(self, container: str, command: tuple[str, ...], out: Callable[[bytes], object]) -> tuple[int, str]:
+        self._fault("run_in")
+        self.calls.append(("run_in", command[-1]))
+        code, written, said = self.answer(command[-1])
+        out(written)
+        return code, said
+
+    def put_file(self, container: str, directory: str, name: str, size: int, pieces: Iterable[bytes]) -> None:
+        self._fault("put_file")
+        self.files[f"{directory}/{name}"] = b"".join(pieces)
 
     def make_volume(self, project: str, name: str) -> None:
         self._fault("make_volume")

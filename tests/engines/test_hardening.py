@@ -78,6 +78,12 @@ def test_a_sandbox_gets_nothing_of_the_app_but_its_name() -> None:
     assert actual["HostConfig"]["Memory"] == 16 << 20
 
 
+def test_a_container_with_a_name_of_its_own_is_reached_by_that() -> None:
+    for work, names in ((Workload(TASK, "i", CONFIG, "db"), ["db"]), (Workload(TASK, "i", CONFIG), [])):
+        made = container_settings("task", work, server="one", image="i", network="net")
+        assert made["NetworkingConfig"] == {"EndpointsConfig": {"net": {"Aliases": names}}}
+
+
 def test_a_task_is_confined_like_an_instance() -> None:
     instance = container_settings("instance", Workload(APP, "i", CONFIG), server="one", image="i", network="net")
     task = container_settings("task", Workload(TASK, "i", CONFIG), server="one", image="i", network="net")

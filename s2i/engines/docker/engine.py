@@ -6,13 +6,13 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import docker.errors
 
 from s2i.crash import around
-from s2i.engines.docker import connection, firewall, listing, ports, sealed, trial, usage, volumes
+from s2i.engines.docker import connection, firewall, inside, listing, ports, sealed, trial, usage, volumes
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.docker.output import Output
@@ -203,6 +203,15 @@ class DockerEngine:
             filters = {"label": [f"{labels.SERVER}={self._server}", f"{labels.PROJECT}={project}"]}
             rows = [part for row in self._api.networks(filters=filters) for part in row["IPAM"]["Config"] or ()]
         return tuple(row["Subnet"] for row in rows) + tuple(f"!{row['Gateway']}" for row in rows if "Gateway" in row)
+
+    def run_in(self, container: str, command: tuple[str, ...], out: Callable[[bytes], object]) -> tuple[int, str]:
+        self._find(container)  # in another's nothing is run
+        return inside.run(self._wire, container, command, out)
+
+    def put_file(self, container: str, directory: str, name: str, size: int, pieces: Iterable[bytes]) -> None:
+        self._find(container)
+        with explained(container):
+            self._api.put_archive(container, directory, inside.archive(name, size, pieces))
 
     def make_volume(self, project: str, name: str) -> None:
         volumes.make(self._wire, self._server, project, name)

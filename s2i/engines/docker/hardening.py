@@ -72,7 +72,7 @@ def container_settings(
     if not network.startswith("container:"):
         body["Hostname"] = _hostname(work.owner)
     if not network.startswith("container:") and network != "none":
-        body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": _aliases(work.owner)}}}
+        body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": _aliases(work)}}}
     return body
 
 
@@ -155,5 +155,6 @@ def _hostname(owner: Owner) -> str:
     return f"{(owner.run or owner.name)[: 63 - len(tail)]}{tail}"
 
 
-def _aliases(owner: Owner) -> list[str]:
-    return [f"{owner.instance}.{owner.name}"] if owner.kind == "app" else []
+def _aliases(work: Workload) -> list[str]:
+    own = [f"{work.owner.instance}.{work.owner.name}"] if work.owner.kind == "app" else []
+    return [*own, *filter(None, (work.alias,))]
