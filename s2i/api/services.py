@@ -19,6 +19,7 @@ from s2i import dirs
 from s2i.api.body import decoded
 from s2i.control import dumps, services
 from s2i.control.platform import Platform
+from s2i.errors import E_BUSY
 from s2i.images import services as images
 from s2i.resources.config import checked_cpu, checked_memory
 from s2i.resources.job import Job
@@ -87,7 +88,7 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
         project: FromPath[str], name: FromPath[str], how: FromPath[Literal["all", "keep-volume"]]
     ) -> dict[str, str]:
         job = services.one(world, project, name)
-        services.checked_unused(world, job)
+        services.checked_unused(world, job, keep_volume=how == "keep-volume")
         services.end(world, job)
         _await_end(platform, job)
         platform.delete_job(project, name)
@@ -121,10 +122,12 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _await_end(platform: Platform, job: Job) -> None:
-    """Return when no container of a service is left: its volume is in use until then."""
+    """Return when no container of a service is left: its volume is in use until then. Raises E_BUSY, E_DOCKER."""
     until = time.monotonic() + END_SECONDS
     platform.loop.kick()
-    while time.monotonic() < until and services.boxes(platform.world, job):
+    while services.boxes(platform.world, job):
+        if time.monotonic() > until:
+            raise platform.loop.engine_error or E_BUSY(name=job.name, holder="it is still being ended")
         time.sleep(POLL_SECONDS)
 
 

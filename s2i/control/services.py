@@ -20,6 +20,7 @@ from s2i.errors import (
     E_SERVICE,
     E_SERVICE_USED,
     E_TAKEN,
+    E_VOLUME_USED,
     S2IError,
 )
 from s2i.resources.bundle import Bundle
@@ -129,10 +130,16 @@ def users(world: World, job: Job) -> list[str]:
     return [each for each in found if each != f"job {job.name}"]
 
 
-def checked_unused(world: World, job: Job) -> None:
-    """Return when nobody is bound to a service. Raises E_SERVICE_USED."""
+def checked_unused(world: World, job: Job, *, keep_volume: bool) -> None:
+    """Return when nobody is bound to a service or, unless its volume stays, mounts that.
+
+    Raises E_SERVICE_USED, E_VOLUME_USED.
+    """
     if found := users(world, job):
         raise E_SERVICE_USED(name=job.name, users=", ".join(found))
+    mounting = [one for one in volumes.users(world.store, job.project, job.name) if one != f"job {job.name}"]
+    if mounting and not keep_volume:
+        raise E_VOLUME_USED(name=job.name, users=", ".join(mounting))
 
 
 def end(world: World, job: Job) -> None:

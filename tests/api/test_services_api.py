@@ -150,6 +150,15 @@ def test_one_that_is_bound_is_not_deleted_and_its_users_are_named(world: World, 
     assert make(client, "cache", "redis").status_code == 201
 
 
+def test_one_whose_volume_somebody_else_mounts_is_not_deleted_with_it(world: World, client: TestClient) -> None:
+    make(client)
+    deploy(client, "default", name="once", submit=False, change={"volumes": [{"name": "db", "directory": "/db"}]})
+    refused = client.delete(f"{AT}/db/all")
+    assert (code(refused), refused.json()["error"]["message"]) == ("E_VOLUME_USED", "the volume db is used by job once")
+    assert client.get(f"{AT}/db").status_code == 200
+    assert client.delete(f"{AT}/db/keep-volume").status_code == 200
+
+
 def test_one_of_a_restored_project_runs_again(world: World, client: TestClient) -> None:
     make(client, project="a")
     eventually(lambda: runs(world))

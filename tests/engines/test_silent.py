@@ -37,6 +37,7 @@ CALLS: dict[str, Callable[[DockerEngine], object]] = {
     "subnets": lambda engine: engine.subnets("default"),
     "volume": lambda engine: engine.make_volume("default", "data"),
     "no volume": lambda engine: engine.remove_volume("default", "data"),
+    "run": lambda engine: engine.run_in("c1", ("true",), print),
     "all": lambda engine: engine.remove_all(),
 }
 

@@ -75,14 +75,8 @@ def hand_over(wire: Wire, container: str, mounts: tuple[VolumeMount, ...]) -> No
     Raises E_CONTAINER, E_DOCKER.
     """
     for one in mounts:
-        query = {"path": one.directory}
-        headers = {"Content-Type": "application/x-tar"}
         try:
-            with wire.stream(
-                "PUT", f"/containers/{container}/archive", query, _folder(one.directory), headers
-            ) as answer:
-                for _ in answer.pieces():
-                    pass
+            wire.raw("PUT", f"/containers/{container}/archive", {"path": one.directory}, _folder(one.directory))
         except Refused as error:
             raise _meant(one.name, error) from None
         except OSError as error:
