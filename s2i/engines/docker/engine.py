@@ -44,6 +44,8 @@ class DockerEngine:
         self._api = connection.client(timeout).api
         self._wire = connection.wire(timeout)
         self._networks = threading.Lock()
+        self._volumes = threading.Lock()
+        self._handed: set[tuple[str, str]] = set()  # volumes that containers can write to, by project and name
         self._joined: set[str] = set()  # projects whose network tasks have lately run in
         self._pids: dict[str, int] = {}  # a process of each container that is measured
         self._known: dict[str, Declared] = {}  # images by id: they never change
@@ -218,6 +220,7 @@ class DockerEngine:
 
     def remove_volume(self, project: str, name: str) -> None:
         volumes.remove(self._wire, self._server, project, name)
+        self._handed.discard((project, name))
 
     def volume_sizes(self, project: str) -> dict[str, int]:
         return volumes.sizes(connection.wire(_DISK_SECONDS), self._server, project)
@@ -284,8 +287,9 @@ class DockerEngine:
                 time.sleep(_NAME_PAUSE)
 
     def _start(self, name: str, work: Workload | None = None) -> None:
-        """Start a container; one that is to write to volumes gets them first."""
-        volumes.hand_over(self._wire, name, work.config.volumes if work else ())
+        """Start a container; what it is to write to is given to it first."""
+        if work and work.config.volumes:
+            self._hand_over(work)
         with explained(name):
             self._api.start(name)
 
@@ -342,7 +346,17 @@ class DockerEngine:
 
     # Networks, volumes and images
 
+    def _hand_over(self, work: Workload) -> None:
+        """Let a container write to its volumes; of each that is done once."""
+        project = work.owner.project
+        with self._volumes:
+            new = [one.name for one in work.config.volumes if (project, one.name) not in self._handed]
+            if new:
+                volumes.hand_over(self._wire, self._server, project, work.image, new)
+                self._handed.update((project, one) for one in new)
+
     def _sweep_volumes(self, project: str = "") -> int:
+        self._handed = {one for one in self._handed if project and one[0] != project}
         return volumes.sweep(self._wire, self._server, project)
 
     def _network(self, project: str) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-import posixpath
 import tarfile
+from collections.abc import Sequence
 from typing import Any
 
 from s2i.engines.docker import connection
 from s2i.engines.docker.sealed import UID
-from s2i.errors import E_CONTAINER, E_DOCKER, E_VOLUME_USED
+from s2i.errors import E_CONTAINER, E_DOCKER, E_IMAGE_GONE, E_VOLUME_USED
 from s2i.resources import labels
-from s2i.resources.volume import VolumeMount
 from s2i.wire import Refused, Wire
 
 GONE, CONFLICT = 404, 409
@@ -69,27 +69,52 @@ def sweep(wire: Wire, server: str, project: str = "") -> int:
     return len(ours)
 
 
-def hand_over(wire: Wire, container: str, mounts: tuple[VolumeMount, ...]) -> None:
-    """Let the user of containers write to the volumes of one that is made: the engine makes them root's.
+def hand_over(wire: Wire, server: str, project: str, image: str, names: Sequence[str]) -> None:
+    """Let the user of containers write to volumes, which the engine makes root's.
 
-    Raises E_CONTAINER, E_DOCKER.
+    No engine gives away a folder that it unpacks something in, so each lies in the root of a container that is made for
+    it of ``image``, never started, and removed. Not to be called twice at once.
+    Raises E_CONTAINER, E_IMAGE_GONE, E_DOCKER.
     """
-    for one in mounts:
-        try:
-            wire.raw("PUT", f"/containers/{container}/archive", {"path": one.directory}, _folder(one.directory))
-        except Refused as error:
-            raise _meant(one.name, error) from None
-        except OSError as error:
-            raise _silent(error) from None
+    name = f"{name_of(server, project, 'volumes')}.hand-over"
+    mounts = [
+        {"Type": "volume", "Source": name_of(server, project, one), "Target": place, "VolumeOptions": {"NoCopy": True}}
+        for one, place in zip(names, _places(names), strict=True)
+    ]
+    body = {
+        "Image": image,
+        "Entrypoint": ["-"],
+        "Labels": {labels.SERVER: server, labels.READER: server},
+        "HostConfig": {"Mounts": mounts, "NetworkMode": "none"},
+    }
+    try:
+        _forget(wire, name)  # that of a server which was killed
+        wire.post("/containers/create", {"name": name}, body)
+        wire.raw("PUT", f"/containers/{name}/archive", {"path": "/"}, _folders(_places(names)))
+        _forget(wire, name)
+    except Refused as error:
+        raise E_IMAGE_GONE(image=image) if error.status == GONE else _meant(name, error) from None
+    except OSError as error:
+        raise _silent(error) from None
 
 
-def _folder(directory: str) -> bytes:
-    """Return an archive of one folder, the one that it is unpacked in; called ".", the engine would pass it over."""
+def _places(names: Sequence[str]) -> list[str]:
+    return [f"/volume-{number}" for number in range(len(names))]
+
+
+def _forget(wire: Wire, container: str) -> None:
+    with contextlib.suppress(Refused):
+        wire.delete(f"/containers/{container}", {"force": "1", "v": "1"})
+
+
+def _folders(places: Sequence[str]) -> bytes:
+    """Return an archive of empty folders of the user of containers."""
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as archive:
-        entry = tarfile.TarInfo(f"../{posixpath.basename(directory)}")
-        entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, MODE, UID, 0
-        archive.addfile(entry)
+        for place in places:
+            entry = tarfile.TarInfo(place.removeprefix("/"))
+            entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, MODE, UID, 0
+            archive.addfile(entry)
     return whole.getvalue()
 
 
