@@ -156,6 +156,19 @@ def test_one_place_creates_containers() -> None:
     assert [word for word in (".start(", ".exec", ".attach(", ".restart(") if word in text] == []
 
 
+def test_the_container_that_gives_volumes_away_is_never_started() -> None:
+    """THREATS T43: it is made beside container_settings, since the root of that has to be written to."""
+    makers = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if '"/containers/create"' in path.read_text()
+    ]
+    giver = "engines/docker/volumes.py"
+    assert makers == ["engines/docker/trial.py", giver]  # the first by container_settings
+    text = (PACKAGE / giver).read_text()
+    assert [word for word in ("/start", "/exec", "/attach", "/restart", "Binds", "bind") if word in text] == []
+
+
 def _on_containers(function: ast.Attribute) -> bool:
     """Say whether this is ``client.containers.run`` or ``.create``."""
     on = function.value
