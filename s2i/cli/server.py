@@ -124,7 +124,8 @@ def stop(everything: bool, volumes: bool, yes: bool) -> None:
 def backup(file: Path, with_key: bool, force: bool) -> None:
     """Write what the server knows to FILE: projects, apps, jobs, schedules, secrets (sealed). It may run meanwhile.
 
-    Images, logs and what is in volumes are not in it. Without --with-key keep secrets.key of the state folder yourself, and elsewhere.
+    Images, logs and what is in volumes are not in it. Without --with-key keep secrets.key of the state folder
+    yourself, and elsewhere.
 
     \b
     Example:  s2i server backup /var/backups/s2i.backup
