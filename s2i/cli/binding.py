@@ -95,7 +95,9 @@ def _wanted(project: str, service: str, prefix: str, config: Config) -> tuple[En
     taken = {one.variable for one in config.env_from if one.name != secret_of(service)} | dict(config.env).keys()
     for one in made:
         if one.variable in taken - {SERVICES}:
-            raise E_ENV(value=one.variable, why="it is set already", example=f"--prefix {service.upper()}_")
+            prefix = f"{service.upper().replace('-', '_')}_"
+            advice = f"bind it with --prefix {prefix}, for {prefix}{one.variable}, or take the other one away first"
+            raise E_ENV(advice=advice, value=one.variable, why="it is set already", example="")
     return made
 
 

@@ -158,7 +158,7 @@ def _holds(platform: Platform, project: str) -> Iterator[str]:
     for name in sorted(unborn.union(app.name for app in store.apps(project))):
         yield f"app {name}"
     for job in store.jobs(project):
-        yield f"job {job.name}"
+        yield f"{'service' if job.service else 'job'} {job.name}"
     for kind in get_args(BundleKind):
         for bundle in store.bundles(project, kind):
             yield f"{kind} {bundle.name}"

@@ -162,6 +162,7 @@ def test_one_whose_volume_somebody_else_mounts_is_not_deleted_with_it(world: Wor
 def test_one_of_a_restored_project_runs_again(world: World, client: TestClient) -> None:
     make(client, project="a")
     eventually(lambda: runs(world))
+    assert client.get("/v1/projects/a").json()["holds"] == ["service db", "secret db-service", "volume db"]
     assert client.delete("/v1/projects/a/force").status_code == 200
     assert not runs(world)
     client.post("/v1/projects/a/restore")
