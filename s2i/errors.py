@@ -496,6 +496,60 @@ E_MOUNT_PLACE = Kind(
     "secrets and configmaps cannot be mounted here: {why}",
     "take them as variables: --env-from-secret, --env-from-configmap",
 )
+E_VOLUME = Kind(
+    "E_VOLUME",
+    2,
+    "the volume {name} cannot be {done}: {why}",
+    "`s2i volume list --project {project}` shows the volumes of the project",
+)
+E_NO_VOLUME = Kind(
+    "E_NO_VOLUME",
+    2,
+    'there is no volume "{name}" in the project {project}',
+    "`s2i volume create {name}{words}` makes it",
+)
+E_VOLUME_USED = Kind(
+    "E_VOLUME_USED",
+    7,
+    "the volume {name} is used by {users}",
+    "take it from these first (`--mount-rm DIR`), or delete them: what is in a volume goes with it, for good",
+)
+E_SERVICE = Kind(
+    "E_SERVICE",
+    2,
+    "the service {name} cannot be {done}: {why}",
+    "`s2i service get {name}{words}` shows it, `s2i service delete {name}{words}` ends it",
+)
+E_NO_SERVICE = Kind(
+    "E_NO_SERVICE",
+    2,
+    'there is no service "{name}" in the project {project}',
+    "`s2i service create postgres {name}{words}` makes one",
+)
+E_SERVICE_USED = Kind(
+    "E_SERVICE_USED",
+    7,
+    "the service {name} is bound to {users}",
+    "take it from these first (`s2i app unbind APP {name}`, `s2i job unbind JOB {name}`), or delete them",
+)
+E_SERVICE_IMAGE = Kind(
+    "E_SERVICE_IMAGE",
+    6,
+    "there is no image for the service {kind}, and none can be made: {why}",
+    "run the server as root on Debian or Ubuntu, where a mirror of their packages can be reached",
+)
+E_DUMP = Kind(
+    "E_DUMP",
+    6,
+    "the service {name} cannot be {done}: {why}",
+    "`s2i service logs {name}` shows what it wrote; what was in it is as it was",
+)
+E_SERVICE_SILENT = Kind(
+    "E_SERVICE_SILENT",
+    6,
+    "the service {name} does not answer within {seconds} s: {why}{log}",
+    "`s2i service logs {name}` shows all that it wrote",
+)
 E_BUNDLE_USED = Kind(
     "E_BUNDLE_USED",
     7,

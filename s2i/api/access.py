@@ -97,6 +97,17 @@ NEEDS: dict[str, Need] = {
     f"POST {PROJECT}/jobruns/{{name}}/resubmit": Need("writer", "jobrun resubmit"),
     f"POST {PROJECT}/jobruns/{{name}}/cancel": Need("writer", "jobrun cancel"),
     f"DELETE {PROJECT}/jobruns/{{name}}": Need("writer", "jobrun delete"),
+    # Volumes and services: who may do away with data, or take it along, may read secrets, too.
+    f"GET {PROJECT}/volumes": Need("reader"),
+    f"GET {PROJECT}/volumes/{{name}}": Need("reader"),
+    f"POST {PROJECT}/volumes": Need("writer", "volume create"),
+    f"DELETE {PROJECT}/volumes/{{name}}": Need("manager", "volume delete"),
+    f"GET {PROJECT}/services": Need("reader"),
+    f"GET {PROJECT}/services/{{name}}": Need("reader"),
+    f"POST {PROJECT}/services": Need("writer", "service create"),
+    f"DELETE {PROJECT}/services/{{name}}/{{how}}": Need("manager", "service delete"),
+    f"GET {PROJECT}/services/{{name}}/backup": Need("manager", "service backup"),
+    f"POST {PROJECT}/services/{{name}}/restore": Need("manager", "service restore"),
     # Domains: which host is whose is a matter between projects.
     f"GET {PROJECT}/domains": Need("reader"),
     f"PUT {PROJECT}/domains/{{name}}": Need("manager", "domain map"),

@@ -27,11 +27,13 @@ from s2i.api import (
     people,
     projects,
     server,
+    services,
     usage,
+    volumes,
 )
 from s2i.api.access import admit, check_complete, need_of, routes_of
 from s2i.api.answers import refusal
-from s2i.api.door import UPLOADS, Door, Gate
+from s2i.api.door import STREAMED, Door, Gate
 from s2i.api.listener import Listening
 from s2i.control.platform import Platform
 from s2i.errors import E_INTERNAL, E_REQUEST, S2IError
@@ -58,7 +60,7 @@ def make_app(
         project, state = request.path_params.get("project", ""), request.scope["state"]
         need = need_of(request.method, request.scope["path_template"])
         audited = need is not None and need.verb != ""
-        if audited and not request.url.path.endswith(UPLOADS):
+        if audited and not request.url.path.endswith(STREAMED):
             state["about"] = auditing.named(await request.body())
 
         def look() -> None:
@@ -79,6 +81,8 @@ def make_app(
             *apps.routes(platform),
             *jobs.routes(platform),
             *bundles.routes(platform),
+            *volumes.routes(platform),
+            *services.routes(platform),
             *usage.routes(platform),
             *images.routes(platform),
             *domains.routes(platform),

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from s2i.api.access import Need
+from s2i.control import services
 from s2i.control.platform import Platform
 from s2i.errors import S2IError
 from s2i.planning.secretnames import looks_secret
@@ -117,6 +118,11 @@ def _seen(platform: Platform, noun: str, project: str, name: str) -> dict[str, A
     if noun == "job":
         job = store.job(project, name)
         return {**_fields(job, FIELDS_OF[noun]), "config": job.config}
+    if noun == "volume":
+        return {"created": store.volume(project, name).created}
+    if noun == "service":
+        job = services.one(platform.world, project, name)
+        return {"service": job.service, "config": job.config}
     if noun == "jobrun":
         return {"status": store.run(project, name).status}
     if noun == "deployment":

@@ -23,6 +23,7 @@ METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
 BODY_SECONDS = 60.0  # for the whole of a body
 UPLOAD_SECONDS = 900.0
 UPLOADS = "/uploads"
+STREAMED = (UPLOADS, "/restore")  # ends of paths whose body is a file, and can be a large one
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -61,7 +62,7 @@ class Door:
             await _refuse(error, send)
             return
         if self._gate:
-            receive = _hurried(receive, UPLOAD_SECONDS if scope["path"].endswith(UPLOADS) else BODY_SECONDS)
+            receive = _hurried(receive, UPLOAD_SECONDS if scope["path"].endswith(STREAMED) else BODY_SECONDS)
 
         ended = False
 

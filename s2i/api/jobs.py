@@ -12,7 +12,7 @@ from litestar.response import Stream
 
 from s2i.api.body import decoded
 from s2i.api.lines import streamed
-from s2i.control import attempts, runs
+from s2i.control import attempts, runs, services, volumes
 from s2i.control.logs import Wish as LogWish
 from s2i.control.platform import Platform
 from s2i.control.schedule import next_tick
@@ -91,11 +91,14 @@ def _jobs(platform: Platform) -> list[HTTPRouteHandler]:
     @patch(f"{JOBS}/{{name:str}}/settings", sync_to_thread=True)
     def change(project: FromPath[str], name: FromPath[str], body: RawBody) -> JobView:
         wish = decoded(body, JobChange)
+        services.checked_job(platform.world, project, name, "changed")
 
         def changed(job: Job) -> Job:
+            config = config_after(wish.change, job.config)
+            volumes.checked(store, project, config)
             return msgspec.structs.replace(
                 job,
-                config=config_after(wish.change, job.config),
+                config=config,
                 execution=checked_execution(merged(job.execution, wish.execution)),
                 keep=checked_keep(merged(job.keep, wish.keep)),
             )
@@ -107,6 +110,7 @@ def _jobs(platform: Platform) -> list[HTTPRouteHandler]:
     @put(f"{JOBS}/{{name:str}}/schedule", sync_to_thread=True)
     def schedule(project: FromPath[str], name: FromPath[str], body: RawBody) -> JobView:
         fields = decoded(body, dict[str, Any])
+        services.checked_job(platform.world, project, name, "scheduled")
         now = platform.world.now()
 
         def changed(job: Job) -> Job:
@@ -129,6 +133,7 @@ def _jobs(platform: Platform) -> list[HTTPRouteHandler]:
 
     @delete(f"{JOBS}/{{name:str}}", status_code=200, sync_to_thread=True)
     def remove(project: FromPath[str], name: FromPath[str]) -> dict[str, str]:
+        services.checked_job(platform.world, project, name, "deleted")
         platform.delete_job(project, name)
         return {"deleted": name}
 
@@ -165,6 +170,7 @@ def _runs(platform: Platform) -> list[HTTPRouteHandler]:
 
     @delete(f"{RUNS}/{{name:str}}", status_code=200, sync_to_thread=True)
     def remove(project: FromPath[str], name: FromPath[str]) -> dict[str, str]:
+        services.checked_job(platform.world, project, platform.store.run(project, name).job, "forgotten")
         platform.delete_run(project, name)
         return {"deleted": name}
 
@@ -186,6 +192,7 @@ def _wishes(platform: Platform) -> list[HTTPRouteHandler]:
 
     @post(f"{RUNS}/{{name:str}}/cancel", status_code=200, sync_to_thread=True)
     def cancel(project: FromPath[str], name: FromPath[str]) -> RunView:
+        services.checked_job(platform.world, project, platform.store.run(project, name).job, "ended")
         run = attempts.cancel(platform.world, project, name)
         platform.loop.kick()
         return _whole(platform, run)

@@ -42,9 +42,10 @@ class ServerView(msgspec.Struct, frozen=True):
 
 
 class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to stop: with ``all``, everything that the server made goes too."""
+    """How to stop: with ``all``, everything that the server made goes too; volumes only with ``volumes``."""
 
     all: bool = False
+    volumes: bool = False
 
 
 def routes(platform: Platform, listening: Listening | None = None) -> list[HTTPRouteHandler]:
@@ -80,7 +81,7 @@ def routes(platform: Platform, listening: Listening | None = None) -> list[HTTPR
     @post("/v1/server/stop", status_code=200, sync_to_thread=True)
     def stop(body: RawBody) -> dict[str, int]:
         wish = decoded(body, Stop)
-        removed = platform.remove_all() if wish.all else {}
+        removed = platform.remove_all(volumes=wish.volumes) if wish.all else {}
         platform.stopping.set()
         return removed
 

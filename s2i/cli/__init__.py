@@ -36,6 +36,8 @@ COMMANDS = {
     "jobrun": "jobruns",
     "secret": "bundles",
     "configmap": "bundles",
+    "volume": "volumes",
+    "service": "services",
     "project": "projects",
     "token": "tokens",
     "audit": "audit",

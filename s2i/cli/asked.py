@@ -13,7 +13,7 @@ from s2i import sources
 from s2i.cli.private import arguments_of, asked, private_options
 from s2i.errors import E_VALUE
 from s2i.planning.secretnames import looks_secret
-from s2i.resources import bundle, config, masked, mounts, probes
+from s2i.resources import bundle, config, masked, mounts, probes, volume
 from s2i.resources.change import Change
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,6 +47,9 @@ def process_options(command: F) -> F:
                 f"--mount-{kind}", multiple=True, metavar="DIR=NAME", help=f"Each key of a {kind} as a file of DIR."
             )
             for kind in ("secret", "configmap")
+        ),
+        click.option(
+            "--mount-volume", multiple=True, metavar="DIR=NAME", help="A volume at DIR: what is written there stays."
         ),
         click.option("--mount-rm", multiple=True, metavar="DIR", help="Mount nothing at this folder any more."),
         click.option("--memory", metavar="SIZE", help="The most that a container may use, as 1G [default: 512M]."),
@@ -168,6 +171,7 @@ def change_of(given: dict[str, Any]) -> Change:
             *(mounts.parse("secret", word) for word in given.get("mount_secret", ())),
             *(mounts.parse("configmap", word) for word in given.get("mount_configmap", ())),
         ),
+        volumes=tuple(map(volume.parse, given.get("mount_volume", ()))),
         mount_rm=tuple(given.get("mount_rm", ())),
         scale={field: given[name] for name, field in SCALE.items() if given.get(name) is not None},
         routing=routing,

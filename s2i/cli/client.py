@@ -45,6 +45,11 @@ class Client:
         with self._answered():
             return msgspec.json.decode(self._wire.raw(method, path, body=content, timeout=timeout))
 
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """Yield what is answered, as it comes; nothing is missing at the end."""
+        with self._answered(), self._wire.stream("GET", path) as answer:
+            yield from answer.pieces()
+
     def lines(self, path: str, **query: object) -> Iterator[str]:
         """Yield the lines of a streamed answer as they come."""
         params = {key: str(value).lower() for key, value in query.items() if value is not None}
@@ -52,10 +57,10 @@ class Client:
             for line in answer.lines():
                 yield line.rstrip(b"\n").decode("utf-8", "replace")
 
-    def send(self, path: str, file: BinaryIO, size: int, kind: str) -> Any:
-        """Send a file of a media type, and return the decoded answer."""
+    def send(self, path: str, file: BinaryIO, size: int, kind: str, timeout: float = CALL_SECONDS) -> Any:
+        """Send ``size`` bytes of a file of a media type, and return the decoded answer."""
         with self._answered():
-            return msgspec.json.decode(self._wire.send(path, file, size, kind))
+            return msgspec.json.decode(self._wire.send(path, file, size, kind, timeout))
 
     @contextlib.contextmanager
     def _answered(self) -> Iterator[None]:

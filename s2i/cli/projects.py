@@ -31,6 +31,7 @@ LIMITS = {
     "runs": ("N", "Job runs that have not ended."),
     "builds": ("N", "Builds of its sources at once; the others wait."),
     "images": ("SIZE", "Disk of the images that were built, as 20G."),
+    "volumes": ("N", "Its volumes."),
 }
 
 
@@ -213,7 +214,8 @@ def delete(name: str, yes: bool, force: bool, hard: bool) -> None:
     if not yes and (hard or name != DEFAULT):  # that is refused anyway
         what = f", with all that is in it: {', '.join(holds)}" if holds else ""
         does = "Empty" if name == DEFAULT else "Remove for good" if hard else "Delete"
-        confirm(f"{does} the project {name}{what}?")
+        lost = f" {_lost(holds)}" if hard else ""
+        confirm(f"{does} the project {name}{what}?{lost}")
     how = "hard" if hard else "force" if force else "unused"
     found = client.call("DELETE", f"{at}/{how}", timeout=DELETE_SECONDS)
     click.echo(f"{'emptied' if name == DEFAULT else 'deleted'} {name}")
@@ -253,6 +255,12 @@ def _holds(client: Any, at: str, *, hard: bool) -> list[str]:
             raise
         return []
     return found
+
+
+def _lost(holds: list[str]) -> str:
+    """Return what goes with a project that nothing brings back, "" for nothing."""
+    volumes = [one.removeprefix("volume ") for one in holds if one.startswith("volume ")]
+    return f"What is in {', '.join(volumes)} is lost." if volumes else ""
 
 
 def _at(name: str) -> str:

@@ -98,12 +98,14 @@ def status(output: str | None) -> None:
 
 @server.command()
 @click.option("--all", "everything", is_flag=True, help="Remove all that it made: apps, jobs, containers, images.")
+@click.option("--volumes", is_flag=True, help="With --all: the volumes as well, and what is in them, for good.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def stop(everything: bool, yes: bool) -> None:
+def stop(everything: bool, volumes: bool, yes: bool) -> None:
     """Stop the server and its router. Containers go on running, and are taken up again by the next server.
 
     \b
     Example:  s2i server stop --all --yes
+              s2i server stop --all --volumes --yes
     """
     remote.refuse("`s2i server stop`")
     from s2i.cli.client import connect, running
@@ -117,11 +119,10 @@ def stop(everything: bool, yes: bool) -> None:
         return
     client, about = found
     if everything and not yes:
-        question = (
-            f"Remove all that this server made: {count(about['apps'], 'app')}, all jobs, their containers and images?"
-        )
-        confirm(question)
-    removed = client.call("POST", "/v1/server/stop", {"all": everything})
+        made = f"{count(about['apps'], 'app')}, all jobs, their containers and images"
+        rest = "and all volumes, with what is in them" if volumes else "but volumes"
+        confirm(f"Remove all that this server made: {made}, {rest}?")
+    removed = client.call("POST", "/v1/server/stop", {"all": everything, "volumes": volumes})
     _await_end(int(about["pid"]))
     if everything:
         counts = ", ".join(count(number, what.removesuffix("s")) for what, number in removed.items())
@@ -139,7 +140,8 @@ def stop(everything: bool, yes: bool) -> None:
 def backup(file: Path, with_key: bool, force: bool) -> None:
     """Write what the server knows to FILE: projects, apps, jobs, schedules, secrets (sealed). It may run meanwhile.
 
-    Images and logs are not in it. Without --with-key keep secrets.key of the state folder yourself, and elsewhere.
+    Images, logs and what is in volumes are not in it. Without --with-key keep secrets.key of the state folder
+    yourself, and elsewhere.
 
     \b
     Example:  s2i server backup /var/backups/s2i.backup

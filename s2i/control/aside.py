@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from s2i.control import attempts, processes
+from s2i.control import attempts, processes, services
 from s2i.control.actions import ForgetApp, SetRoute
 from s2i.control.execute import execute
 from s2i.control.fleet import instance_of
@@ -104,6 +104,7 @@ def restore(platform: Platform, name: str) -> list[str]:
         platform.engine.info()
         store.show_project(name)
         lost = [app.name for app in store.apps(name) if app.serving and not _begin(platform, app)]
+    services.start(platform.world, name)
     platform.timer.kick()
     platform.loop.kick()
     return lost

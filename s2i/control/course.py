@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from s2i.control import attempts, diagnosis, processes, quota, release
+from s2i.control import attempts, diagnosis, processes, quota, release, volumes
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
 from s2i.control.store import Store
@@ -66,6 +66,7 @@ class Course:
         before = before_of(self._store, self.one.project, self.one.name)
         config = config_after(request.change, before.config)
         config = self._world.vault.pinned(self.one.project, config, newest=True, force=request.force)
+        volumes.checked(self._store, self.one.project, config)
         asked = Asked(request, before, config)
         built = self._built(asked, build, labels, network=network)
         if self.cancelled.is_set():
@@ -208,7 +209,8 @@ class Course:
             held = built.prove is not None or bool(release)
             more = {"quiet": asked.request.quiet, "tag": asked.request.tag, "processes": built.processes}
             made = msgspec.structs.replace(made, held=held, own_port=asked.own_port, release=release, **more)
-            with quota.kept_to(self._store, one.project, f"the app {one.name}"):
+            with self._store.as_one(), quota.kept_to(self._store, one.project, f"the app {one.name}"):
+                volumes.checked(self._store, one.project, config)  # one may have been deleted since
                 self._store.accept_revision(made, one.id, asked.request.change)
         self.one = self._store.deployment(one.project, one.id)
 
@@ -222,7 +224,8 @@ class Course:
         job = msgspec.structs.replace(job, execution=checked_execution(execution), keep=checked_keep(keep))
         # Somebody looks at this first run: a failure is told at once.
         run = msgspec.structs.replace(job.execution, retry_limit=0) if asked.request.submit else None
-        with quota.kept_to(self._store, one.project, f"the job {one.name}"):
+        with self._store.as_one(), quota.kept_to(self._store, one.project, f"the job {one.name}"):
+            volumes.checked(self._store, one.project, config)
             if run and job.execution.mode == "daemon":
                 attempts.cancel_all(self._world, one.project, one.name)
             if run:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from s2i.control import quota, release
+from s2i.control import quota, release, volumes
 from s2i.control.course import Course, Stopped, before_of
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
@@ -108,7 +108,8 @@ class Deployments:
         made = msgspec.structs.replace(
             revision, number=0, created=now, status="starting", reason="", held=False, quiet=False, tag=""
         )
-        with quota.kept_to(self._store, new.project, f"the app {new.name}"):
+        with self._store.as_one(), quota.kept_to(self._store, new.project, f"the app {new.name}"):
+            volumes.checked(self._store, new.project, config)
             self._store.open_deployment(new)
             self._store.accept_revision(made, new.id)
         self._prune()
@@ -192,6 +193,7 @@ class Deployments:
         checked_keep(merged(job.keep if job else Keep(), request.keep))
         config = config_after(request.change, before_of(self._store, project, request.name).config)
         self._world.vault.pinned(project, config, force=request.force)
+        volumes.checked(self._store, project, config)
 
         app = apps.get(request.name) or App(project, request.name, target=0)
         scale_after(request.change, app.scale)

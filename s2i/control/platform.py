@@ -100,8 +100,10 @@ class Platform:
             self.turnstile.stop()
         self.store.close()
 
-    def remove_all(self) -> dict[str, int]:
-        """End every app and job, and remove all that the server ever made; return counts of what went.
+    def remove_all(self, *, volumes: bool = False) -> dict[str, int]:
+        """End every app and job, and remove all that the server ever made but volumes; return counts of what went.
+
+        ``volumes``: these go as well, with what is in them.
 
         Raises E_DOCKER.
         """
@@ -113,8 +115,8 @@ class Platform:
         self.loop.stop()
         apps, jobs = self.store.apps(), self.store.jobs()
         self.router.clear()
-        counts = {"apps": len(apps), "jobs": len(jobs), **self.engine.remove_all()}
-        self.store.clear()
+        counts = {"apps": len(apps), "jobs": len(jobs), **self.engine.remove_all(volumes=volumes)}
+        self.store.clear(volumes=volumes)
         self.people.refresh()
         for kind in ("jobruns", "deployments", "apps"):
             shutil.rmtree(dirs.state() / "logs" / kind, ignore_errors=True)

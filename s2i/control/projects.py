@@ -43,7 +43,7 @@ def standing(platform: Platform, one: Project) -> Standing:
     fields = {field: getattr(one, field) for field in Project.__struct_fields__}
     forecast = quota.forecast(platform.store, one.name)
     used = _used(platform.store, one.name, platform.loop.containers)
-    counts = Amounts(apps=forecast.apps, jobs=forecast.jobs, runs=forecast.runs)
+    counts = Amounts(apps=forecast.apps, jobs=forecast.jobs, runs=forecast.runs, volumes=forecast.volumes)
     beside = Amounts(builds=platform.deployments.turns.under_way(one.name), images=_disk(platform.engine, one.name))
     used, forecast = total((used, counts, beside)), total((forecast, beside))
     return Standing(**fields, used=used, forecast=forecast, holds=tuple(_holds(platform, one.name)))
@@ -109,7 +109,7 @@ def _deleted(platform: Platform, one: Project) -> Deleted:
 
 def _remove(platform: Platform, name: str, *, hidden: bool = False) -> None:
     aside.until_ended(platform, name, lambda: _end(platform, name, hidden=hidden))
-    platform.engine.remove_project(name)
+    platform.engine.remove_project(name, volumes=True)
     for one in platform.store.deployments(name):
         platform.deployments.forget(name, one.name)
     kept.forget_project(name)
@@ -161,10 +161,12 @@ def _holds(platform: Platform, project: str) -> Iterator[str]:
     for name in sorted(unborn.union(app.name for app in store.apps(project))):
         yield f"app {name}"
     for job in store.jobs(project):
-        yield f"job {job.name}"
+        yield f"{'service' if job.service else 'job'} {job.name}"
     for kind in get_args(BundleKind):
         for bundle in store.bundles(project, kind):
             yield f"{kind} {bundle.name}"
+    for volume in store.volumes(project):
+        yield f"volume {volume.name}"
 
 
 def _used(store: Store, project: str, seen: Iterable[Observed]) -> Amounts:

@@ -33,6 +33,7 @@ LESS = {
     "apps": "delete an app that is not needed",
     "jobs": "delete a job that is not needed",
     "runs": "wait until a run has ended, or cancel one",
+    "volumes": "delete a volume that is not needed",
 }
 LESS_OF_A_TASK = {
     "cpu": "give it a smaller --cpu, or an app of the project a smaller --max-scale",
@@ -51,7 +52,7 @@ def forecast(store: Store, project: str) -> Amounts:
     ]
     # One that somebody has cancelled makes room for the run that replaces it.
     kept_open = sum(not run.cancelled for run in open_runs.values())
-    counts = Amounts(jobs=len(store.jobs(project)), runs=kept_open)
+    counts = Amounts(jobs=len(store.jobs(project)), runs=kept_open, volumes=len(store.volumes(project)))
     return total((of_apps(store, project), *running, counts))
 
 

@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 
-from s2i.control import kept, quota
+from s2i.control import kept, quota, volumes
 from s2i.control.store.jobs import run_of
 from s2i.control.world import World, run_events
-from s2i.errors import E_IMAGE_GONE, E_RUN_ENDED
+from s2i.errors import E_IMAGE_GONE, E_RUN_ENDED, E_SERVICE
 from s2i.resources import indices
 from s2i.resources.change import Change, config_after
 from s2i.resources.execution import checked_data, checked_execution, merged
 from s2i.resources.job import OPEN_TASK, Execution, JobRun
+from s2i.resources.names import project_words
 
 DAY = 86400.0
 
@@ -95,12 +96,15 @@ def _execution(before: Execution, wish: Wish) -> Execution:
 
 
 def _accepted(world: World, run: JobRun, wish: Wish) -> JobRun:
+    if world.store.job(run.project, run.job).service:
+        raise E_SERVICE(name=run.job, done="run once more", why="it runs already", words=project_words(run.project))
     config = config_after(wish.change, run.config)
     world.vault.pinned(run.project, config)  # a run takes the newest when it starts: what is missing is told now
     if not world.engine.image_exists(run.image):
         raise E_IMAGE_GONE(image=run.image)
     run = msgspec.structs.replace(run, config=config)
     with world.store.as_one():
+        volumes.checked(world.store, run.project, config)
         quota.checked_run(world.store, run)
         made = world.store.accept_run(run)
     of = f" of what {run.again} left" if run.again else ""

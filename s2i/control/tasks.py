@@ -51,7 +51,7 @@ def work_of(run: JobRun, task: Task) -> Workload:
     """Return the container of the current attempt of ``task``."""
     owner = Owner(run.project, "job", run.job, run=run.name, instance=task.instance)
     env = dict(run.config.env) | ({} if run.release else _variables(run, task))
-    return Workload(owner, run.image, msgspec.structs.replace(run.config, env=tuple(env.items())))
+    return Workload(owner, run.image, msgspec.structs.replace(run.config, env=tuple(env.items())), run.alias)
 
 
 def remember(

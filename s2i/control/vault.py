@@ -20,6 +20,7 @@ from s2i.resources.app import Config, Opened
 from s2i.resources.bundle import Bundle, BundleKind, EnvFrom, Values, checked_bundle, checked_reference, variables
 from s2i.resources.mounts import Files, Mount
 from s2i.resources.secret import Secret
+from s2i.resources.service import joined
 
 KEY_FILE = "secrets.key"
 
@@ -78,7 +79,7 @@ class Vault:
                 if isinstance(one, Mount):
                     files.append(mounts.files(one, values))
                 else:
-                    env |= variables(one, values)
+                    env |= joined(env, variables(one, values))
             except S2IError as error:
                 # What was let pass while it was not there, and still is not, gives nothing.
                 if one.version or error.kind not in (E_REFERENCE, E_MOUNT, E_NOT_FOUND):

@@ -95,11 +95,12 @@ Keep = Callable[[Owner, str, Iterable[Line]], None]  # an instance, its containe
 
 
 class Workload(msgspec.Struct, frozen=True):
-    """One container to run: whose, which image (by id), how."""
+    """One container to run: whose, which image (by id), how; ``alias``: a name of its own in its project's network."""
 
     owner: Owner
     image: str
     config: Config
+    alias: str = ""
 
 
 def without_network(every: tuple[Observed, ...]) -> tuple[Observed, ...]:
@@ -211,8 +212,29 @@ class Engine(Protocol):
         () while there is no such network.
         """
 
-    def remove_project(self, project: str, *, images: bool = True) -> None:
-        """Remove the project's containers and network, and its images unless these are to stay."""
+    def run_in(self, container: str, command: tuple[str, ...], out: Callable[[bytes], object]) -> tuple[int, str]:
+        """Run a program beside what runs in a container of ours, as its user; give ``out`` what it writes.
 
-    def remove_all(self) -> dict[str, int]:
-        """Remove everything that carries this server's label; return counts by "containers", "networks" ..."""
+        Returns its exit status, and the end of what it wrote to its standard error.
+        """
+
+    def put_file(self, container: str, directory: str, name: str, size: int, pieces: Iterable[bytes]) -> None:
+        """Put a file of ``size`` bytes into a folder of a container of ours, which has to be a volume."""
+
+    def make_volume(self, project: str, name: str) -> None:
+        """Make a volume of the project on the engine's own disk. Idempotent: what is in it stays."""
+
+    def remove_volume(self, project: str, name: str) -> None:
+        """Remove a volume with all that is in it. One that is gone is no error. Raises E_VOLUME while it is mounted."""
+
+    def volume_sizes(self, project: str) -> dict[str, int]:
+        """Return the bytes in each volume of the project, by its name. It may take seconds: the engine counts them."""
+
+    def remove_project(self, project: str, *, images: bool = True, volumes: bool = False) -> None:
+        """Remove the project's containers and network, its images unless these are to stay, its volumes if they go."""
+
+    def remove_all(self, *, volumes: bool = False) -> dict[str, int]:
+        """Remove everything that carries this server's label, volumes only if they go as well.
+
+        Returns counts by "containers", "networks", "images", and "volumes" where these go.
+        """

@@ -8,6 +8,7 @@ import msgspec
 
 from s2i.resources.bundle import EnvFrom
 from s2i.resources.mounts import Files, Mount
+from s2i.resources.volume import VolumeMount
 
 DeploymentStatus = Literal[
     "queued", "building", "rolling-out", "ready", "failed", "cancelled", "interrupted", "superseded"
@@ -39,6 +40,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``command`` takes the place of all that the image starts, ``arguments`` of what follows its entry point. ``release``
     is run once, before a new revision gets requests; () for what the source itself says, if anything.
     ``env_from``: secrets and configmaps that give variables, before those of ``env``; ``mounts``: that give files.
+    ``volumes``: where it has which of its project.
     ``probe_ready``: when it can take requests (None: as soon as it gives any HTTP answer); ``probe_live``: it is ended
     and started anew when that fails.
     """
@@ -54,6 +56,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probe_live: Probe | None = None
     env_from: tuple[EnvFrom, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    volumes: tuple[VolumeMount, ...] = ()
 
 
 class Opened(Config, frozen=True, forbid_unknown_fields=True):

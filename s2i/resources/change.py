@@ -16,6 +16,8 @@ from s2i.resources.config import checked_config, checked_routing, checked_scale
 from s2i.resources.masked import IsSecret
 from s2i.resources.mounts import Mount
 from s2i.resources.mounts import written as written_mount
+from s2i.resources.volume import VolumeMount
+from s2i.resources.volume import written as written_volume
 
 T = TypeVar("T", bound=msgspec.Struct)
 # Fields that people know by another name: that of their option.
@@ -31,6 +33,7 @@ OPTIONS = {
     "max_seconds": "maxexecutiontime",
     "runs": "keep-runs",
     "days": "keep-days",
+    "volumes": "mount-volume",
 }
 
 
@@ -38,8 +41,8 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What is to be otherwise: fields of a Config, a Scale, a Routing, by name. What is not named stays as it is.
 
     ``env`` is set beside what is there, without ``env_rm``; ``env_from`` so, too, without those of the bundles
-    ``env_from_rm``; ``mounts`` so, without those at the folders ``mount_rm``. ``exact``: what is not named has its
-    default instead.
+    ``env_from_rm``; ``mounts`` and ``volumes`` so, without those at the folders ``mount_rm``. ``exact``: what is not
+    named has its default instead.
     """
 
     config: dict[str, Any] = {}
@@ -48,6 +51,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     env_from: tuple[EnvFrom, ...] = ()
     env_from_rm: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    volumes: tuple[VolumeMount, ...] = ()
     mount_rm: tuple[str, ...] = ()
     scale: dict[str, Any] = {}
     routing: dict[str, Any] = {}
@@ -56,7 +60,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     @property
     def makes_revision(self) -> bool:
         """Whether it changes what an instance is, not only how many there are and how requests come."""
-        references = self.env_from or self.env_from_rm or self.mounts or self.mount_rm
+        references = self.env_from or self.env_from_rm or self.mounts or self.volumes or self.mount_rm
         return bool(self.config or self.env or self.env_rm or references)
 
 
@@ -75,10 +79,13 @@ def config_after(change: Change, before: Config) -> Config:
     gone = {_place(one) for one in change.env_from}
     kept = [one for one in start.env_from if one.name not in change.env_from_rm and _place(one) not in gone]
     env_from = (*kept, *map(checked_reference, change.env_from))
-    taken = {*change.mount_rm, *(one.directory for one in change.mounts)}
+    new = [*(one.directory for one in change.mounts), *(one.directory for one in change.volumes)]
+    taken = {*change.mount_rm, *new}
     mounts = (*(one for one in start.mounts if one.directory not in taken), *change.mounts)
+    volumes = (*(one for one in start.volumes if one.directory not in taken), *change.volumes)
     config = merged(start, change.config)
-    config = msgspec.structs.replace(config, env=tuple(env.items()), env_from=env_from, mounts=mounts)
+    fields = {"env": tuple(env.items()), "env_from": env_from, "mounts": mounts, "volumes": volumes}
+    config = msgspec.structs.replace(config, **fields)
     after = checked_config(config)
     for what, probe in (("probe-ready", after.probe_ready), ("probe-live", after.probe_live)):
         if probe:
@@ -142,6 +149,8 @@ def shown(field: str, value: Any, is_secret: IsSecret) -> str:
     if field in ("env_from", "mounts"):
         write: Callable[[Any], str] = written if field == "env_from" else written_mount
         return " ".join(f"{one.kind} {write(one)}" + (f" v{one.version}" if one.version else "") for one in value)
+    if field == "volumes":
+        return " ".join(map(written_volume, value))
     if isinstance(value, tuple):
         return shlex.join(masked.words(map(str, value), is_secret))
     if isinstance(value, msgspec.Struct):

@@ -10,6 +10,7 @@ from s2i.errors import E_ENV, E_LIMIT, E_PORT, E_TRAFFIC, E_VALUE, S2IError
 from s2i.patterns import lazily
 from s2i.resources.app import Config, Routing, Scale
 from s2i.resources.mounts import checked_all
+from s2i.resources.volume import checked_all as checked_volumes
 
 MEMORY_LEAST = 32 << 20  # Docker's own minimum is 6 MB; a Python that has imported a web framework needs about 25
 CPU_LEAST = 0.1
@@ -199,7 +200,7 @@ def checked_config(config: Config) -> Config:
     checked_memory(config.memory)
     checked_cpu(config.cpu)
     checked_port(config.port)
-    checked_all(config.mounts)
+    checked_volumes(config.volumes, checked_all(config.mounts))
     for what, words in (("command", config.command), ("arguments", config.arguments), ("release", config.release)):
         if any("\0" in word for word in words):
             raise E_VALUE(what=what, value=" ".join(words), why="it has a NUL byte", command="app update")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from s2i.errors import E_DECLARED, E_TOML, S2IError
-from s2i.resources import bundle, config, mounts, probes
+from s2i.resources import bundle, config, mounts, probes, volume
 from s2i.resources.app import Routing, Scale
 from s2i.resources.change import Change, routing_after, scale_after
 from s2i.resources.names import app_name
@@ -35,6 +35,7 @@ class AppTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     env_from_configmap: tuple[str, ...] = ()
     mount_secret: tuple[str, ...] = ()
     mount_configmap: tuple[str, ...] = ()
+    mount_volume: tuple[str, ...] = ()
     cpu: float = 1.0
     memory: str = "512M"
     port: int | str | None = None
@@ -143,6 +144,7 @@ def _change(wanted: AppTable) -> Change:
                 *(mounts.parse("configmap", word) for word in wanted.mount_configmap),
             )
         ),
+        volumes=volume.checked_all(map(volume.parse, wanted.mount_volume)),
         scale={
             "min": wanted.min_scale,
             "max": wanted.max_scale,

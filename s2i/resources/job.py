@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from s2i.resources.app import Config
+from s2i.resources.service import ServiceKind
 
 TaskStatus = Literal["pending", "running", "succeeded", "failed", "timeout", "cancelled"]
 Mode = Literal["task", "daemon"]
@@ -57,7 +58,10 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """Code that runs to its end: an image, a config, and how a run of it goes. ``app``: the app whose process it is."""
+    """Code that runs to its end: an image, a config, and how a run of it goes. ``app``: the app whose process it is.
+
+    ``service``: it is one of that kind, which runs in one container, and is reached by its name.
+    """
 
     project: str
     name: str
@@ -70,6 +74,7 @@ class Job(msgspec.Struct, frozen=True):
     created: float = 0.0
     commit: str = ""
     app: str = ""
+    service: ServiceKind | Literal[""] = ""
 
 
 class JobRun(msgspec.Struct, frozen=True):
@@ -97,6 +102,7 @@ class JobRun(msgspec.Struct, frozen=True):
     scheduled: float = 0.0
     again: str = ""
     cancelled: bool = False
+    alias: str = ""  # the name by which its container is reached in the network of its project
 
 
 class Attempt(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ JOB = "s2i.job"
 REVISION = "s2i.revision"
 RUN = "s2i.run"
 INSTANCE = "s2i.instance"
+VOLUME = "s2i.volume"
 ROLE = "s2i.role"  # "sandbox" | "instance" | "task" | "proof"
 PORT = "s2i.port"  # on a sandbox: the port that its instance is to listen on
 BUILD = "s2i.build"  # an image that `s2i build` made, outside any project

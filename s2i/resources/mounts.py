@@ -54,7 +54,7 @@ def parse(kind: BundleKind, text: str) -> Mount:
 def checked(one: Mount, text: str = "") -> Mount:
     """Return ``one`` when it can be. Raises E_MOUNT."""
     strange = not NAME.fullmatch(one.name)
-    why = f'there can be no {one.kind} "{one.name}"' if strange else _why_not(one.directory)
+    why = f'there can be no {one.kind} "{one.name}"' if strange else why_not(one.directory)
     if why:
         raise E_MOUNT(kind=one.kind, value=text or written(one), why=why)
     return one
@@ -64,7 +64,7 @@ def checked_all(every: Iterable[Mount]) -> tuple[Mount, ...]:
     """Return mounts when one container can have all of them. Raises E_MOUNT."""
     found = tuple(map(checked, every))
     for one, other in itertools.permutations(found, 2):
-        if _is_in(other.directory, one.directory):
+        if is_in(other.directory, one.directory):
             raise E_MOUNT(kind=other.kind, value=written(other), why=f"{one.directory} is another's already")
     return found
 
@@ -81,19 +81,21 @@ def written(one: Mount) -> str:
     return f"{one.directory}={one.name}"
 
 
-def _why_not(directory: str) -> str:
+def why_not(directory: str) -> str:
+    """Return why nothing can be mounted at a folder of a container, "" when something can."""
     if not directory.startswith("/"):
         return "its folder has to begin with /"
     if not directory.isprintable() or not directory.isascii() or len(directory) > LENGTH:
         return f"its folder has to be of ASCII letters and signs, {LENGTH} of them at most"
     if posixpath.normpath(directory) != directory or directory.startswith("//"):
         return f"its folder is written {posixpath.normpath('/' + directory.lstrip('/'))}"
-    if any(_is_in(directory, part) for part in KERNEL):
+    if any(is_in(directory, part) for part in KERNEL):
         return f"{directory} is the kernel's"
-    if any(_is_in(directory, part) for part in CODE):
+    if any(is_in(directory, part) for part in CODE):
         return f"{directory} is where the code of the app is"
     return f"{directory} itself is the image's: name a folder in it" if directory in WHOLE else ""
 
 
-def _is_in(directory: str, other: str) -> bool:
+def is_in(directory: str, other: str) -> bool:
+    """Say whether a folder is another one, or in it."""
     return f"{directory}/".startswith(f"{other}/")

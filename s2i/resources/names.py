@@ -26,6 +26,11 @@ def project_name(value: str) -> str:
     return _checked("project", value)
 
 
+def volume_name(value: str) -> str:
+    """Return ``value`` when it can name a volume. Raises E_NAME."""
+    return _checked("volume", value)
+
+
 def thing_name(what: str, value: str) -> str:
     """Return ``value`` when it can be the name of an existing ``what`` (an app, a job run ...). Raises E_NAME."""
     return value if RUN_NAME.fullmatch(value) else _checked(what, value)

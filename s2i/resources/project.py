@@ -36,6 +36,7 @@ class Amounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     runs: int = 0
     builds: int = 0
     images: int = 0
+    volumes: int = 0
 
 
 class Project(msgspec.Struct, frozen=True):

@@ -109,10 +109,10 @@ class Wire:
         """Send a request, with ``body`` as JSON, and return the bytes of the answer."""
         return self._sent(method, path, query, body, JSON if body else {}, timeout or self._timeout)
 
-    def send(self, path: str, file: BinaryIO, size: int, kind: str) -> bytes:
+    def send(self, path: str, file: BinaryIO, size: int, kind: str, timeout: float | None = None) -> bytes:
         """Send ``size`` bytes of a file of that media type by POST, and return the bytes of the answer."""
         parts = iter(lambda: file.read(PIECE), b"")
-        return self._sent("POST", path, None, _Parts(parts, size), {"Content-Type": kind}, self._timeout)
+        return self._sent("POST", path, None, _Parts(parts, size), {"Content-Type": kind}, timeout or self._timeout)
 
     def _sent(
         self,

@@ -138,7 +138,7 @@ def test_a_project_is_there_by_its_first_use(client: TestClient) -> None:
     deploy(client, "b", **scale(2))
     shown = client.get("/v1/projects/b").json()
     assert (shown["holds"], shown["created"]) == (["app shop"], 0.0)
-    assert shown["forecast"] == dict(zip(FIELDS, (2.0, 128 << 20, 2, 1, 0, 0, 0, 0), strict=True))
+    assert shown["forecast"] == dict(zip(FIELDS, (2.0, 128 << 20, 2, 1, 0, 0, 0, 0, 0), strict=True))
     until = time.monotonic() + 10
     while client.get("/v1/projects/b").json()["used"]["instances"] != 1:
         assert time.monotonic() < until

@@ -14,17 +14,9 @@ from s2i.cli import selection
 from s2i.cli.dryrun import Found
 from s2i.errors import E_PROJECT_DELETED
 
-LIMITS = {"cpu": 4.0, "memory": 8 << 30, "instances": 0, "apps": 0, "jobs": 0, "runs": 0, "builds": 0, "images": 0}
-USED = {
-    "cpu": 1.0,
-    "memory": 1 << 29,
-    "instances": 2,
-    "apps": 1,
-    "jobs": 0,
-    "runs": 0,
-    "builds": 0,
-    "images": 4_530_000_000,
-}
+COUNTED = ("cpu", "memory", "instances", "apps", "jobs", "runs", "builds", "images", "volumes")
+LIMITS = dict.fromkeys(COUNTED, 0) | {"cpu": 4.0, "memory": 8 << 30}
+USED = dict.fromkeys(COUNTED, 0) | {"cpu": 1.0, "memory": 1 << 29, "instances": 2, "apps": 1, "images": 4_530_000_000}
 FORECAST = USED | {"images": -1}
 
 

@@ -292,7 +292,7 @@ def test_a_database_of_before_has_the_projects_that_were_used(path: Path, store:
     store.accept_job(Job("a", "report", "sha256:a", Config()), "", 1.0, None)
     store.close()
     with sqlite3.connect(path) as db:
-        for table in ("projects", "tokens", "members", "audit"):
+        for table in ("projects", "tokens", "members", "audit", "volumes"):
             db.execute(f"DROP TABLE {table}")
         db.execute("PRAGMA user_version = 3")
     db.close()

@@ -15,6 +15,7 @@ import pytest
 from s2i.engines.engine import Engine, Line, Observed, Owner, Workload
 from s2i.errors import S2IError
 from s2i.resources.app import Config
+from s2i.resources.volume import VolumeMount
 
 APP = Owner("shop", "app", "web", 1, instance="r1-0")
 TASK = Owner("shop", "job", "report", run="report-1", instance="0")
@@ -291,6 +292,45 @@ class EngineContract:
     def test_a_project_that_has_built_nothing_takes_no_disk(self, engine: Engine) -> None:
         assert engine.disk("shop") == 0
 
+    def test_a_volume_stays_until_it_is_removed_by_its_name(self, subject: Subject, engine: Engine) -> None:
+        engine.make_volume("shop", "data")
+        engine.make_volume("shop", "data")
+        engine.make_volume("bank", "data")
+        engine.start_task(with_volume(self.work(subject, TASK)))
+        with pytest.raises(S2IError) as caught:
+            engine.remove_volume("shop", "data")
+        assert caught.value.code == "E_VOLUME_USED"
+        engine.remove_project("shop")
+        engine.remove_all()
+        assert list(engine.volume_sizes("shop")) == list(engine.volume_sizes("bank")) == ["data"]
+        engine.remove_volume("shop", "data")
+        engine.remove_volume("shop", "data")
+        assert (list(engine.volume_sizes("shop")), list(engine.volume_sizes("bank"))) == ([], ["data"])
+
+    def test_a_file_is_put_onto_a_volume_and_a_program_beside_what_runs_reads_it(
+        self, subject: Subject, engine: Engine
+    ) -> None:
+        engine.make_volume("shop", "data")
+        engine.start_task(with_volume(self.work(subject, TASK)))
+        task = self.one(engine, TASK, "task").id
+        engine.put_file(task, "/data", "it", 6, iter((b"hel", b"lo\n")))
+        written: list[bytes] = []
+        assert engine.run_in(task, ("sh", "-c", "cat /data/it"), written.append)[0] == 0
+        assert b"".join(written) == b"hello\n"
+        code, said = engine.run_in(task, ("sh", "-c", "echo no >&2; exit 4"), written.append)
+        assert (code, said) == (4, "no\n")
+        engine.remove_all(volumes=True)
+
+    def test_volumes_go_with_their_project_and_with_everything_where_that_is_said(
+        self, subject: Subject, engine: Engine
+    ) -> None:
+        for project in ("shop", "bank"):
+            engine.make_volume(project, "data")
+        engine.remove_project("shop", volumes=True)
+        assert (list(engine.volume_sizes("shop")), list(engine.volume_sizes("bank"))) == ([], ["data"])
+        assert engine.remove_all(volumes=True)["volumes"] == 1
+        assert list(engine.volume_sizes("bank")) == []
+
     def test_removing_everything_leaves_nothing(self, subject: Subject, engine: Engine) -> None:
         engine.start_instance(self.work(subject, APP))
         engine.start_task(self.work(subject, TASK))
@@ -302,6 +342,13 @@ class EngineContract:
     def one(self, engine: Engine, owner: Owner, role: str) -> Observed:
         (found,) = (one for one in engine.observe() if (one.owner, one.role) == (owner, role))
         return found
+
+
+def with_volume(work: Workload) -> Workload:
+    """Return ``work`` with the volume "data" at /data."""
+    return msgspec.structs.replace(
+        work, config=msgspec.structs.replace(work.config, volumes=(VolumeMount("data", "/data"),))
+    )
 
 
 def _ids(engine: Engine) -> set[str]:

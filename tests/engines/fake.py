@@ -6,7 +6,7 @@ import datetime
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -22,7 +22,7 @@ from s2i.engines.engine import (
     Workload,
     without_network,
 )
-from s2i.errors import E_IMAGE_GONE
+from s2i.errors import E_IMAGE_GONE, E_VOLUME_USED
 
 
 class FakeEngine:
@@ -41,6 +41,9 @@ class FakeEngine:
         self.containers: dict[str, Observed] = {}
         self.works: dict[str, Workload] = {}
         self.networks: set[str] = set()
+        self.files: dict[str, bytes] = {}  # that were put onto volumes
+        self.answer: Callable[[str], tuple[int, bytes, str]] = lambda _: (0, b"", "")  # of what runs inside
+        self.volumes: set[tuple[str, str]] = set()  # project, name
         self.output: defaultdict[str, list[Line]] = defaultdict(list)
         self.spoken = threading.Condition()
         self._lines = self._breaks = 0
@@ -235,15 +238,49 @@ class FakeEngine:
         boxes = [one for one in self.containers.values() if one.role == "sandbox" and one.owner.project == project]
         return tuple(f"{one.address.partition(':')[0]}/32" for one in boxes if one.address)
 
-    def remove_project(self, project: str, *, images: bool = True) -> None:
+    def run_in(self, container: str, command: tuple[str, ...], out: Callable[[bytes], object]) -> tuple[int, str]:
+        self._fault("run_in")
+        self.calls.append(("run_in", command[-1]))
+        code, written, said = self.answer(command[-1])
+        out(written)
+        return code, said
+
+    def put_file(self, container: str, directory: str, name: str, size: int, pieces: Iterable[bytes]) -> None:
+        self._fault("put_file")
+        self.files[f"{directory}/{name}"] = b"".join(pieces)
+
+    def make_volume(self, project: str, name: str) -> None:
+        self._fault("make_volume")
+        self.calls.append(("make_volume", f"{project}/{name}"))
+        self.volumes.add((project, name))
+
+    def remove_volume(self, project: str, name: str) -> None:
+        self._fault("remove_volume")
+        self.calls.append(("remove_volume", f"{project}/{name}"))
+        works = (self.works[one] for one in self.containers if one in self.works)
+        for work in works:
+            if work.owner.project == project and any(one.name == name for one in work.config.volumes):
+                raise E_VOLUME_USED(name=name, users="a container that has not ended yet")
+        self.volumes.discard((project, name))
+
+    def volume_sizes(self, project: str) -> dict[str, int]:
+        self._fault("volume_sizes")
+        return {name: 0 for of, name in sorted(self.volumes) if of == project}
+
+    def remove_project(self, project: str, *, images: bool = True, volumes: bool = False) -> None:
         self._fault("remove_project")
+        if volumes:
+            self.volumes = {one for one in self.volumes if one[0] != project}
         self.calls.append(("remove_project", project))
         self.networks.discard(project)
         self.containers = {key: one for key, one in self.containers.items() if one.owner.project != project}
 
-    def remove_all(self) -> dict[str, int]:
+    def remove_all(self, *, volumes: bool = False) -> dict[str, int]:
         self._fault("remove_all")
         gone = {"containers": len(self.containers), "networks": len(self.networks), "images": 0}
+        if volumes:
+            gone["volumes"] = len(self.volumes)
+            self.volumes.clear()
         self.containers.clear()
         self.networks.clear()
         return gone

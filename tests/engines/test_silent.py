@@ -37,6 +37,9 @@ CALLS: dict[str, Callable[[DockerEngine], object]] = {
     "disk": lambda engine: engine.disk("default"),
     "introduce": lambda engine: engine.introduce("default", ("shop",)),
     "subnets": lambda engine: engine.subnets("default"),
+    "volume": lambda engine: engine.make_volume("default", "data"),
+    "no volume": lambda engine: engine.remove_volume("default", "data"),
+    "run": lambda engine: engine.run_in("c1", ("true",), print),
     "all": lambda engine: engine.remove_all(),
 }
 

@@ -224,7 +224,7 @@ def test_only_settings_of_apt_that_are_set_are_handed_on(monkeypatch: pytest.Mon
         "Acquire::Check-Valid-Until": b'Acquire::Check-Valid-Until "false";\n',
     }
     monkeypatch.setattr(debian.shell, "run", lambda argv, timeout: shell.Completed(0, said[argv[-1]], b""))
-    assert debian._apt_settings() == (
+    assert debian.apt_settings() == (
         'Acquire::http::Proxy "http://proxy.example:3128";',
         'Acquire::Check-Valid-Until "false";',
     )
@@ -237,8 +237,8 @@ def test_mmdebstrap_is_run_by_the_systems_own_python_wherever_the_source_is(monk
         "PYTHONPATH": "/x",
         "PYENV_VERSION": "3.8.18",
     }
-    assert debian._environment(inherited) == {"HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-    monkeypatch.setattr(debian, "_apt_settings", tuple)
+    assert debian.environment(inherited) == {"HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    monkeypatch.setattr(debian, "apt_settings", tuple)
     seen: dict[str, Any] = {}
 
     def run(argv: tuple[str, ...], **options: Any) -> shell.Completed:
@@ -253,7 +253,7 @@ def test_mmdebstrap_is_run_by_the_systems_own_python_wherever_the_source_is(monk
 
 def test_what_mmdebstrap_says_is_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     said = b"I: running apt-get update...\nE: Release file is expired\nE: mmdebstrap failed to run\n"
-    monkeypatch.setattr(debian, "_apt_settings", tuple)
+    monkeypatch.setattr(debian, "apt_settings", tuple)
     monkeypatch.setattr(debian.shell, "run", lambda argv, **rest: shell.Completed(25, b"", said))
     with pytest.raises(S2IError) as caught:
         debian.runtime_base(TRIXIE, Engine())  # type: ignore[arg-type]

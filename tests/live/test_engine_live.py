@@ -82,7 +82,7 @@ class _DockerSubject:
 def docker_subject() -> Iterator[_DockerSubject]:
     subject = _DockerSubject()
     yield subject
-    subject.engine.remove_all()
+    subject.engine.remove_all(volumes=True)
 
 
 class TestDockerEngine(EngineContract):

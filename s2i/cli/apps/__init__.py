@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from s2i.cli.apps import change, create, diff, logs, look, rollout, stats
+from s2i.cli.binding import bind_app, unbind_app
 from s2i.cli.group import Group
 
 
@@ -29,6 +30,8 @@ for command in (
     stats.stats,
     change.scale,
     create.update,
+    bind_app,
+    unbind_app,
     change.traffic,
     change.stop,
     change.start,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+import msgspec
 
 from s2i.cli.apps.settings import routing_words
 from s2i.cli.eventlist import show_events
@@ -12,6 +13,8 @@ from s2i.cli.masked import told
 from s2i.cli.nouns import path, project_option
 from s2i.cli.output import emit, output_option, safe, table, when
 from s2i.cli.selection import words_for
+from s2i.resources.app import Config
+from s2i.resources.service import bound
 
 
 @click.command("list")
@@ -62,6 +65,8 @@ def get(name: str, project: str, output: str | None) -> None:
         click.echo(f"{'runs':<10}{_config(found)}")
         click.echo(f"{'scale':<10}{_scale(found)}")
         click.echo(f"{'routing':<10}{routing_words(found['routing'])}")
+    if services := _bound(found):
+        click.echo(f"{'bound to':<10}{services}")
     if found.get("outdated"):
         changed = ", ".join(found["outdated"])
         again = f"`s2i app restart {found['name']}{words_for(found['project'])}` takes it over"
@@ -76,6 +81,13 @@ def get(name: str, project: str, output: str | None) -> None:
     click.echo()
     lines = [(when(one["at"]), one["what"], one["text"].split("\n")[0]) for one in found["events"][-10:]]
     table(("time", "event", "about"), lines)
+
+
+def _bound(found: dict[str, Any]) -> str:
+    """Return the services that the revision which serves is bound to, and by which variable."""
+    serves = [one["config"] for one in found["revisions"] if one["number"] == found["revision"]]
+    every = bound(msgspec.convert(serves[0], Config)) if serves else {}
+    return ", ".join(f"{service} ({variable})" for service, variable in every.items())
 
 
 def _show_reason(found: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from s2i.cli.binding import bind_job, unbind_job
 from s2i.cli.group import Group
 from s2i.cli.jobs import change, look, schedule
 
@@ -18,5 +19,15 @@ def job() -> None:
     """
 
 
-for command in (change.create, change.update, look.list_, look.get, look.events, schedule.schedule, look.delete):
+for command in (
+    change.create,
+    change.update,
+    look.list_,
+    look.get,
+    look.events,
+    bind_job,
+    unbind_job,
+    schedule.schedule,
+    look.delete,
+):
     job.add_command(command)

@@ -13,6 +13,7 @@ from s2i.control.store.hours import Hours
 from s2i.control.store.jobs import Jobs
 from s2i.control.store.people import People
 from s2i.control.store.projects import Projects
+from s2i.control.store.volumes import Volumes
 
 TABLES = (
     *("apps", "revisions", "jobs", "jobruns", "tasks", "deployments", "events"),
@@ -21,11 +22,11 @@ TABLES = (
 )
 
 
-class Store(Apps, Jobs, Deployments, Bundles, Hours, Projects, People, Deeds):
+class Store(Apps, Jobs, Deployments, Bundles, Hours, Projects, People, Deeds, Volumes):
     """The database of one server. Every method is one transaction; all are safe to call from any thread."""
 
-    def clear(self) -> None:
-        """Forget everything but the server's id, the counters of runs and the audit log."""
+    def clear(self, *, volumes: bool = False) -> None:
+        """Forget everything but the server's id, the counters of runs and the audit log; volumes only if they go."""
         with self._write() as db:
-            for table in TABLES:
+            for table in (*TABLES, *(("volumes",) if volumes else ())):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608

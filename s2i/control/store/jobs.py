@@ -43,6 +43,8 @@ class Jobs(Database):
                 raise E_TAKEN(name=job.name, what="an app", project=job.project)
             row = db.execute("SELECT doc FROM jobs WHERE project = ? AND name = ?", key).fetchone()
             before = decode(row[0], Job) if row else None
+            if before and before.service and not job.service:
+                raise E_TAKEN(name=job.name, what="a service", project=job.project)
             job = msgspec.structs.replace(
                 job,
                 created=before.created if before else created,
@@ -227,6 +229,7 @@ def run_of(job: Job, created: float, execution: Execution, data: str = "", sched
         job.config,
         created=created,
         execution=execution,
+        alias=job.name if job.service else "",
         data=data,
         scheduled=scheduled,
     )

@@ -10,8 +10,8 @@ from s2i.control.store.database import Database, checked_project
 from s2i.errors import E_NO_PROJECT, E_PROJECT
 from s2i.resources.project import DEFAULT, NOTHING, Amounts, Project
 
-USED = ("apps", "jobs", "deployments", "bundles")  # a row of one of these is something in a project
-LEFT = ("revisions", "jobruns", "tasks", "events", "bundle_versions", "hours")  # what may outlive that
+USED = ("apps", "jobs", "deployments", "bundles", "volumes")  # a row of one of these is something in a project
+LEFT = ("revisions", "jobruns", "tasks", "events", "bundle_versions", "hours", "volumes")  # what may outlive that
 
 
 class Projects(Database):

@@ -60,6 +60,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "WHEN OLD.at > CAST(strftime('%s', 'now') AS INTEGER) - 2592000 BEGIN "
         "SELECT RAISE(ABORT, 'the audit log keeps what is younger than that'); END",
     ),
+    ("CREATE TABLE volumes (project TEXT, name TEXT, doc BLOB NOT NULL, PRIMARY KEY (project, name))",),
 )
 VERSION = len(MIGRATIONS)
 

@@ -6,14 +6,26 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import docker.errors
 
 from s2i.crash import around
-from s2i.engines.docker import connection, disk, firewall, hosts, listing, ports, sealed, trial, usage
+from s2i.engines.docker import (
+    connection,
+    disk,
+    firewall,
+    hosts,
+    inside,
+    listing,
+    ports,
+    sealed,
+    trial,
+    usage,
+    volumes,
+)
 from s2i.engines.docker.faults import explained
 from s2i.engines.docker.hardening import Declared, Role, container_settings
 from s2i.engines.docker.output import Output
@@ -25,6 +37,7 @@ from s2i.wire import Refused
 BASES = "s2i.local/"
 RUNTIME_BASE = f"{BASES}python:"
 _SHIELD_SECONDS = 60.0  # between two looks whether the firewall's rules are there still
+_DISK_SECONDS = 60.0  # to count what is in the volumes
 _SWEEP_SECONDS = 60.0  # between two looks for files of containers that somebody else has removed
 _ATTEMPTS = 3
 _NAME_SECONDS, _NAME_PAUSE = 10.0, 0.02  # while a container is made or removed whose name is wanted
@@ -55,6 +68,8 @@ class DockerEngine:
         self._api = connection.client(timeout).api
         self._wire = connection.wire(timeout)
         self._networks = threading.Lock()
+        self._volumes = threading.Lock()
+        self._handed: set[tuple[str, str]] = set()  # volumes that containers can write to, by project and name
         self._joined: set[str] = set()  # projects whose network tasks have lately run in
         self._pids: dict[str, int] = {}  # a process of each container that is measured
         self._known: dict[str, Declared] = {}  # images by id: they never change
@@ -145,7 +160,7 @@ class DockerEngine:
                 sealed.lay(_plain(current["Name"]), sealed.files_of(work.config))  # they are gone after a reboot
                 self._hosts(work)
             with around("start-instance"):
-                self._start(self._name(work.owner, "instance"))
+                self._start(self._name(work.owner, "instance"), work)
         return listing.address(box["NetworkSettings"], box["Config"]["Labels"])
 
     def start_sandbox(self, work: Workload) -> None:
@@ -185,7 +200,7 @@ class DockerEngine:
         made = self._create("task", work, work.image, network, self._declared(work.image))
         current = None if made else self._find(name)
         if current is None or current["State"]["Status"] == "created":
-            self._start(name)
+            self._start(name, work)
 
     def stop(self, owner: Owner, grace: float) -> None:
         for role in _roles(owner):
@@ -245,19 +260,40 @@ class DockerEngine:
         self._subnets[project] = found
         return found
 
-    def remove_project(self, project: str, *, images: bool = True) -> None:
+    def run_in(self, container: str, command: tuple[str, ...], out: Callable[[bytes], object]) -> tuple[int, str]:
+        self._find(container)  # in another's nothing is run
+        return inside.run(self._wire, container, command, out)
+
+    def put_file(self, container: str, directory: str, name: str, size: int, pieces: Iterable[bytes]) -> None:
+        self._find(container)
+        with explained(container):
+            self._api.put_archive(container, directory, inside.archive(name, size, pieces))
+
+    def make_volume(self, project: str, name: str) -> None:
+        volumes.make(self._wire, self._server, project, name)
+
+    def remove_volume(self, project: str, name: str) -> None:
+        volumes.remove(self._wire, self._server, project, name)
+        self._handed.discard((project, name))
+
+    def volume_sizes(self, project: str) -> dict[str, int]:
+        return volumes.sizes(connection.wire(_DISK_SECONDS), self._server, project)
+
+    def remove_project(self, project: str, *, images: bool = True, volumes: bool = False) -> None:
         self._sweep(f"{labels.PROJECT}={project}", with_images=images)
         self._subnets.pop(project, None)
         self._neighbours.pop(project, None)
         hosts.forget(project)
+        if volumes:
+            self._sweep_volumes(project)
 
-    def remove_all(self) -> dict[str, int]:
+    def remove_all(self, *, volumes: bool = False) -> dict[str, int]:
         counts = self._sweep()
         self._subnets.clear()
         self._neighbours.clear()
         hosts.forget_all()
         firewall.open_again(self._server)
-        return counts
+        return counts | ({"volumes": self._sweep_volumes()} if volumes else {})
 
     # Containers
 
@@ -311,7 +347,10 @@ class DockerEngine:
                         raise
                 time.sleep(_NAME_PAUSE)
 
-    def _start(self, name: str) -> None:
+    def _start(self, name: str, work: Workload | None = None) -> None:
+        """Start a container; what it is to write to is given to it first."""
+        if work and work.config.volumes:
+            self._hand_over(work)
         with explained(name):
             self._api.start(name)
 
@@ -366,7 +405,20 @@ class DockerEngine:
         parts = (f"s2i-{self._server}", owner.project, owner.run or owner.name, owner.instance)
         return ".".join((*filter(None, parts), *(("sandbox",) if role == "sandbox" else ())))
 
-    # Networks and images
+    # Networks, volumes and images
+
+    def _hand_over(self, work: Workload) -> None:
+        """Let a container write to its volumes; of each that is done once."""
+        project = work.owner.project
+        with self._volumes:
+            new = [one.name for one in work.config.volumes if (project, one.name) not in self._handed]
+            if new:
+                volumes.hand_over(self._wire, self._server, project, work.image, new)
+                self._handed.update((project, one) for one in new)
+
+    def _sweep_volumes(self, project: str = "") -> int:
+        self._handed = {one for one in self._handed if project and one[0] != project}
+        return volumes.sweep(self._wire, self._server, project)
 
     def _network(self, project: str) -> str:
         name = self._name_of_network(project)

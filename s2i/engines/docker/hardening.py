@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from s2i.engines.docker import volumes as named
 from s2i.engines.docker.hosts import TARGET as HOSTS
 from s2i.engines.docker.sealed import UID, files_of
 from s2i.engines.engine import Owner, Workload
@@ -53,8 +54,12 @@ def container_settings(
     anonymous one fills the disk; its labels never pass for ours. ``sealed``: where the files of the mounts of ``work``
     lie (see engines/docker/sealed.py), ``hosts``: the names that it is to know (see engines/docker/hosts.py): the only
     paths of this machine that any container sees, and it chooses none.
+    Volumes have names of ours and are the engine's; a proof gets an empty folder in the place of each.
     """
     sandbox = role == "sandbox"
+    mounts = [] if sandbox else _mounts(work, sealed, hosts)
+    if role in ("instance", "task"):
+        mounts += _volumes(work, server)
     body: dict[str, Any] = {
         "Image": image,
         "User": USER,
@@ -62,7 +67,7 @@ def container_settings(
         "Labels": _labels(role, work, server, declared.labels),
         "StopSignal": "SIGTERM",
         "Healthcheck": {"Test": ["NONE"]},  # a health check of the image would run on a one second grid, unwatched
-        "HostConfig": _host(role, work, network, declared.volumes, () if sandbox else _mounts(work, sealed, hosts)),
+        "HostConfig": _host(role, work, network, declared.volumes, mounts),
     }
     if sandbox:
         body |= {"Entrypoint": ["sleep"], "Cmd": ["infinity"]}
@@ -73,7 +78,7 @@ def container_settings(
     if not network.startswith("container:"):
         body["Hostname"] = _hostname(work.owner)
     if not network.startswith("container:") and network != "none":
-        body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": _aliases(work.owner)}}}
+        body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": _aliases(work)}}}
     return body
 
 
@@ -82,6 +87,8 @@ def _host(
 ) -> dict[str, Any]:
     sandbox = role == "sandbox"
     taken = {one["Target"] for one in mounts}
+    if role == "proof":
+        volumes = (*volumes, *(one.directory for one in work.config.volumes))
     memory = SANDBOX_MEMORY if sandbox else work.config.memory
     scratch = f"rw,noexec,nosuid,nodev,mode=1777,size={memory // 2}"
     return {
@@ -123,6 +130,20 @@ def _mounts(work: Workload, sealed: Sequence[Path], hosts: Path | None) -> list[
     ]
 
 
+def _volumes(work: Workload, server: str) -> list[dict[str, Any]]:
+    project = work.owner.project
+    return [
+        {
+            "Type": "volume",
+            "Source": named.name_of(server, project, one.name),
+            "Target": one.directory,
+            # What an image has there would be copied into a volume that is new, and hide what the next image has.
+            "VolumeOptions": {"NoCopy": True, "Labels": named.labels_of(server, project, one.name)},
+        }
+        for one in work.config.volumes
+    ]
+
+
 def _environment(work: Workload) -> list[str]:
     pairs = dict(work.config.env) | {"HOME": "/tmp", "PORT": str(work.config.port)}  # noqa: S108
     return [f"{key}={value}" for key, value in pairs.items()]
@@ -142,6 +163,7 @@ def _hostname(owner: Owner) -> str:
     return f"{(owner.run or owner.name)[: 63 - len(tail)]}{tail}"
 
 
-def _aliases(owner: Owner) -> list[str]:
+def _aliases(work: Workload) -> list[str]:
     """Return the names of a container among its neighbours: its own as well, which a file of names need not have."""
-    return [*([f"{owner.instance}.{owner.name}"] if owner.kind == "app" else ()), _hostname(owner)]
+    own = [f"{work.owner.instance}.{work.owner.name}"] if work.owner.kind == "app" else []
+    return [*own, *filter(None, (work.alias,)), _hostname(work.owner)]

@@ -164,12 +164,12 @@ def _made(
         libraries = _laid_out(way, python) if way.folder else ()
         if way.folder:
             env = {**env, "S2I_PYTHON": str(python)}
-        argv = command(way, stage, options, tar, _apt_settings(), libraries)
+        argv = command(way, stage, options, tar, apt_settings(), libraries)
         sources = "\n".join((*mirror.find().lines(way.suite), "")).encode()
-        environment = {**_environment(os.environ), **env, "SOURCE_DATE_EPOCH": EPOCH, "TMPDIR": str(scratch)}
+        variables = {**environment(os.environ), **env, "SOURCE_DATE_EPOCH": EPOCH, "TMPDIR": str(scratch)}
         try:
             ended = shell.run(
-                argv, timeout=TIMEOUT, env=environment, cwd=scratch, stdin=sources, cancelled=cancelled, bound=True
+                argv, timeout=TIMEOUT, env=variables, cwd=scratch, stdin=sources, cancelled=cancelled, bound=True
             )
         except shell.Missing:
             raise E_BASE(python=way.python, why="mmdebstrap is not installed") from None
@@ -182,7 +182,7 @@ def _made(
         return _imported(tar, way, name, client)
 
 
-def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
+def environment(inherited: Mapping[str, str]) -> dict[str, str]:
     """Return the variables for mmdebstrap, part of which is Python: the system's has to run it.
 
     pyenv's `python3` in front on PATH would be the one that a .python-version of the source asks for.
@@ -216,7 +216,7 @@ def _imported(tar: Path, way: Way, name: str, client: docker.DockerClient) -> st
     return made
 
 
-def _apt_settings() -> tuple[str, ...]:
+def apt_settings() -> tuple[str, ...]:
     """Return what apt on this machine is told of the way to its mirror: mmdebstrap does not read /etc/apt."""
     found = []
     for key in APT_SETTINGS:
