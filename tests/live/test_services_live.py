@@ -90,7 +90,7 @@ def home() -> Iterator[Home]:
 
 def container_of(home: Home, service: str) -> docker.models.containers.Container:
     labels = [f"s2i.server={home.server()['id']}", f"s2i.job={service}"]
-    (found,) = docker.from_env().containers.list(filters={"label": labels})
+    (found,) = docker.from_env().containers.list(filters={"label": labels}, ignore_removed=True)
     return found
 
 
@@ -168,7 +168,7 @@ def test_the_password_of_a_service_is_nowhere_but_in_the_variables_of_what_is_bo
     """THREATS T60: what the engine tells of anything, lists of processes, logs, and every file of the state folder."""
     secret, engine, server = password_of(home, "db"), docker.from_env(), str(home.server()["id"])
     assert len(secret) == 48
-    boxes = engine.containers.list(all=True, filters={"label": f"s2i.server={server}"})
+    boxes = engine.containers.list(all=True, filters={"label": f"s2i.server={server}"}, ignore_removed=True)
     told = {box.name: json.dumps(box.attrs) for box in boxes if box.labels.get("s2i.job") == "db"}
     told |= {one.name: json.dumps(one.attrs) for one in engine.volumes.list()}
     told["processes"] = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
