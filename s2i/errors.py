@@ -10,6 +10,7 @@ repository reaches a terminal. Nobody matches on a message: match on ``error.kin
 
 from __future__ import annotations
 
+import errno
 import string
 from typing import Any
 
@@ -1068,3 +1069,10 @@ E_INTERNAL = Kind(
     "something in s2i itself went wrong: {why}",
     "run it again with S2I_DEBUG=1 to see where, and report it",
 )
+
+
+def disk_full(error: BaseException) -> S2IError | None:
+    """Return what to say of an error that nobody caught when a file found its disk full, None of any other."""
+    if not (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        return None
+    return E_DISK(why=f"no room for {error.filename}" if error.filename else "no room for what s2i keeps")

@@ -9,6 +9,7 @@ import msgspec
 from s2i.errors import (
     E_ATTEMPTS,
     E_BUSY,
+    E_DISK,
     E_DOCKER,
     E_FORBIDDEN,
     E_HOST,
@@ -48,6 +49,7 @@ STATUS_OF = {
     E_ATTEMPTS: 429,
     E_HOST: 421,
     E_SLOW: 408,
+    E_DISK: 507,
     E_DOCKER: 503,
     E_BUSY: 409,
 }

@@ -36,7 +36,7 @@ from s2i.api.answers import refusal
 from s2i.api.door import STREAMED, Door, Gate
 from s2i.api.listener import Listening
 from s2i.control.platform import Platform
-from s2i.errors import E_INTERNAL, E_REQUEST, S2IError
+from s2i.errors import E_INTERNAL, E_REQUEST, S2IError, disk_full
 from s2i.resources.people import Caller
 
 BODY_LIMIT = 1 << 20  # bytes
@@ -127,6 +127,8 @@ def _http(request: _Request, error: HTTPException) -> Response[bytes]:
 
 def _broken(request: _Request, error: Exception) -> Response[bytes]:
     """Tell the caller an id and the log the rest: a traceback is nobody else's business (THREATS T71)."""
+    if full := disk_full(error):
+        return _refused(request, full)
     ident = secrets.token_hex(4)
     log.error("request %s failed: %s %s", ident, request.method, request.url.path, exc_info=error)
     return _refused(request, E_INTERNAL(why=f"the server's log has it under {ident}"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import importlib
 import itertools
@@ -13,7 +12,7 @@ import click
 
 import s2i
 from s2i.cli.group import Group
-from s2i.errors import E_CANCELLED, E_DISK, E_INTERNAL, S2IError
+from s2i.errors import E_CANCELLED, E_INTERNAL, S2IError, disk_full
 
 # Verb or noun -> the module under s2i/cli/ that holds a click command of the same name. Modules are imported
 # when their command is used or its help is asked for, so that `s2i plan` stays fast.
@@ -103,9 +102,7 @@ def main() -> None:
 
 def _unforeseen(error: Exception) -> S2IError:
     """Return what to say of an error that nobody caught: any file that is written can find its disk full."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return E_DISK(why=f"no room for {error.filename}" if error.filename else "no room for what s2i keeps")
-    return E_INTERNAL(why=f"{type(error).__name__}: {error}")
+    return disk_full(error) or E_INTERNAL(why=f"{type(error).__name__}: {error}")
 
 
 def _fail(error: S2IError) -> None:

@@ -77,7 +77,7 @@ def _update(kind: BundleKind) -> click.Command:
     @click.argument("name")
     @_values_options
     @click.option("--rm", multiple=True, metavar="KEY", help="Take a key away; may be repeated.")
-    @click.option("--restart", is_flag=True, help="Start the apps that use it anew.")
+    @click.option("--restart", "--restart-on-change", "restart", is_flag=True, help="Start the apps that use it anew.")
     @project_option
     @output_option
     def update(name: str, project: str, rm: tuple[str, ...], restart: bool, output: str | None, **given: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import threading
@@ -21,6 +22,7 @@ from s2i.crash import around
 from s2i.errors import (
     E_CANCELLED,
     E_DELETED,
+    E_DISK,
     E_IMAGE_GONE,
     E_INTERNAL,
     E_INTERRUPTED,
@@ -30,6 +32,7 @@ from s2i.errors import (
     E_TAKEN,
     Kind,
     S2IError,
+    disk_full,
 )
 from s2i.resources.app import OPEN_DEPLOYMENT, App, Deployment, DeploymentStatus, Revision
 from s2i.resources.change import config_after, routing_after, scale_after
@@ -42,6 +45,7 @@ from s2i.sources import Folder, Given, Upload, upload
 from s2i.sources.source import checked
 
 KEEP = 200  # deployments that are remembered
+ROOM_SECONDS = 1.0  # between two looks whether a full disk has room
 ARTICLES = {"app": "an", "job": "a"}
 # The others: "failed", which is told of a name that has no app. One that was deleted is to leave nothing behind.
 ENDS: dict[Kind, DeploymentStatus] = {
@@ -259,7 +263,7 @@ class Deployments:
             self._fail(course.one, E_DELETED(name=course.one.name) if gone else error)
         except Exception as error:
             log.exception("deployment %s", course.one.id)
-            self._fail(course.one, E_INTERNAL(why=type(error).__name__))
+            self._fail(course.one, disk_full(error) or E_INTERNAL(why=type(error).__name__))
 
     def _was_deleted(self, one: Deployment) -> bool:
         known = {app.name for app in self._store.apps(one.project)} | {
@@ -270,8 +274,15 @@ class Deployments:
     def _fail(self, one: Deployment, error: S2IError) -> None:
         wire: dict[str, str | int] = {**error.as_dict(), "exit": error.exit}
         status = "cancelled" if error.exit == E_CANCELLED.exit else ENDS.get(error.kind, "failed")
-        Journal(one.id).write({"type": "error", "error": wire})
-        self._store.change_deployment(one.id, status=status, error=wire, finished=self._world.now())
+        with contextlib.suppress(OSError):  # a full disk: the record has it as well
+            Journal(one.id).write({"type": "error", "error": wire})
+        while True:
+            try:
+                self._store.change_deployment(one.id, status=status, error=wire, finished=self._world.now())
+                return
+            except S2IError as full:  # else the name were held by what nobody works at
+                if full.kind is not E_DISK or self._stopped.wait(ROOM_SECONDS):
+                    raise
 
     def _prune(self) -> None:
         for old in self._store.deployments()[KEEP:]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import secrets
 import sqlite3
 import threading
@@ -14,11 +15,12 @@ from typing import TypeVar
 import msgspec
 
 from s2i.control.store.schema import migrate
-from s2i.errors import E_NOT_FOUND, E_PROJECT_DELETED, E_STORE, S2IError
+from s2i.errors import E_DISK, E_NOT_FOUND, E_PROJECT_DELETED, E_STORE, S2IError
 from s2i.resources.app import Deployment
 from s2i.resources.project import Project
 
 BUSY_SECONDS = 30.0
+PRIMARY = 0xFF  # of an error's code: the rest says more
 
 # The projects that are deleted and can be restored: what lists of all projects leave out.
 HIDDEN = "SELECT name FROM projects WHERE json_extract(CAST(doc AS TEXT), '$.deleted') > 0"
@@ -44,7 +46,7 @@ class Database:
                 raise E_STORE(path=path, why=f"it is damaged: {found}")
             migrate(self._db, path)
         except sqlite3.Error as error:
-            raise E_STORE(path=path, why=error) from None
+            raise _failure(path, error) from None
 
     def close(self) -> None:
         """Close the database."""
@@ -86,7 +88,7 @@ class Database:
                 with self._db:
                     yield self._db
             except sqlite3.Error as error:
-                raise E_STORE(path=self._path, why=error) from None
+                raise _failure(self._path, error) from None
 
     def _all(self, kind: type[T], query: str, *values: object) -> tuple[T, ...]:
         with self._lock:
@@ -95,12 +97,22 @@ class Database:
             except OverflowError:
                 return ()  # a number of more than 64 bits, which no row can have
             except (sqlite3.Error, msgspec.MsgspecError) as error:
-                raise E_STORE(path=self._path, why=error) from None
+                raise _failure(self._path, error) from None
 
     def _one(self, kind: type[T], what: str, project: str, name: str, query: str) -> T:
         if found := self._all(kind, query, project, name):
             return found[0]
         raise missing(what, name, project)
+
+
+def _failure(path: Path, error: Exception) -> S2IError:
+    """Return what to say of an error of the database: of a full disk, that room is all it takes."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    full = code == sqlite3.SQLITE_FULL
+    if not full and code & PRIMARY == sqlite3.SQLITE_IOERR:
+        with contextlib.suppress(OSError):
+            full = os.statvfs(path.parent).f_bavail == 0
+    return E_DISK(why=f"{path}: {error}") if full else E_STORE(path=path, why=error)
 
 
 def decode(blob: bytes, kind: type[T]) -> T:
