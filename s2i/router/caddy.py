@@ -24,7 +24,7 @@ from s2i.router import slots
 from s2i.router.admin import Admin, Refused, Unreachable
 from s2i.router.document import SERVER, document
 from s2i.router.handlers import Places
-from s2i.router.router import Route
+from s2i.router.router import Route, door_of
 from s2i.router.tls import CA, acme_of
 
 DOMAIN = "localhost"
@@ -86,10 +86,7 @@ class CaddyRouter:
 
     @property
     def door(self) -> str:
-        if ":" in self._address:
-            return ""
-        everywhere = self._address in ("0.0.0.0", "", "localhost")  # noqa: S104 - it is read here, not bound
-        return f"{'127.0.0.1' if everywhere else self._address}:{self.port}"
+        return door_of(f"{self._address}:{self.port}")
 
     def ensure(self) -> None:
         with self._lock:

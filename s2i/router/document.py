@@ -15,12 +15,13 @@ import msgspec
 
 from s2i.router import tls
 from s2i.router.handlers import Places, failures, handlers, no_tunnel, text, undotted, unforged
-from s2i.router.router import Route
+from s2i.router.router import Route, door_of
 from s2i.router.tls import Acme
 
 SERVER = "apps"
 HEADER_BYTES = 64 << 10
 LOG_MEGABYTES, LOG_FILES = 10, 2
+LOOPBACK = "127.0.0.0/8"
 NO_ACME = Acme()
 
 
@@ -64,9 +65,16 @@ def _document(
                         "idle_timeout": "2m",
                         "routes": [
                             # Once for all: an app's own copy costs each change a tenth of a ms.
-                            {"handle": [undotted(), no_tunnel(), unforged(), *_neighbours(routes, domain)]},
+                            {
+                                "handle": [
+                                    undotted(),
+                                    no_tunnel(),
+                                    unforged(),
+                                    *_neighbours(routes, door_of(listen[0]), domain),
+                                ]
+                            },
                             *(_route(one, domain, places) for one in routes if _is_open(one)),
-                            {"handle": [text(404, "No app has this address.\n")]},
+                            {"handle": [_nobody()]},
                         ],
                         "errors": {"routes": failures(routes, places)},
                     }
@@ -88,18 +96,33 @@ def _route(route: Route, domain: str, places: Places) -> dict[str, Any]:
     }
 
 
-def _neighbours(routes: Iterable[Route], domain: str) -> list[dict[str, Any]]:
+def _neighbours(routes: Iterable[Route], door: str, domain: str) -> list[dict[str, Any]]:
     """Return the handler by which a container asks for ``http://APP``: that is the app of the container's own project.
 
-    Once for each project, and of no matter to a request for a whole name.
+    Through a ``door`` at a loopback address, where only this machine is, a container asks for nothing else. At another
+    one it may ask for whole names, too, as everybody does.
     """
     projects = {route.project: route.networks for route in routes if route.networks}
-    inside = [
-        {"match": [_from(networks)], "handle": [_host(f"{{http.request.host}}.{name}.{domain}")]}
+    if not projects or not door:
+        return []
+    host = door.rpartition(":")[0]
+    short = [
+        {
+            "group": "neighbours",  # at most one of these
+            "match": [{"host": ["*"], **_from(networks)}],
+            "handle": [_host(f"{{http.request.host}}.{name}.{domain}")],
+        }
         for name, networks in projects.items()
     ]
-    short = {"match": [{"host": ["*"]}], "handle": [{"handler": "subroute", "routes": inside}]}
-    return [{"handler": "subroute", "routes": [short]}] if inside else []
+    if not host.startswith(LOOPBACK[:4]):
+        return [{"handler": "subroute", "routes": short}]
+    came = {"vars": {"{http.request.local.host}": [host]}, "not": [{"remote_ip": {"ranges": [LOOPBACK]}}]}
+    inside = {"handler": "subroute", "routes": [*short, {"group": "neighbours", "handle": [_nobody()]}]}
+    return [{"handler": "subroute", "routes": [{"match": [came], "handle": [inside]}]}]
+
+
+def _nobody() -> dict[str, Any]:
+    return text(404, "No app has this address.\n")
 
 
 def _host(name: str) -> dict[str, Any]:

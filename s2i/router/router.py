@@ -40,6 +40,15 @@ def route_of(app: App, networks: tuple[str, ...] = ()) -> Route:
     return Route(app.project, app.name, app.routing, app.scale.concurrency > 0, networks, domains)
 
 
+def door_of(listen: str) -> str:
+    """Return where containers are led that ask for a neighbour, by where HTTP is spoken: "ip:port" of IPv4, or ""."""
+    host, _, port = listen.rpartition(":")
+    if ":" in host:
+        return ""
+    everywhere = host in ("0.0.0.0", "", "localhost")  # noqa: S104 - it is read here, not bound
+    return f"{'127.0.0.1' if everywhere else host}:{port}"
+
+
 class Router(Protocol):
     """Routes ``APP.PROJECT.<domain>`` and domains of its own to the addresses in the app's slots.
 

@@ -45,7 +45,9 @@ for place in sys.argv[1:]:
                 one.connect(place[5:])
             found = "connected"
         else:
-            found = urllib.request.urlopen(place, timeout=3).read().decode()
+            url, _, host = place.partition("#")
+            asked = urllib.request.Request(url, headers={"Host": host} if host else {})
+            found = urllib.request.urlopen(asked, timeout=3).read().decode()
     except urllib.error.HTTPError as error:
         found = str(error.code)
     except OSError:
@@ -151,6 +153,8 @@ def test_a_container_reaches_its_neighbours_by_name_and_nothing_of_other_project
     reached = {
         "http://web": "one",
         f"http://{own}/": "404",  # the router, which knows no app of that name
+        f"http://{own}/#web.two.localhost": "404",  # nor any of another project, by whatever name
+        f"http://{own}/#web.one.localhost": "404",
         "http://late": "503",  # it is there, and stopped
         "http://web.two.localhost": "",
         f"http://{others[0]['IPAddress']}:8080": "",

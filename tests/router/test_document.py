@@ -143,45 +143,42 @@ def test_a_body_limit_comes_before_the_proxy() -> None:
     assert handlers[-2] == {"handler": "request_body", "max_size": 1000}
 
 
-def test_a_name_alone_is_an_app_of_the_project_of_the_container_that_asks() -> None:
-    routes = [
-        Route("one", "web", networks=("172.18.0.0/16", "!172.18.0.1")),
-        Route("one", "api", networks=("172.18.0.0/16", "!172.18.0.1")),
-        Route("two", "web", networks=("172.19.0.0/16",)),
-        Route("far", "web"),
-    ]
-    first = _server(*routes)["routes"][0]["handle"]
-    assert first[-1] == {
-        "handler": "subroute",
-        "routes": [
-            {
-                "match": [{"host": ["*"]}],
-                "handle": [
-                    {
-                        "handler": "subroute",
-                        "routes": [
-                            {
-                                "match": [
-                                    {
-                                        "remote_ip": {"ranges": ["172.18.0.0/16"]},
-                                        "not": [{"remote_ip": {"ranges": ["172.18.0.1"]}}],
-                                    }
-                                ],
-                                "handle": [_renamed("one")],
-                            },
-                            {"match": [{"remote_ip": {"ranges": ["172.19.0.0/16"]}}], "handle": [_renamed("two")]},
-                        ],
-                    }
-                ],
-            }
-        ],
-    }
-    assert len(_server(Route("far", "web"))["routes"][0]["handle"]) == len(first) - 1
+ONE = Route("one", "web", networks=("172.18.0.0/16", "!172.18.0.1"))
+TWO = Route("two", "web", networks=("172.19.0.0/16",))
+FROM_ONE = {"remote_ip": {"ranges": ["172.18.0.0/16"]}, "not": [{"remote_ip": {"ranges": ["172.18.0.1"]}}]}
+FROM_TWO = {"remote_ip": {"ranges": ["172.19.0.0/16"]}}
 
 
-def _renamed(project: str) -> dict[str, Any]:
-    host = f"{{http.request.host}}.{project}.localhost"
-    return {"handler": "headers", "request": {"set": {"Host": [host]}}}
+def _neighbours(*routes: Route, listen: str = "127.0.0.1:8080") -> list[Any]:
+    server = document(routes, (listen,), "localhost", PLACES)["apps"]["http"]["servers"]["apps"]
+    return list(server["routes"][0]["handle"][3:])
+
+
+def _renamed(project: str, came: dict[str, Any]) -> dict[str, Any]:
+    host = {"set": {"Host": [f"{{http.request.host}}.{project}.localhost"]}}
+    handle = [{"handler": "headers", "request": host}]
+    return {"group": "neighbours", "match": [{"host": ["*"], **came}], "handle": handle}
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:8080", "0.0.0.0:8080", ":8080", "localhost:8080"])
+def test_a_container_asks_at_the_door_for_an_app_of_its_project_and_for_nothing_else(listen: str) -> None:
+    same = Route("one", "api", networks=ONE.networks)
+    (made,) = _neighbours(ONE, same, TWO, Route("far", "web"), listen=listen)
+    (way,) = made["routes"]
+    came = {"vars": {"{http.request.local.host}": ["127.0.0.1"]}, "not": [{"remote_ip": {"ranges": ["127.0.0.0/8"]}}]}
+    assert way["match"] == [came]
+    *short, last = way["handle"][0]["routes"]
+    assert short == [_renamed("one", FROM_ONE), _renamed("two", FROM_TWO)]
+    assert (last["group"], last["handle"][0]["status_code"], "match" in last) == ("neighbours", 404, False)
+
+
+def test_where_others_ask_as_well_a_container_asks_for_whole_names_too() -> None:
+    (made,) = _neighbours(ONE, TWO, listen="10.0.0.5:8080")
+    assert made["routes"] == [_renamed("one", FROM_ONE), _renamed("two", FROM_TWO)]
+
+
+def test_without_a_network_or_a_door_there_are_no_neighbours() -> None:
+    assert _neighbours(Route("far", "web")) == _neighbours(ONE, listen="[::1]:8080") == []
 
 
 def test_a_private_app_has_no_route() -> None:
