@@ -9,11 +9,12 @@ from benchmarks.running.server import Row, Server, cpu, memory
 from benchmarks.running.traffic import LOAD_SECONDS, NAME, wrk
 
 REST_SECONDS = 20.0
+SETTLE_SECONDS = 15.0  # a revision that has just taken over is watched closely for ten
 
 
 def rest(shared: Server) -> Iterator[Row]:
     """At rest, with one app: before it was asked anything, and after a load."""
-    time.sleep(3)
+    time.sleep(SETTLE_SECONDS)
     size, share = taken(shared)
     yield f"at rest: {share:.2f} % of a core (at most 0.5)", share <= 0.5
     yield f"at rest: {size:.0f} MB with the proxy (at most 120)", size <= 120
