@@ -128,6 +128,7 @@ def test_what_needs_too_much_memory_is_another_attempt_with_the_reason(home: Hom
 def test_a_cancelled_run_ends_and_keeps_what_it_wrote(home: Home, engine: docker.DockerClient) -> None:
     name = submit(home, "--array-size", "30", "--argument", "sleep:60")
     eventually(lambda: got(home, name)["counts"].get("running", 0) >= 2)
+    eventually(lambda: "index 0 of 30" in home.ok("jobrun", "logs", name))  # what runs has not said anything yet
     home.ok("jobrun", "cancel", name)
     run = ended(home, name, 40)
     assert (run["status"], run["counts"]) == ("cancelled", {"cancelled": 30})
