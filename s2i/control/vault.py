@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -238,17 +239,26 @@ def _cipher(*, make: bool = False):  # type: ignore[no-untyped-def]  # a Fernet,
     from cryptography.fernet import Fernet
 
     path = _key_path()
-    if make:
-        dirs.make_private(path.parent)
-        with contextlib.suppress(FileExistsError):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(base64.urlsafe_b64encode(os.urandom(32)))
-                file.flush()
-                os.fsync(file.fileno())
+    if make and not path.exists():
+        _make_key(path)
     try:
         return Fernet(path.read_bytes().strip())
     except FileNotFoundError:
         raise E_SEAL(path=path, why="it is not there") from None
     except (OSError, ValueError) as error:
         raise E_SEAL(path=path, why=error) from None
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key, as a whole or not at all: half a one would be taken for that of all secrets from then on."""
+    dirs.make_private(path.parent)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(base64.urlsafe_b64encode(os.urandom(32)))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # somebody was faster: that one counts
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -77,7 +77,7 @@ def test_what_runs_runs_on_what_is_asked_is_refused_and_room_is_all_it_takes(
         assert "disk" in done.stderr, done.stderr
         assert "Traceback" not in done.stderr
         assert "server restore" not in done.stderr, "a full disk is no damaged database"
-    assert [one["status"] for one in home.data("app", "list")] == ["serving"]
+    assert [one["status"] for one in home.data("app", "list")] == ["ready"]
     assert home.get(url) == (200, "here")
     filler.unlink()
     assert home.ok("secret", "create", "db", "--from-literal", "A=b")
