@@ -144,8 +144,12 @@ def admit(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHan
     fits = caller.admin if need.who == "admin" or project is None else caller.may(need.who, project)
     if not fits:
         role = f"a {caller.role(project)} of {project}" if project else "no admin"
-        needs = "an admin of the server" if need.who == "admin" else f"a {need.who}"
-        raise E_ROLE(what=f"`{need.verb}`" if need.verb else "this", needs=needs, name=caller.name, role=role)
+        what = f"`{need.verb}`" if need.verb else "this"
+        if need.who == "admin":
+            advice = "ask an admin of the server"
+            raise E_ROLE(what=what, needs="an admin of the server", name=caller.name, role=role, advice=advice)
+        advice = f"ask a manager of the project: `s2i project member add {project} {caller.name} --role {need.who}`"
+        raise E_ROLE(what=what, needs=f"a {need.who}", name=caller.name, role=role, advice=advice)
 
 
 def routes_of(app: Litestar) -> Iterator[str]:

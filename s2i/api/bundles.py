@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, RawBody
 
 from s2i.api.body import FAULTS
+from s2i.control import services
 from s2i.control.platform import Platform
 from s2i.errors import E_REQUEST
 from s2i.resources.bundle import Bundle, BundleKind, Format
@@ -92,6 +93,8 @@ def _of(platform: Platform, kind: BundleKind) -> list[HTTPRouteHandler]:
     def remove(
         project: FromPath[str], name: FromPath[str], how: FromPath[Literal["unused", "force"]]
     ) -> dict[str, str]:
+        if kind == "secret":
+            services.checked_secret(platform.world, project, name)
         vault.delete(project, kind, name, force=how == "force")
         return {"deleted": name}
 

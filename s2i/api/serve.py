@@ -43,7 +43,8 @@ def lock() -> IO[str]:
             return file
         time.sleep(0.05)
     file.close()
-    raise E_BUSY(name="the server", holder="another one runs on the same state folder")
+    advice = "`s2i server stop` ends it, and apps run on; then try again"
+    raise E_BUSY(name="the server", holder="another one runs on the same state folder", advice=advice)
 
 
 def serve(*, listen: str = "", cert: str = "", key: str = "") -> None:

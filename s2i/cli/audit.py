@@ -12,6 +12,7 @@ from s2i.cli.output import emit, output_option, safe, table, when
 from s2i.resources.names import project_name
 from s2i.resources.people import span
 
+TIMES = ("created", "expires", "deleted", "used")
 SHOWN = 90  # characters of what changed, in a table
 
 
@@ -39,10 +40,23 @@ def audit(project: str | None, since: str | None, tail: int, output: str | None)
         click.echo("nothing was done", err=True)
     else:
         rows = [
-            (when(one["at"]), one["who"], one["where"], one["verb"], _what(one), one["code"] or "done", _change(one))
+            (
+                when(one["at"]),
+                one["who"],
+                one["where"],
+                one["verb"],
+                _what(one),
+                one["code"] or _done(one),
+                _change(one),
+            )
             for one in found
         ]
         table(("when", "who", "from", "what", "of", "outcome", "change"), rows)
+
+
+def _done(one: dict[str, Any]) -> str:
+    """Return the outcome of what was not refused: what becomes of a deployment, its app's events tell."""
+    return "begun" if one["verb"] == "app deploy" else "done"
 
 
 def _what(one: dict[str, Any]) -> str:
@@ -63,4 +77,6 @@ def _change(one: dict[str, Any]) -> str:
 def _leaves(at: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, dict):
         return [leaf for key, one in value.items() for leaf in _leaves(f"{at}.{key}" if at else key, one)]
+    if at.rpartition(".")[2] in TIMES and isinstance(value, float):
+        return [(at, when(value) or "never")]
     return [(at, value if isinstance(value, str) else json.dumps(value))]

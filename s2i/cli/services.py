@@ -157,6 +157,9 @@ def backup(name: str, file: Path, project: str, force: bool) -> None:
 
     if file.exists() and not force:
         raise E_DUMP(name=name, done="backed up", why=f"{file} is there already", advice="--force replaces it")
+    if not file.absolute().parent.is_dir():
+        why = f"there is no folder {file.parent}"
+        raise E_DUMP(name=name, done="backed up", why=why, advice="make the folder first, or name another file")
     part = file.with_name(f".{file.name}.part")
     part.unlink(missing_ok=True)
     try:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from s2i.control import quota, release, volumes
+from s2i.control import quota, release, services, volumes
 from s2i.control.course import Course, Stopped, before_of
 from s2i.control.journal import Journal
 from s2i.control.loop import Loop
@@ -198,6 +198,7 @@ class Deployments:
         config = config_after(request.change, before_of(self._store, project, request.name).config)
         self._world.vault.pinned(project, config, force=request.force)
         volumes.checked(self._store, project, config)
+        services.checked_env(config)
 
         app = apps.get(request.name) or App(project, request.name, target=0)
         scale_after(request.change, app.scale)

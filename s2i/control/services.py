@@ -13,6 +13,7 @@ from s2i.control.store.jobs import run_of
 from s2i.control.world import World
 from s2i.engines.engine import Observed
 from s2i.errors import (
+    E_ENV,
     E_IMAGE_GONE,
     E_NO_SERVICE,
     E_NO_VOLUME,
@@ -23,10 +24,11 @@ from s2i.errors import (
     E_VOLUME_USED,
     S2IError,
 )
+from s2i.resources.app import Config
 from s2i.resources.bundle import Bundle
 from s2i.resources.job import Execution, Job, JobRun
 from s2i.resources.names import project_words
-from s2i.resources.service import ABOUT, ServiceKind, config, credentials, secret_of, service_name
+from s2i.resources.service import ABOUT, ServiceKind, bound, config, credentials, secret_of, service_name
 
 PASSWORD_BYTES = 24
 DAEMON = Execution(mode="daemon")
@@ -124,10 +126,27 @@ def checked_job(world: World, project: str, name: str, done: str) -> None:
         raise E_SERVICE(name=name, done=done, why="it is no job", words=project_words(project))
 
 
+def checked_secret(world: World, project: str, secret: str) -> None:
+    """Return unless a secret is that of a service, which could not begin again without. Raises E_SERVICE."""
+    for job in every(world, project):
+        if secret_of(job.name) == secret:
+            why = f"the secret {secret} is its own, and goes with it"
+            raise E_SERVICE(name=job.name, done="left without its password", why=why, words=project_words(project))
+
+
 def users(world: World, job: Job) -> list[str]:
     """Return who is bound to a service, in words: "app shop", "job report"."""
     found = world.vault.users(job.project, "secret", secret_of(job.name))
     return [each for each in found if each != f"job {job.name}"]
+
+
+def checked_env(config: Config) -> None:
+    """Return unless a variable hides the one of a service that is bound. Raises E_ENV."""
+    own = dict(config.env)
+    for service, variable in bound(config).items():
+        if variable in own:
+            advice = f"take one of them away: `--env-rm {variable}`, or `s2i app unbind NAME {service}`"
+            raise E_ENV(value=variable, why=f"it is that of the service {service}", example="", advice=advice)
 
 
 def checked_unused(world: World, job: Job, *, keep_volume: bool) -> None:
@@ -159,9 +178,12 @@ def forget(world: World, project: str, name: str, *, keep_volume: bool) -> None:
 def checked_new(world: World, project: str, name: str) -> None:
     """Return when a service can have a name. Raises E_NAME, E_TAKEN."""
     service_name(name)
-    for what, names in (("an app", world.store.apps(project)), ("a job", world.store.jobs(project))):
-        if any(each.name == name for each in names):
+    for job in world.store.jobs(project):
+        if job.name == name:
+            what = "a service" if job.service else "a job"
             raise E_TAKEN(name=name, what=what, project=project, advice="give the service another name")
+    if any(each.name == name for each in world.store.apps(project)):
+        raise E_TAKEN(name=name, what="an app", project=project, advice="give the service another name")
     if any(each.name == secret_of(name) for each in world.store.bundles(project, "secret")):
         raise E_TAKEN(name=secret_of(name), what="a secret", project=project, advice="delete that secret first")
 

@@ -15,7 +15,7 @@ RESERVED = frozenset({"default", "api", "admin", "localhost", "s2i", "www-admin"
 def app_name(value: str) -> str:
     """Return ``value`` when it can name an app or a job. Raises E_NAME."""
     if value in RESERVED:
-        raise E_NAME(what="app", value=value, why=": it is reserved")
+        raise E_NAME(what="app", value=value, why=": it is reserved", advice="choose another name")
     if TAGGED in value:
         raise E_NAME(what="app", value=value, why=f": {TAGGED} stands between a tag and an app")
     return _checked("app", value)

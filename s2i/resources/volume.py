@@ -11,6 +11,8 @@ from s2i.errors import E_MOUNT
 from s2i.resources.mounts import Mount, is_in, why_not
 from s2i.resources.names import NAME
 
+ADVICE = "write DIR=NAME, as /data=uploads: a folder of the container's own, and a volume that `s2i volume list` shows"
+
 
 class Volume(msgspec.Struct, frozen=True):
     """A volume, by name. ``deleting``: what is in it is being removed, and nothing new may mount it."""
@@ -32,7 +34,7 @@ def parse(text: str) -> VolumeMount:
     """Parse DIR=NAME. Raises E_MOUNT."""
     directory, equals, name = text.rpartition("=")
     if not equals:
-        raise E_MOUNT(kind="volume", value=text, why="it is not DIR=NAME")
+        raise E_MOUNT(kind="volume", value=text, why="it is not DIR=NAME", advice=ADVICE)
     return checked(VolumeMount(name, directory), text)
 
 
@@ -40,7 +42,7 @@ def checked(one: VolumeMount, text: str = "") -> VolumeMount:
     """Return ``one`` when it can be. Raises E_MOUNT."""
     why = why_not(one.directory) if NAME.fullmatch(one.name) else f'there can be no volume "{one.name}"'
     if why:
-        raise E_MOUNT(kind="volume", value=text or written(one), why=why)
+        raise E_MOUNT(kind="volume", value=text or written(one), why=why, advice=ADVICE)
     return one
 
 

@@ -218,3 +218,26 @@ def test_one_that_does_not_run_cannot_be_backed_up(world: World, client: TestCli
     world.engine.containers.clear()
     with pytest.raises(S2IError, match="it does not run"):
         dumps.write(world.world, job, Path("/nowhere"))
+
+
+def test_its_secret_goes_with_it_and_not_before(world: World, client: TestClient) -> None:
+    make(client)
+    eventually(lambda: runs(world))
+    for how in ("unused", "force"):
+        assert code(client.delete(f"{P}/secrets/db-service/{how}")) == "E_SERVICE"
+    assert [one.name for one in world.store.bundles("default", "secret")] == ["db-service"]
+
+
+def test_a_variable_of_ones_own_does_not_hide_that_of_a_service(world: World, client: TestClient) -> None:
+    make(client)
+    eventually(lambda: runs(world))
+    assert deploy(client, "default", **bind("db"))["status"] == "ready"
+    error = deploy(client, "default", change={"config": {}, "env": [["DB_URL", "x"]]})
+    assert (error["code"], "it is that of the service db" in error["message"]) == ("E_ENV", True)
+
+
+def test_a_file_that_is_no_backup_is_the_senders_fault(world: World, client: TestClient) -> None:
+    make(client)
+    eventually(lambda: runs(world))
+    answer = client.post(f"{AT}/db/restore", content=b"REDIS0011")
+    assert (answer.status_code, code(answer)) == (422, "E_DUMP")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import click
+import msgspec
 
 from s2i.cli.eventlist import show_events
 from s2i.cli.masked import told
 from s2i.cli.nouns import delete_options, delete_thing, path, project_option
 from s2i.cli.output import count, emit, output_option, safe, table, when
+from s2i.resources.app import Config
+from s2i.resources.service import bound
 
 
 @click.command("list")
@@ -62,6 +65,8 @@ def get(name: str, project: str, output: str | None) -> None:
     config, execution, keep = found["config"], found["execution"], found["keep"]
     shown = {"name": found["name"], "project": found["project"], "source": found["source"], "commit": found["commit"]}
     shown |= {"image": found["image"], "app": found["app"], "runs": _goes(execution), "with": _config(config)}
+    if services := bound(msgspec.convert(config, Config)):
+        shown["bound to"] = ", ".join(f"{service} ({variable})" for service, variable in services.items())
     if found["schedule"]:
         shown |= {"schedule": _schedule(found), "next": when(found["next"]) or "never"}
     shown["newest"] = f"{found['last']} {found['last_status']}".strip()
